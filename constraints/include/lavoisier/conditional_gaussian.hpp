@@ -1,0 +1,104 @@
+#ifndef LAVOISIER_CONDITIONAL_GAUSSIAN_HPP
+#define LAVOISIER_CONDITIONAL_GAUSSIAN_HPP
+
+// The exact conditional law of a diagonal Gaussian given A y = d, batched: the oracle of every test, and what models
+// train with. arXiv 2502.05416; formulas as corrected in docs/method.md.
+//
+// Shapes: N samples, n outputs, m rows. A: m x n, full row rank, shared by the batch. mean, standard_deviation: N x n.
+// d: N x m. Everything FP64, physical or standardised units, as long as A and d agree with them. Samples are independent: one that
+// fails (its status is not ok) leaves the others bitwise unchanged, and its own row NaN. `threads` = 0: all.
+
+#include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/status.hpp>
+
+#include <vector>
+
+namespace lavoisier {
+
+struct BatchOptions {
+  int threads = 0;
+};
+
+/// Conditional mean m = mu - G (A mu - d) and marginal variances diag(V) without cancellation (DESIGN, "The
+/// mathematics"). A zero standard deviation is legal (a known component) as long as W stays regular on scaled rows.
+struct ConditionalMoments {
+  RowMatrix mean;      ///< N x n
+  RowMatrix variance;  ///< N x n
+  std::vector<Status> status;  ///< N: ok, non_finite, invalid_argument (negative deviation), rank_deficient
+};
+ConditionalMoments conditional_moments(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+                                       const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                       const Eigen::Ref<const RowMatrix>& d, const BatchOptions& options = {});
+
+/// Gradients with respect to mu and s (standard deviation); N x n.
+struct GaussianGradient {
+  RowMatrix mean;
+  RowMatrix standard_deviation;
+};
+/// Adjoint of conditional_moments: from d/dm and d/dv. O(n m^2) a sample, no n x n matrix.
+GaussianGradient conditional_moments_adjoint(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+                                             const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                             const Eigen::Ref<const RowMatrix>& d,
+                                             const Eigen::Ref<const RowMatrix>& mean_bar,
+                                             const Eigen::Ref<const RowMatrix>& variance_bar,
+                                             const BatchOptions& options = {});
+
+/// One exact draw a row from standard normals e (N x n): z = mu + s e, y = z - G (A z - d), then once more.
+RowMatrix conditional_draw(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+                           const Eigen::Ref<const RowMatrix>& standard_deviation,
+                           const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& e,
+                           const BatchOptions& options = {});
+/// Adjoint of conditional_draw: gradients of mu and s from d/dy (pathwise).
+GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+                                          const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                          const Eigen::Ref<const RowMatrix>& d,
+                                          const Eigen::Ref<const RowMatrix>& e,
+                                          const Eigen::Ref<const RowMatrix>& y_bar,
+                                          const BatchOptions& options = {});
+
+/// log p(y | A y = d) with respect to the surface measure: log N(y; mu, S) - log N(d; A mu, W) - 1/2 log det(A A').
+/// y must be on the laws (moved there by project_onto_laws).
+struct LogDensity {
+  Eigen::VectorXd value;      ///< N
+  GaussianGradient gradient;  ///< of value; empty unless asked for
+  std::vector<Status> status;
+};
+LogDensity conditional_log_density(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+                                   const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                   const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
+                                   bool with_gradient, const BatchOptions& options = {});
+
+/// log N(N'y; N'mu, N'SN), N an orthonormal null basis of A: what an unconstrained Gaussian scores on the same
+/// coordinates, so that `nll` is comparable between strategies.
+Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+                                       const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                       const Eigen::Ref<const RowMatrix>& y, const BatchOptions& options = {});
+
+/// Closed-form CRPS of N(m, v) at y, elementwise (Gneiting and Raftery 2007, eq. 21), and its gradients; v = 0: |y - m|.
+struct GaussianCrps {
+  RowMatrix value;          ///< N x n
+  RowMatrix mean_bar;       ///< d value / d m
+  RowMatrix variance_bar;   ///< d value / d v
+};
+GaussianCrps gaussian_crps(const Eigen::Ref<const RowMatrix>& mean, const Eigen::Ref<const RowMatrix>& variance,
+                           const Eigen::Ref<const RowMatrix>& y, const BatchOptions& options = {});
+
+/// Moves y orthogonally onto {A y = d} (two passes); returns the largest distance moved (Euclidean, a sample).
+double project_onto_laws(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& d, Eigen::Ref<RowMatrix> y);
+
+/// Orthogonal projection of a batch in the metric diag(scale^2): y - D D A' (A D D A')^-1 (A y - d), two passes, and
+/// its adjoint. `projection` (KKT-hPINN, Chen et al. 2024).
+RowMatrix orthogonal_projection(const RowMatrix& A, const Eigen::VectorXd& scale, const Eigen::Ref<const RowMatrix>& y,
+                                const Eigen::Ref<const RowMatrix>& d);
+RowMatrix orthogonal_projection_adjoint(const RowMatrix& A, const Eigen::VectorXd& scale,
+                                        const Eigen::Ref<const RowMatrix>& y_bar);
+/// Marginal variances of the projected N(mu, diag(s^2)): diag(P S P'), N x n, and the adjoint to s.
+RowMatrix projected_variance(const RowMatrix& A, const Eigen::VectorXd& scale,
+                             const Eigen::Ref<const RowMatrix>& standard_deviation);
+RowMatrix projected_variance_adjoint(const RowMatrix& A, const Eigen::VectorXd& scale,
+                                     const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                     const Eigen::Ref<const RowMatrix>& variance_bar);
+
+}  // namespace lavoisier
+
+#endif

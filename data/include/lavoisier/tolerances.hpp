@@ -1,0 +1,23 @@
+#ifndef LAVOISIER_TOLERANCES_HPP
+#define LAVOISIER_TOLERANCES_HPP
+
+namespace lavoisier::tolerances {
+
+/// What arithmetic promises: |residual| / (sum of |terms| + |d|), 0/0 = 0, of the stored values in FP64.
+namespace identity {
+inline constexpr double relative_fp64 = 1e-14;  ///< fields stored as double
+inline constexpr double relative_fp32 = 5e-7;   ///< fields stored as float
+/// Rows whose scaled pivot is below this are linearly dependent.
+inline constexpr double rank = 1e-10;
+}  // namespace identity
+
+/// What a reference run itself closes to, float storage included. A domain file may state its own (`tolerance`),
+/// in the law's units; these are the defaults that shipped domains refer to.
+namespace physics {
+/// W m-2. Esbensen and Kushnir publish fluxes rounded to 0.01; the largest misclosure found is 0.01002.
+inline constexpr double ocean_heat_budget = 0.0101;
+}  // namespace physics
+
+}  // namespace lavoisier::tolerances
+
+#endif

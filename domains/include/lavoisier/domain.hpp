@@ -1,0 +1,96 @@
+#ifndef LAVOISIER_DOMAIN_HPP
+#define LAVOISIER_DOMAIN_HPP
+
+#include <lavoisier/law.hpp>
+#include <lavoisier/layout.hpp>
+#include <lavoisier/netcdf_reader.hpp>
+#include <lavoisier/sample_set.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lavoisier {
+
+/// How one input or output is got from a file.
+enum class Transform { none, sine, cosine };
+struct Source {
+  std::string variable;    ///< NetCDF variable, or the axis' name if `axis`
+  bool axis = false;       ///< a coordinate value instead of a field
+  bool index = false;      ///< the index along the axis (0, 1, ...) instead of its value
+  Transform transform = Transform::none;
+  double period = 0.0;     ///< of the argument, in its units: sine(2 pi value / period); 360 for degrees
+  std::string units;       ///< what the file's spelling must convert to: the variable's units
+};
+
+/// Assigns samples to subsets by a coordinate: block = floor(coordinate / width) mod `modulus`.
+struct BlockSplit {
+  std::string axis;
+  double width = 1.0;
+  int modulus = 1;
+  std::vector<int> test, validation;
+};
+
+/// A domain file as read and checked: layout, laws, constants, where values come from, and how they are split.
+struct Domain {
+  std::string name, title, description, reference;
+  std::filesystem::path file;
+  StateLayout layout;
+  std::vector<Constant> constants;
+  std::vector<Law> laws;
+  std::map<std::string, Source> sources;             ///< by variable name
+  std::map<std::string, std::string> source_units;   ///< literal spelling in files -> units
+  std::vector<std::string> sample_dimensions;        ///< file dimensions that make samples, slowest first (time, y, x)
+  std::vector<std::string> column_dimensions;        ///< those that number columns; the rest number steps
+  std::optional<BlockSplit> split;
+  std::string digest;                                ///< SHA-256 of the domain file
+};
+
+/// By name of a shipped domain or by path of a .toml file. Checks units with UDUNITS, linearity, names; every error
+/// gives file, line and column. Errors: not_found (shipped names listed, nearest named), invalid_format, unit_mismatch,
+/// inconsistent_laws.
+Domain load_domain(const std::string& name_or_file);
+std::vector<std::string> shipped_domains();
+
+/// Reads samples of one file in pieces. A sample is one cell of the domain's sample dimensions; cell index is flat,
+/// row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
+/// is Error(unit_mismatch) naming variable, spelling and what was expected.
+class SampleReader {
+ public:
+  SampleReader(const Domain& domain, const std::filesystem::path& file, bool with_outputs);
+  ~SampleReader();
+  SampleReader(SampleReader&&) noexcept;
+
+  std::int64_t cells() const noexcept;
+  std::vector<FileAxis> axes() const;               ///< of the sample dimensions, as in the file
+
+  struct Piece {
+    std::int64_t first = 0;                         ///< first cell
+    std::vector<double> inputs, outputs;            ///< cells x elements; NaN where the file has none
+    std::vector<std::uint8_t> complete;             ///< one a cell: no NaN among what was asked for
+    std::vector<std::uint8_t> empty;                ///< one a cell: all fields missing (land), not an error
+    std::vector<std::uint64_t> column, step;
+    std::vector<Subset> subset;                     ///< if the domain has a split
+  };
+  Piece read(std::int64_t first, std::int64_t count) const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+struct LoadOptions {
+  bool with_outputs = true;
+  bool drop_incomplete = false;  ///< else a cell with some values and some NaN is Error(non_finite), naming it
+};
+/// All complete samples of the files, in file and cell order. Cells without any value (land) are skipped.
+SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
+                       const LoadOptions& options = {});
+
+}  // namespace lavoisier
+
+#endif

@@ -1,0 +1,93 @@
+#ifndef LAVOISIER_TRAINING_HPP
+#define LAVOISIER_TRAINING_HPP
+
+// No Torch here: callers need not have it on their include path.
+
+#include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/model_file.hpp>
+#include <lavoisier/sample_set.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lavoisier {
+
+enum class Strategy { none, projection, post_hoc, conditional };
+enum class Loss { likelihood, crps };
+
+const char* to_string(Strategy strategy) noexcept;
+const char* to_string(Loss loss) noexcept;
+Strategy strategy_from(const std::string& text);  ///< Error(invalid_argument) lists the legal words, nearest named
+Loss loss_from(const std::string& text);
+
+struct MlpOptions {
+  std::vector<std::int64_t> hidden = {128, 128};
+  std::string activation = "silu";
+  double dropout = 0.0;                        ///< while training only
+  std::string parametrization = "softplus";    ///< of the standard deviation: "softplus" or "exp"
+  double floor = 1e-4;                         ///< least standard deviation, standardised units
+};
+
+struct TrainingOptions {
+  Strategy strategy = Strategy::conditional;
+  Loss loss = Loss::crps;
+  MlpOptions network;
+  std::int64_t epochs = 60;
+  std::int64_t batch = 256;
+  double learning_rate = 2e-3;
+  double weight_decay = 0.0;                   ///< decoupled (AdamW)
+  std::string schedule = "cosine";             ///< "cosine" (to 0 over all steps) or "constant"
+  double ema = 0.0;                            ///< decay of the averaged weights; 0: none
+  std::uint64_t seed = 0;
+  std::string selection = "best";              ///< which epoch's weights: "best" validation score or "last"
+  std::string device = "cpu";
+  int threads = 0;                             ///< 0: all
+  std::filesystem::path checkpoint;            ///< folder; empty: no checkpoints
+  bool resume = false;
+  std::map<std::string, std::string> provenance;  ///< copied into the model file
+};
+
+/// What a listener hears once an epoch (and `step` within it, where the terminal wants it).
+struct TrainingProgress {
+  std::int64_t epoch = 0, epochs = 0;
+  double training_loss = 0.0;
+  double validation_loss = 0.0;
+  double best_validation_loss = 0.0;
+  std::int64_t best_epoch = 0;
+  double seconds = 0.0, seconds_left = 0.0;
+};
+using TrainingListener = std::function<void(const TrainingProgress&)>;
+
+struct TrainingResult {
+  ModelFile model;
+  std::vector<TrainingProgress> history;
+  double target_distance = 0.0;  ///< how far targets were moved onto the laws, largest, physical units
+  double seconds = 0.0;
+};
+
+/// Trains on the training subset, selects on the validation subset, exports. Targets are first moved orthogonally onto
+/// the laws; a distance beyond a law's physics tolerance is Error(law_violated) naming law and sample.
+/// `stop` (may be null): when it turns true, the checkpoint is kept and Error(interrupted) says how to resume.
+/// Same options, data and thread count: the same bits. Errors: non_finite (step and sample ids), invalid_argument.
+TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
+                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr);
+
+/// The Gaussian marginals that a trained model's samples follow, physical units, N x n; through LibTorch (the plugin's
+/// counterpart for tests and `compare`). For projection, post_hoc and conditional these are of the constrained law.
+struct PredictedMarginals {
+  RowMatrix network_mean, network_standard_deviation;  ///< of the head, before the laws
+  RowMatrix mean, variance;                            ///< after them
+};
+PredictedMarginals predict(const ModelFile& model, const SampleSet& samples);
+
+/// Threads that LibTorch uses (at::set_num_threads), told once by the command line; 0: all.
+void set_training_threads(int threads);
+
+}  // namespace lavoisier
+
+#endif

@@ -1,0 +1,155 @@
+#ifndef LAVOISIER_EMULATOR_HPP
+#define LAVOISIER_EMULATOR_HPP
+
+// The host-facing interface: pointers, extents, strides. No Kokkos, no Torch; compiles as C++17.
+
+#include <lavoisier/status.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace lavoisier {
+
+/// Kokkos' lifetime is the host's or ours, explicitly (DESIGN, "The plugin"): initialises Kokkos if nobody has.
+/// Calling it again is harmless. Nothing else in the library starts or stops Kokkos.
+struct InitializeOptions {
+  int threads = 0;  ///< of Kokkos' OpenMP; 0: OMP_NUM_THREADS or all
+  int device = -1;  ///< -1: Kokkos' choice
+};
+void initialize(const InitializeOptions& options = {});
+/// Finalises Kokkos if initialize() started it, once, at the end; a later initialize() is Error(not_initialized).
+void finalize();
+bool is_initialized() noexcept;
+
+enum class Precision { f64, f32 };
+enum class MemorySpace { host, device };
+/// Where `run` computes. `automatic`: the build's default execution space; inside a host's own OpenMP region always the
+/// calling thread.
+enum class Backend { automatic, serial, openmp, device };
+std::vector<std::string> available_backends();   ///< "serial", "openmp", "cuda", ...
+
+/// A field where it lies. Element (c, e) of a variable with E elements is at data[c*column_stride + e*element_stride], strides
+/// in elements, any sign or order. Units: the model's or an accepted spelling; null: not checked.
+struct InputField {
+  const char* name = nullptr;
+  const char* units = nullptr;
+  const void* data = nullptr;
+  Precision precision = Precision::f64;
+  MemorySpace space = MemorySpace::host;
+  std::int64_t columns = 0;
+  std::int64_t elements = 1;
+  std::int64_t column_stride = 1;
+  std::int64_t element_stride = 1;
+};
+struct OutputField {
+  const char* name = nullptr;
+  const char* units = nullptr;
+  void* data = nullptr;
+  Precision precision = Precision::f64;
+  MemorySpace space = MemorySpace::host;
+  std::int64_t columns = 0;
+  std::int64_t elements = 1;
+  std::int64_t column_stride = 1;
+  std::int64_t element_stride = 1;
+};
+
+struct VariableInfo {
+  std::string name, units, long_name;
+  std::int64_t elements = 1;
+  double minimum = 0.0, maximum = 0.0;  ///< training range over elements (inputs)
+};
+struct LawInfo {
+  std::string name, equation, units;
+  double physics_tolerance = 0.0;
+};
+
+/// An immutable model: weights, laws, ranges; one copy, shared by any number of workspaces and threads.
+class Model {
+ public:
+  /// Reads, verifies and prepares; Errors as ModelFile::read, unsupported (an operation this library does not know),
+  /// not_initialized.
+  static std::shared_ptr<const Model> load(const std::string& path);
+  /// From bytes that the host has read (one rank reads and broadcasts); `origin` names them in messages.
+  static std::shared_ptr<const Model> parse(const void* bytes, std::size_t size, const std::string& origin);
+  virtual ~Model() = default;
+
+  virtual const std::vector<VariableInfo>& inputs() const = 0;
+  virtual const std::vector<VariableInfo>& outputs() const = 0;
+  virtual const std::vector<LawInfo>& laws() const = 0;
+  virtual const std::string& digest() const = 0;
+  virtual const std::string& strategy() const = 0;
+  virtual std::string provenance(const std::string& key) const = 0;  ///< empty if absent
+};
+
+struct WorkspaceOptions {
+  std::int64_t max_columns = 1024;  ///< capacity of one run
+  Backend backend = Backend::automatic;
+  std::uint64_t seed = 0;
+  bool override_stream = false;     ///< else the stream is the digest's first 16 hex digits
+  std::uint64_t stream = 0;
+};
+
+/// What one run is asked for. Columns 0 .. columns-1 of the fields; `active` (a list of indices) or `mask` (one byte a
+/// column, 0: skip) select among them; ids are global, given by the host, never counted inside.
+struct RunArguments {
+  const InputField* inputs = nullptr;
+  std::size_t input_count = 0;
+  OutputField* outputs = nullptr;
+  std::size_t output_count = 0;
+  std::int64_t columns = 0;
+  const std::int64_t* active = nullptr;
+  std::int64_t active_count = 0;
+  const std::uint8_t* mask = nullptr;
+  const std::uint64_t* column_ids = nullptr;  ///< one a column (host memory); null: first_column_id + index
+  std::uint64_t first_column_id = 0;
+  std::uint64_t step = 0;
+  const std::uint64_t* step_ids = nullptr;    ///< one a column; null: `step` for all
+  std::uint64_t member = 0;                   ///< < 2^32
+  Status* status = nullptr;                   ///< one a column (host memory), may be null: ok, non_finite, out_of_range
+};
+
+/// Closure of one law over the columns of one run, taken of the stored outputs (after rounding to their precision).
+struct LawClosure {
+  double max_absolute = 0.0;
+  double rms = 0.0;
+  double max_relative = 0.0;
+  std::int64_t worst_column = -1;
+};
+struct RunReport {
+  std::int64_t columns = 0;        ///< computed
+  std::int64_t non_finite = 0;     ///< columns with a NaN input: their outputs are untouched
+  std::int64_t out_of_range = 0;   ///< columns outside the training range: computed and flagged
+  std::vector<LawClosure> laws;    ///< in the model's order
+};
+
+/// Scratch of one calling thread or stream. Building validates and allocates; `run` allocates nothing.
+class Workspace {
+ public:
+  Workspace(std::shared_ptr<const Model> model, const WorkspaceOptions& options = {});
+  ~Workspace();
+  Workspace(Workspace&&) noexcept;
+  Workspace& operator=(Workspace&&) noexcept;
+
+  /// Generates one draw a column. Every field is checked first (name, units, shape, strides, space, overlap); then
+  /// only active, finite columns are written. Throws Error before any field is touched, or not at all.
+  /// The report's storage is the workspace's; it stays valid until the next run.
+  const RunReport& run(const RunArguments& arguments);
+
+  /// The conditional mean (no noise) instead of a draw: same checks, same laws.
+  const RunReport& run_mean(const RunArguments& arguments);
+
+  const Model& model() const noexcept;
+  std::string backend() const;          ///< as resolved
+  std::string instruction_set() const;  ///< recorded in artefacts
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace lavoisier
+
+#endif
