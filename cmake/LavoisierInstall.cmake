@@ -1,0 +1,1 @@
+# Installing and the package config come with the plugin.
