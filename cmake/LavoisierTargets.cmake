@@ -171,17 +171,19 @@ function(lavoisier_add_test name)
   endif()
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support" "${PROJECT_SOURCE_DIR}/tests")
   target_compile_definitions(${target} PRIVATE "LAVOISIER_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
-  # A list of labels goes through gtest_discover_tests with its separators escaped twice.
-  string(REPLACE ";" "\\;" labels "${arg_LABELS}")
-  set(properties LABELS "${labels}" TIMEOUT 600)
-  if(arg_ENVIRONMENT)
-    string(REPLACE ";" "\\;" environment "${arg_ENVIRONMENT}")
-    list(APPEND properties ENVIRONMENT "${environment}")
-  endif()
   include(GoogleTest)
   gtest_discover_tests(${target}
     TEST_PREFIX "${name}."
     WORKING_DIRECTORY "${arg_WORKING_DIRECTORY}"
-    DISCOVERY_TIMEOUT 120
-    PROPERTIES ${properties})
+    DISCOVERY_TIMEOUT 120)
+  # gtest_discover_tests loses the separators of lists; so labels and environment are set by a file that CTest reads
+  # after the one with the tests.
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}_properties.cmake")
+  file(WRITE "${script}.new"
+    "foreach(test IN LISTS ${target}_TESTS)\n"
+    "  set_tests_properties(\"\${test}\" PROPERTIES TIMEOUT 600 LABELS \"${arg_LABELS}\""
+    " ENVIRONMENT \"${arg_ENVIRONMENT}\")\n"
+    "endforeach()\n")
+  file(COPY_FILE "${script}.new" "${script}" ONLY_IF_DIFFERENT)
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
