@@ -1,3 +1,7 @@
+if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.25)
+endif()
+
 # Which folder may use what. This is the table "Folders, targets, allowed edges" of the design, and nothing else is
 # allowed: a link or an #include outside it is an error at configure time, naming the file and the line.
 #

@@ -1,1 +1,57 @@
-# Installing and the package config come with the plugin.
+# Installing. Component plugin: what a host links (libraries, headers, package config). Component apps: the command.
+include(CMakePackageConfigHelpers)
+set(destination "${CMAKE_INSTALL_LIBDIR}/cmake/lavoisier")
+
+# The headers of data that those of the plugin include, directly or not: a host gets these and no other.
+function(lavoisier_included_headers out root)
+  set(open ${ARGN})
+  set(closure)
+  while(open)
+    list(POP_FRONT open header)
+    file(STRINGS "${header}" lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]lavoisier/")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE ".*[<\"](lavoisier/[^>\"]+)[>\"].*" "\\1" included "${line}")
+      set(file "${root}/${included}")
+      if(EXISTS "${file}" AND NOT file IN_LIST closure)
+        list(APPEND closure "${file}")
+        list(APPEND open "${file}")
+      endif()
+    endforeach()
+  endwhile()
+  set(${out} ${closure} PARENT_SCOPE)
+endfunction()
+
+if(TARGET lavoisier_plugin AND TARGET lavoisier_data)
+  set(plugin_include "${PROJECT_SOURCE_DIR}/plugin/include")
+  set(data_include "${PROJECT_SOURCE_DIR}/data/include")
+  file(GLOB_RECURSE plugin_headers CONFIGURE_DEPENDS "${plugin_include}/lavoisier/*")
+  lavoisier_included_headers(data_headers "${data_include}" ${plugin_headers})
+  target_sources(lavoisier_plugin PUBLIC
+    FILE_SET HEADERS BASE_DIRS "${plugin_include}" FILES ${plugin_headers})
+  target_sources(lavoisier_data PUBLIC
+    FILE_SET HEADERS BASE_DIRS "${data_include}" FILES ${data_headers})
+  # The libraries find each other where they lie, and Kokkos where it was found.
+  set_target_properties(lavoisier_data lavoisier_plugin PROPERTIES
+    INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS lavoisier_data lavoisier_plugin EXPORT lavoisier-plugin
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT plugin
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT plugin
+    FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT plugin)
+  install(EXPORT lavoisier-plugin NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT plugin)
+  get_target_property(LAVOISIER_HOST_TYPE lavoisier_plugin TYPE)
+  configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/lavoisier-config.cmake.in"
+    "${PROJECT_BINARY_DIR}/cmake/lavoisier-config.cmake"
+    INSTALL_DESTINATION "${destination}" NO_SET_AND_CHECK_MACRO)
+  write_basic_package_version_file("${PROJECT_BINARY_DIR}/cmake/lavoisier-config-version.cmake"
+    COMPATIBILITY SameMinorVersion)
+  install(FILES "${PROJECT_BINARY_DIR}/cmake/lavoisier-config.cmake"
+    "${PROJECT_BINARY_DIR}/cmake/lavoisier-config-version.cmake"
+    DESTINATION "${destination}" COMPONENT plugin)
+  install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT plugin)
+endif()
+
+if(TARGET lavoisier)
+  set_target_properties(lavoisier PROPERTIES
+    INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS lavoisier RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT apps)
+endif()

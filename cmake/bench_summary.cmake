@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Turns Google Benchmark's JSON of each group into bench.json and, in figures.txt, lines "group/figure value".
 # cmake -DOUTPUT=<file> -DGROUPS=<a;b> -DRESULTS=<folder with a.json, b.json> -P bench_summary.cmake
 #
