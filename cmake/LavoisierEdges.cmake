@@ -31,7 +31,7 @@ set(LAVOISIER_FOLDER_plugin_mpi plugin/mpi)
 set(LAVOISIER_FOLDER_apps apps)
 
 # Public headers in data/include/lavoisier that are io's; the rest there is data's.
-set(LAVOISIER_IO_HEADERS netcdf_reader.hpp ensemble_writer.hpp)
+set(LAVOISIER_IO_HEADERS netcdf_reader.hpp ensemble_writer.hpp units.hpp)
 
 # Included names, by the library they belong to.
 set(LAVOISIER_INCLUDE_torch "torch/|ATen/|c10/|caffe2/")
@@ -47,6 +47,20 @@ set(LAVOISIER_INCLUDE_random123 "Random123/")
 set(LAVOISIER_INCLUDE_crypto "openssl/")
 set(LAVOISIER_INCLUDE_mpi "mpi\\.h|mpi/")
 set(LAVOISIER_LIBRARIES torch kokkos eigen netcdf udunits boost zlib nlohmann_json tomlplusplus random123 crypto mpi)
+
+# Linked names, likewise.
+set(LAVOISIER_LINK_torch "^(torch|torch_cpu|torch_library|c10)$|LavoisierTorch::|libtorch|libc10")
+set(LAVOISIER_LINK_kokkos "Kokkos::|kokkoscore")
+set(LAVOISIER_LINK_eigen "Eigen3::")
+set(LAVOISIER_LINK_netcdf "[nN]et[cC][dD][fF]")
+set(LAVOISIER_LINK_udunits "udunits")
+set(LAVOISIER_LINK_boost "Boost::|boost_")
+set(LAVOISIER_LINK_zlib "ZLIB::|^z$|libz\\.")
+set(LAVOISIER_LINK_nlohmann_json "nlohmann_json::")
+set(LAVOISIER_LINK_tomlplusplus "tomlplusplus")
+set(LAVOISIER_LINK_random123 "[rR]andom123")
+set(LAVOISIER_LINK_crypto "OpenSSL::|^crypto$|libcrypto")
+set(LAVOISIER_LINK_mpi "MPI::|libmpi")
 
 # lavoisier_allowed(<out> <target>): every edge that the target may use, itself included; ANY where all are allowed.
 function(lavoisier_allowed out target)
@@ -185,6 +199,38 @@ function(lavoisier_check_link target)
           "allow (allowed: ${allowed})")
       endif()
     endif()
+  endforeach()
+endfunction()
+
+# lavoisier_check_targets(): the same for what was linked past lavoisier_add_library, once all targets are there.
+function(lavoisier_check_targets)
+  foreach(target IN LISTS LAVOISIER_TARGETS)
+    if(NOT TARGET lavoisier_${target})
+      continue()
+    endif()
+    lavoisier_allowed(allowed ${target})
+    get_target_property(links lavoisier_${target} LINK_LIBRARIES)
+    if("ANY" IN_LIST allowed OR NOT links)
+      continue()
+    endif()
+    get_target_property(folder lavoisier_${target} SOURCE_DIR)
+    foreach(link IN LISTS links)
+      set(used "")
+      if(link MATCHES "lavoisier(::|_dep_|_)([a-z0-9_]+)")
+        set(used ${CMAKE_MATCH_2})
+      else()
+        foreach(library IN LISTS LAVOISIER_LIBRARIES)
+          if(link MATCHES "${LAVOISIER_LINK_${library}}")
+            set(used ${library})
+          endif()
+        endforeach()
+      endif()
+      if(used AND NOT used IN_LIST allowed AND NOT used MATCHES "^(options|openmp|threads|fmt)$")
+        message(FATAL_ERROR
+          "${folder}/CMakeLists.txt: ${target} links ${link} of ${used}, an edge that the table in "
+          "cmake/LavoisierEdges.cmake does not allow (allowed: ${allowed})")
+      endif()
+    endforeach()
   endforeach()
 endfunction()
 

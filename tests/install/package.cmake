@@ -1,0 +1,47 @@
+# Installs the component plugin, moves the installed tree, and builds and runs a C++17 and a C99 host against it.
+cmake_minimum_required(VERSION 3.25)
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "failed (${result}): ${command}\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE "${SCRATCH}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --component plugin --prefix "${SCRATCH}/first")
+file(RENAME "${SCRATCH}/first" "${SCRATCH}/prefix")
+
+# Only what belongs to the component.
+file(GLOB_RECURSE files RELATIVE "${SCRATCH}/prefix" "${SCRATCH}/prefix/*")
+foreach(file IN LISTS files)
+  if(NOT file MATCHES "liblavoisier_(data|plugin)\\.|/lavoisier/[a-z_-]+\\.(h|hpp|cmake|mod|f90)$|LICENSE$")
+    message(SEND_ERROR "installed, but not expected of the component plugin: ${file}")
+  endif()
+endforeach()
+
+set(flags)
+if(SANITIZE)
+  set(flags "-DCMAKE_CXX_FLAGS=-fsanitize=address,undefined" "-DCMAKE_C_FLAGS=-fsanitize=address,undefined")
+endif()
+set(languages CXX)
+if(EXISTS "${CONSUMER}/host.c")
+  list(APPEND languages C)
+endif()
+foreach(language IN LISTS languages)
+  run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/consumer_${language}" -G "${GENERATOR}"
+    "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix" "-DCMAKE_C_COMPILER=${C_COMPILER}" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}"
+    "-DCONSUMER_LANGUAGE=${language}" ${flags})
+  run("${CMAKE_COMMAND}" --build "${SCRATCH}/consumer_${language}")
+  run("${SCRATCH}/consumer_${language}/host")
+  message(STATUS "host in ${language}: ${output}")
+endforeach()
+
+# A component that is not there is refused by name.
+execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/consumer_refused" -G "${GENERATOR}"
+  "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix" -DCONSUMER_LANGUAGE=CXX -DCOMPONENT=models
+  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(result EQUAL 0 OR NOT output MATCHES "no component 'models'")
+  message(FATAL_ERROR "find_package(lavoisier COMPONENTS models) should have been refused by name:\n${output}")
+endif()
