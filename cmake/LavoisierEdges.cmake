@@ -130,7 +130,7 @@ function(lavoisier_check_includes root severity)
   foreach(folder IN LISTS folders)
     file(GLOB_RECURSE sources RELATIVE "${root}"
       "${root}/${folder}/*.h" "${root}/${folder}/*.hpp" "${root}/${folder}/*.c" "${root}/${folder}/*.cpp"
-      "${root}/${folder}/*.cu" "${root}/${folder}/*.in")
+      "${root}/${folder}/*.cu" "${root}/${folder}/*.inl" "${root}/${folder}/*.in")
     foreach(source IN LISTS sources)
       lavoisier_owner(owner "${source}")
       lavoisier_allowed(allowed ${owner})
