@@ -28,7 +28,9 @@ Loss loss_from(const std::string& text);
 struct MlpOptions {
   std::vector<std::int64_t> hidden = {128, 128};
   std::string activation = "silu";
-  double dropout = 0.0;                        ///< while training only
+  bool residual = false;                       ///< adds a layer's input to its output where widths agree (not the first)
+  bool layer_norm = false;                     ///< before each activation
+  double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
   std::string parametrization = "softplus";    ///< of the standard deviation: "softplus" or "exp"
   double floor = 1e-4;                         ///< least standard deviation, standardised units
 };

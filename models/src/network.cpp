@@ -1,0 +1,186 @@
+#include "network.hpp"
+
+#include <lavoisier/status.hpp>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/api/include/torch/version.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/grad_mode.h>
+#include <torch/csrc/autograd/generated/variable_factories.h>
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+namespace lavoisier {
+namespace detail {
+namespace {
+
+namespace autograd = torch::autograd;
+
+template <class Real>
+constexpr at::ScalarType scalar_type = std::is_same_v<Real, float> ? at::kFloat : at::kDouble;
+
+/// Turns an exception of LibTorch into ours.
+template <class Call>
+auto guarded(const char* what, Call&& call) {
+  try {
+    return call();
+  } catch (const c10::Error& error) {
+    const std::string reason = error.what_without_backtrace();
+    const bool memory = reason.find("alloc") != std::string::npos;
+    throw Error(memory ? Status::out_of_memory : Status::internal, std::string(what) + ": LibTorch says: " + reason);
+  }
+}
+
+/// The loss with its hand-written adjoint: h -> scalar.
+template <class Real>
+struct LossFunction : autograd::Function<LossFunction<Real>> {
+  static at::Tensor forward(autograd::AutogradContext* context, const at::Tensor& h, std::int64_t call_address) {
+    const auto& call = *reinterpret_cast<const typename Network<Real>::Function*>(call_address);
+    const at::Tensor values = h.contiguous();
+    at::Tensor h_bar = at::empty_like(values);
+    const double loss = call(values.template data_ptr<Real>(), values.size(0), h_bar.template data_ptr<Real>());
+    context->save_for_backward({h_bar});
+    return at::scalar_tensor(loss, values.options().dtype(at::kDouble));
+  }
+  static autograd::variable_list backward(autograd::AutogradContext* context, autograd::variable_list outer) {
+    const at::Tensor h_bar = context->get_saved_variables()[0];
+    return {h_bar * outer[0].to(h_bar.scalar_type()), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+template <class Real>
+struct Network<Real>::Implementation {
+  NetworkPlan plan;
+  at::Tensor weights, gradient;                       // flat
+  std::unordered_map<std::string, at::Tensor> views;  // by tensor name
+
+  explicit Implementation(NetworkPlan given) : plan(std::move(given)) {
+    const auto options = at::TensorOptions().dtype(scalar_type<Real>);
+    weights = at::zeros({plan.size}, options);
+    gradient = at::zeros({plan.size}, options);
+    for (const Parameter& parameter : plan.parameters) {
+      const auto view = [&](const at::Tensor& flat) {
+        return flat.narrow(0, parameter.offset, parameter.elements()).view(parameter.shape).detach();
+      };
+      at::Tensor leaf = view(weights);
+      leaf.set_requires_grad(true);
+      // A gradient that is there is added to in place: so all gradients gather in one vector.
+      leaf.mutable_grad() = view(gradient);
+      views.emplace(parameter.name, leaf);
+    }
+  }
+
+  at::Tensor wrap(const Real* values, std::int64_t rows, std::int64_t columns) const {
+    return at::from_blob(const_cast<Real*>(values), {rows, columns}, at::TensorOptions().dtype(scalar_type<Real>));
+  }
+
+  at::Tensor run(const at::Tensor& x, const Dropout& dropout) const {
+    std::unordered_map<std::string, at::Tensor> values{{plan.input, x}};
+    std::int64_t layer = 0;
+    for (const GraphOperation& operation : plan.operations) {
+      const at::Tensor& first = values.at(operation.inputs[0]);
+      at::Tensor result;
+      if (operation.op == "dense") {
+        result = at::linear(first, views.at(operation.tensors.at("weight")), views.at(operation.tensors.at("bias")));
+      } else if (operation.op == "silu") {
+        result = at::silu(first);
+        if (dropout.share > 0.0) {
+          at::Tensor factors = at::empty(result.sizes(), at::TensorOptions().dtype(at::kFloat));
+          dropout_factors({factors.data_ptr<float>(), static_cast<std::size_t>(factors.numel())}, dropout.share,
+                          dropout.seed, dropout.step, layer);
+          result = result * factors.to(result.scalar_type());
+        }
+        ++layer;
+      } else if (operation.op == "add") {
+        result = first + values.at(operation.inputs[1]);
+      } else if (operation.op == "layer_norm") {
+        result = at::layer_norm(first, {first.size(1)}, views.at(operation.tensors.at("weight")),
+                                views.at(operation.tensors.at("bias")), std::stod(operation.attributes.at("epsilon")));
+      } else {
+        throw Error(Status::unsupported, "operation '" + operation.op + "' can't be run by LibTorch in this release");
+      }
+      values[operation.outputs[0]] = std::move(result);
+    }
+    return values.at(plan.output);
+  }
+};
+
+template <class Real>
+Network<Real>::Network(NetworkPlan plan)
+    : implementation_(guarded("making the network", [&] { return std::make_unique<Implementation>(std::move(plan)); })) {}
+template <class Real>
+Network<Real>::~Network() = default;
+template <class Real>
+Network<Real>::Network(Network&&) noexcept = default;
+
+template <class Real>
+const NetworkPlan& Network<Real>::plan() const noexcept {
+  return implementation_->plan;
+}
+template <class Real>
+std::span<Real> Network<Real>::weights() noexcept {
+  return {implementation_->weights.template data_ptr<Real>(), static_cast<std::size_t>(implementation_->plan.size)};
+}
+template <class Real>
+std::span<Real> Network<Real>::gradient() noexcept {
+  return {implementation_->gradient.template data_ptr<Real>(), static_cast<std::size_t>(implementation_->plan.size)};
+}
+
+template <class Real>
+void Network<Real>::evaluate(const Real* x, std::int64_t rows, Real* h) const {
+  guarded("evaluating the network", [&] {
+    const at::NoGradGuard no_gradient;
+    const NetworkPlan& plan = implementation_->plan;
+    constexpr std::int64_t piece = 1024;
+    for (std::int64_t first = 0; first < rows; first += piece) {
+      const std::int64_t count = std::min(piece, rows - first);
+      const at::Tensor result =
+          implementation_->run(implementation_->wrap(x + first * plan.inputs, count, plan.inputs), {}).contiguous();
+      std::copy_n(result.template data_ptr<Real>(), count * plan.outputs, h + first * plan.outputs);
+    }
+  });
+}
+
+template <class Real>
+double Network<Real>::differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout) {
+  return guarded("differentiating the network", [&] {
+    const at::AutoGradMode with_gradient(true);
+    implementation_->gradient.zero_();
+    const at::Tensor h = implementation_->run(implementation_->wrap(x, rows, implementation_->plan.inputs), dropout);
+    const at::Tensor value = LossFunction<Real>::apply(h, reinterpret_cast<std::int64_t>(&loss));
+    autograd::backward({value}, {});
+    return value.template item<double>();
+  });
+}
+
+template class Network<float>;
+template class Network<double>;
+
+namespace {
+int all_threads() {
+  static const int all = at::get_num_threads();  // before anybody sets it
+  return all;
+}
+int chosen_threads = 0;
+}  // namespace
+
+int training_threads() { return chosen_threads > 0 ? chosen_threads : all_threads(); }
+const char* torch_version() noexcept { return TORCH_VERSION; }
+
+}  // namespace detail
+
+void set_training_threads(int threads) {
+  if (threads < 0)
+    throw Error(Status::invalid_argument, "threads: expected 0 (all) or more, found " + std::to_string(threads));
+  const int all = detail::all_threads();
+  detail::chosen_threads = threads == 0 ? all : threads;
+  at::set_num_threads(detail::chosen_threads);
+}
+
+}  // namespace lavoisier

@@ -1,0 +1,58 @@
+#ifndef LAVOISIER_MODELS_NETWORK_HPP
+#define LAVOISIER_MODELS_NETWORK_HPP
+
+#include "network_plan.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace lavoisier::detail {
+
+/// Dropout of one training step.
+struct Dropout {
+  double share = 0.0;
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;
+};
+
+/// A network plan run by LibTorch. Real is float where it counts, double in tests of gradients. Weights and gradients
+/// are one flat vector each, in the plan's order; the layers' tensors are views of them, so that an optimiser works on
+/// two plain vectors.
+template <class Real>
+class Network {
+ public:
+  explicit Network(NetworkPlan plan);
+  ~Network();
+  Network(Network&&) noexcept;
+
+  const NetworkPlan& plan() const noexcept;
+  std::span<Real> weights() noexcept;
+  std::span<Real> gradient() noexcept;
+
+  /// h (rows x outputs) from standardised inputs x (rows x inputs), in pieces of at most 1024 rows.
+  void evaluate(const Real* x, std::int64_t rows, Real* h) const;
+
+  /// A loss as a function of h: returns its value and writes its gradient.
+  using Function = std::function<double(const Real* h, std::int64_t rows, Real* h_bar)>;
+  /// The loss at x, and its gradient with respect to the weights in gradient(). The loss enters the tape as one
+  /// function with its own adjoint.
+  double differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout = {});
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+extern template class Network<float>;
+extern template class Network<double>;
+
+/// What set_training_threads last said, or all.
+int training_threads();
+/// LibTorch's version.
+const char* torch_version() noexcept;
+
+}  // namespace lavoisier::detail
+
+#endif

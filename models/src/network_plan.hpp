@@ -1,0 +1,58 @@
+#ifndef LAVOISIER_MODELS_NETWORK_PLAN_HPP
+#define LAVOISIER_MODELS_NETWORK_PLAN_HPP
+
+#include <lavoisier/model_file.hpp>
+#include <lavoisier/training.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lavoisier::detail {
+
+/// One array of weights within the flat vector of all.
+struct Parameter {
+  std::string name;                 ///< the tensor's name in the model file
+  std::vector<std::int64_t> shape;  ///< dense weight: outputs x inputs
+  std::int64_t offset = 0;
+  std::int64_t fan_in = 0;          ///< of the dense layer that it belongs to; 0 for layer_norm
+  bool decays = false;              ///< weight decay: matrices only
+  std::int64_t elements() const;
+};
+
+/// The network between standardised inputs and the head, as the graph of operations that the model file holds. What is
+/// trained and what is exported are the same list.
+struct NetworkPlan {
+  std::vector<GraphOperation> operations;  ///< dense, silu, add, layer_norm
+  std::vector<Parameter> parameters;
+  std::string input = "x0";                ///< name of the standardised inputs
+  std::string output = "head";             ///< name of the value that the head reads
+  std::int64_t inputs = 0, outputs = 0;    ///< widths of these two
+  std::int64_t size = 0;                   ///< length of the flat vector
+};
+
+/// Dense layers of the given widths with an activation behind each but the last; `outputs` wide at the end.
+NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs);
+
+/// The plan of a model file's graph, between its `standardize` and its `gaussian_head`, and its weights.
+/// Error(invalid_format) names the operation that this release doesn't know or that doesn't fit.
+NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights);
+
+/// Uniform in (-1, 1) / sqrt(fan in) for weights and biases (LeCun et al. 1998; PyTorch's default for its linear layers),
+/// from Philox: the same everywhere. Layer norms start as the identity.
+std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed);
+
+/// Streams of the training's own random numbers: key (seed, stream).
+enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3 };
+
+/// A permutation of 0..count-1 (Fisher and Yates) that depends on seed and epoch alone, so that a resumed training
+/// continues as if it had never stopped.
+std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::int64_t epoch);
+
+/// Factors of 0 and 1 / (1 - share) that depend on seed, step and layer alone; `share` in units of 2^-16.
+void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer);
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef LAVOISIER_MODELS_OPTIONS_HPP
+#define LAVOISIER_MODELS_OPTIONS_HPP
+
+#include <lavoisier/training.hpp>
+
+#include <map>
+#include <string>
+
+namespace lavoisier::detail {
+
+/// Refuses what makes no sense, naming the option, what was found and what is legal.
+void validate(const TrainingOptions& options);
+
+/// Everything that decides the weights, as text: what a model file records and a checkpoint must agree with.
+std::map<std::string, std::string> resolved(const TrainingOptions& options);
+
+/// The shortest text that reads back to the same number.
+std::string text_of(double value);
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,91 @@
+#include "head_loss.hpp"
+#include "network.hpp"
+#include "training_data.hpp"
+
+#include <lavoisier/status.hpp>
+
+#include <algorithm>
+#include <numeric>
+
+namespace lavoisier {
+namespace {
+
+Eigen::VectorXd vector_of(const ModelFile& model, const std::string& name) {
+  const auto values = model.tensor(name).f64();
+  return Eigen::Map<const Eigen::VectorXd>(values.data(), static_cast<Eigen::Index>(values.size()));
+}
+
+const GraphOperation& operation_of(const ModelFile& model, const std::string& op) {
+  for (const GraphOperation& operation : model.description.graph)
+    if (operation.op == op) return operation;
+  throw Error(Status::invalid_format, "model file: the graph has no '" + op + "'");
+}
+
+void require_same_inputs(const ModelFile& model, const SampleSet& samples) {
+  const auto expected = model.description.layout.with_role(Role::input), found = samples.layout.with_role(Role::input);
+  const auto same = [](const Variable& a, const Variable& b) { return a.name == b.name && a.units == b.units; };
+  if (!std::equal(expected.begin(), expected.end(), found.begin(), found.end(), same) ||
+      model.description.layout.elements(Role::input) != samples.input_elements()) {
+    const auto list = [](const std::vector<Variable>& variables) {
+      std::string text;
+      for (const Variable& variable : variables) text += (text.empty() ? "" : ", ") + variable.name + " (" + variable.units + ")";
+      return text;
+    };
+    throw Error(Status::shape_mismatch, "the model expects the inputs " + list(expected) + "; found " + list(found));
+  }
+}
+
+}  // namespace
+
+PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
+  require_same_inputs(model, samples);
+  const ModelDescription& description = model.description;
+  if (description.heads.size() != 1 || description.heads[0].family != "gaussian_diagonal")
+    throw Error(Status::unsupported, "model file: expected one head of the family 'gaussian_diagonal'");
+  const Strategy strategy = strategy_from(description.heads[0].strategy);
+
+  std::vector<float> weights;
+  detail::Network<float> network(detail::plan_of(model, weights));
+  std::copy(weights.begin(), weights.end(), network.weights().begin());
+  const detail::NetworkPlan& plan = network.plan();
+  const GraphOperation& standardize = operation_of(model, "standardize");
+  const GraphOperation& gaussian = operation_of(model, "gaussian_head");
+  const Eigen::VectorXd mean = vector_of(model, standardize.tensors.at("mean"));
+  const Eigen::VectorXd scale = vector_of(model, standardize.tensors.at("scale"));
+  const Eigen::VectorXd output_mean = vector_of(model, gaussian.tensors.at("output_mean"));
+  const Eigen::VectorXd output_scale = vector_of(model, gaussian.tensors.at("output_scale"));
+  if (plan.inputs != samples.input_elements() || plan.outputs != 2 * description.layout.elements(Role::output) ||
+      scale.size() != mean.size() || output_scale.size() != output_mean.size())
+    throw Error(Status::invalid_format, "model file: the graph's widths differ from the layout's");
+
+  const std::vector<float> x =
+      detail::standardise(samples.inputs.data(), samples.samples, mean.data(), scale.data(), plan.inputs);
+  Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> h(samples.samples, plan.outputs);
+  network.evaluate(x.data(), samples.samples, h.data());
+
+  MlpOptions head;
+  head.parametrization = gaussian.attributes.at("parametrization");
+  head.floor = vector_of(model, gaussian.tensors.at("floor"))[0];
+  std::vector<Eigen::Index> all(static_cast<std::size_t>(output_mean.size()));
+  std::iota(all.begin(), all.end(), Eigen::Index{0});
+  detail::HeadValues values = detail::head_values(h.cast<double>(), all, head);
+
+  PredictedMarginals marginals;
+  marginals.network_mean = (values.mean * output_scale.asDiagonal()).rowwise() + output_mean.transpose();
+  marginals.network_standard_deviation = values.standard_deviation * output_scale.asDiagonal();
+  const LinearConstraints constraints(description.layout, description.laws, description.constants);
+  RowMatrix A(0, output_mean.size()), d(samples.samples, 0);
+  if (constraints.rows() > 0) {
+    A = constraints.A();
+    d = constraints.right_hand_side(
+        Eigen::Map<const RowMatrix>(samples.inputs.data(), samples.samples, samples.input_elements()));
+  }
+  detail::Marginals law =
+      detail::constrained_marginals(strategy, A, output_scale, marginals.network_mean,
+                                    marginals.network_standard_deviation, d, detail::training_threads());
+  marginals.mean = std::move(law.mean);
+  marginals.variance = std::move(law.variance);
+  return marginals;
+}
+
+}  // namespace lavoisier

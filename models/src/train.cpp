@@ -1,0 +1,297 @@
+#include "checkpoint.hpp"
+#include "export_model.hpp"
+#include "head_loss.hpp"
+#include "network.hpp"
+#include "optimizer.hpp"
+#include "options.hpp"
+#include "training_data.hpp"
+
+#include <lavoisier/files.hpp>
+#include <lavoisier/status.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+namespace lavoisier {
+namespace {
+
+using namespace detail;
+using Eigen::Index;
+using Clock = std::chrono::steady_clock;
+using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string digest_of(const TrainingData& data) {
+  std::vector<double> numbers(data.A.data(), data.A.data() + data.A.size());
+  numbers.insert(numbers.end(), data.training.d.data(), data.training.d.data() + data.training.d.size());
+  numbers.insert(numbers.end(), data.output_scale.data(), data.output_scale.data() + data.output_scale.size());
+  return sha256(std::as_bytes(std::span<const double>(numbers)));
+}
+
+/// One training from preparation to export. Its state between two steps is a TrainingState, nothing else.
+class Training {
+ public:
+  Training(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options)
+      : samples_(samples),
+        constraints_(constraints),
+        options_(options),
+        data_(samples, constraints, options.selection == "best"),
+        plan_(plan_mlp(options.network, samples.input_elements(), 2 * samples.output_elements())),
+        network_(plan_),
+        evaluator_(plan_),
+        adam_(plan_, options),
+        loss_(options, data_.A, data_.active, training_threads()),
+        steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
+    identity_ = resolved(options);
+    identity_["data.digest"] = data_.digest;
+    identity_["laws.digest"] = digest_of(data_);
+    identity_["version"] = LAVOISIER_VERSION;
+    if (options.resume) {
+      state_ = read_checkpoint(options.checkpoint, identity_);
+      const auto size = static_cast<std::size_t>(plan_.size);
+      if (state_.weights.size() != size || state_.first_moment.size() != size || state_.second_moment.size() != size ||
+          state_.average.size() != adam_.average.size() || (!state_.best.empty() && state_.best.size() != size))
+        throw Error(Status::invalid_format,
+                    checkpoint_file(options.checkpoint).string() + " holds another number of weights than the network");
+      for (TrainingProgress& progress : state_.history) progress.epochs = options.epochs;
+      std::copy(state_.weights.begin(), state_.weights.end(), network_.weights().begin());
+      adam_.first = state_.first_moment;
+      adam_.second = state_.second_moment;
+      adam_.average = state_.average;
+    } else {
+      if (!options.checkpoint.empty()) require_no_unfinished_checkpoint(options.checkpoint);
+      const std::vector<double> start = initial_weights(plan_, options.seed);
+      const std::span<float> weights = network_.weights();
+      for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
+      for (Index i = 0; i < static_cast<Index>(samples.output_elements()); ++i)
+        if (!(data_.output_scale[i] > 0.0)) leave_out(weights, i);
+    }
+    before_ = state_.seconds;
+  }
+
+  TrainingResult run(const TrainingListener& listener, const std::atomic<bool>* stop) {
+    std::optional<Clock::time_point> written;
+    while (state_.epoch < options_.epochs) {
+      train_epoch(stop);
+      finish_epoch();
+      // Not after each of many short epochs: a checkpoint is synced to the disk.
+      if (!options_.checkpoint.empty() && (!written || seconds_since(*written) > 2.0) && state_.epoch < options_.epochs) {
+        keep_checkpoint();
+        written = Clock::now();
+      }
+      if (listener) listener(state_.history.back());
+    }
+    TrainingResult result;
+    result.model = finished_model();
+    result.history = state_.history;
+    result.target_distance = data_.target_distance;
+    result.seconds = state_.seconds;
+    if (!options_.checkpoint.empty()) keep_checkpoint();
+    return result;
+  }
+
+ private:
+  /// Weights of a constant output are zero and, having no gradient, stay so.
+  void leave_out(std::span<float> weights, Index output) {
+    const Parameter& matrix = plan_.parameters[plan_.parameters.size() - 2];
+    const Parameter& bias = plan_.parameters.back();
+    for (const std::int64_t row : {std::int64_t{output}, output + samples_.output_elements()}) {
+      std::fill_n(weights.begin() + matrix.offset + row * matrix.shape[1], matrix.shape[1], 0.0F);
+      weights[static_cast<std::size_t>(bias.offset + row)] = 0.0F;
+    }
+  }
+
+  void train_epoch(const std::atomic<bool>* stop) {
+    const StandardisedRows& rows = data_.training;
+    const std::vector<std::int64_t> order = permutation(rows.count(), options_.seed, state_.epoch);
+    const std::int64_t steps = steps_per_epoch_ * options_.epochs;
+    const Index inputs = plan_.inputs;
+    FloatRows x;
+    RowMatrix y, d;
+    while (state_.step_in_epoch < steps_per_epoch_) {
+      if (stop && stop->load(std::memory_order_relaxed)) interrupt();
+      // All rows in batches of nearly equal size: a small rest would weigh as much as a full batch.
+      const std::int64_t begin = state_.step_in_epoch * rows.count() / steps_per_epoch_;
+      const std::int64_t end = (state_.step_in_epoch + 1) * rows.count() / steps_per_epoch_;
+      const std::span<const std::int64_t> batch(order.data() + begin, static_cast<std::size_t>(end - begin));
+      x.resize(end - begin, inputs);
+      y.resize(end - begin, rows.y.cols());
+      d.resize(end - begin, rows.d.cols());
+      for (Index i = 0; i < x.rows(); ++i) {
+        const std::int64_t from = batch[static_cast<std::size_t>(i)];
+        std::copy_n(rows.x.data() + from * inputs, inputs, x.data() + i * inputs);
+        y.row(i) = rows.y.row(from);
+        d.row(i) = rows.d.row(from);
+      }
+      Eigen::VectorXd each;
+      const auto loss = [&](const float* h, std::int64_t count, float* h_bar) {
+        RowMatrix gradient;
+        each = loss_(Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>(), y, d, &gradient);
+        Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = gradient.cast<float>();
+        return each.mean();
+      };
+      const double mean =
+          network_.differentiate(x.data(), x.rows(), loss, {options_.network.dropout, options_.seed, state_.step});
+      const std::span<float> gradient = network_.gradient();
+      const auto finite = [](float value) { return std::isfinite(value); };
+      if (!std::isfinite(mean) || !std::all_of(gradient.begin(), gradient.end(), finite)) refuse(mean, each, batch);
+      adam_.update(network_.weights(), gradient, state_.step, learning_rate(options_, state_.step, steps));
+      state_.loss_sum += each.sum();
+      ++state_.step;
+      ++state_.step_in_epoch;
+    }
+  }
+
+  double evaluate(const StandardisedRows& rows) {
+    FloatRows h(rows.count(), plan_.outputs);
+    evaluator_.evaluate(rows.x.data(), rows.count(), h.data());
+    return loss_(h.cast<double>(), rows.y, rows.d, nullptr).mean();
+  }
+
+  /// The weights by which an epoch is judged.
+  std::vector<float> judged() {
+    if (!adam_.average.empty()) return adam_.average;
+    const std::span<float> weights = network_.weights();
+    return {weights.begin(), weights.end()};
+  }
+
+  void finish_epoch() {
+    TrainingProgress progress;
+    progress.epochs = options_.epochs;
+    progress.epoch = state_.epoch + 1;
+    progress.training_loss = state_.loss_sum / static_cast<double>(data_.training.count());
+    const std::vector<float> weights = judged();
+    std::copy(weights.begin(), weights.end(), evaluator_.weights().begin());
+    const bool validated = data_.validation.count() > 0;
+    progress.validation_loss = validated ? evaluate(data_.validation) : std::numeric_limits<double>::quiet_NaN();
+    if (validated && !std::isfinite(progress.validation_loss))
+      throw Error(Status::non_finite, "the loss of the validation samples is not finite after epoch " +
+                                          std::to_string(progress.epoch) + kept_text());
+    const bool first = state_.history.empty();
+    if (first || options_.selection == "last" || progress.validation_loss < state_.history.back().best_validation_loss) {
+      progress.best_validation_loss = progress.validation_loss;
+      progress.best_epoch = progress.epoch;
+      state_.best = weights;
+    } else {
+      progress.best_validation_loss = state_.history.back().best_validation_loss;
+      progress.best_epoch = state_.history.back().best_epoch;
+    }
+    state_.seconds = before_ + seconds_since(start_);
+    progress.seconds = state_.seconds;
+    progress.seconds_left = state_.seconds / static_cast<double>(progress.epoch) *
+                            static_cast<double>(options_.epochs - progress.epoch);
+    state_.history.push_back(progress);
+    state_.loss_sum = 0.0;
+    state_.step_in_epoch = 0;
+    ++state_.epoch;
+  }
+
+  ModelFile model(std::map<std::string, std::string> provenance) {
+    const std::vector<float> weights = state_.best.empty() ? judged() : state_.best;
+    provenance.insert(identity_.begin(), identity_.end());
+    provenance.insert(options_.provenance.begin(), options_.provenance.end());
+    return export_model(samples_, constraints_, options_, data_, plan_, weights, std::move(provenance));
+  }
+
+  ModelFile finished_model() {
+    std::map<std::string, std::string> provenance;
+    provenance["data.source"] = samples_.source;
+    provenance["data.training_samples"] = std::to_string(data_.training.count());
+    provenance["data.validation_samples"] = std::to_string(data_.validation.count());
+    provenance["data.target_distance"] = text_of(data_.target_distance);
+    provenance["training.threads"] = std::to_string(training_threads());
+    provenance["training.libtorch"] = torch_version();
+    provenance["training.weights"] = std::to_string(plan_.size);
+    provenance["training.best_epoch"] = std::to_string(state_.history.back().best_epoch);
+    provenance["training.loss"] = text_of(state_.history.back().training_loss);
+    if (data_.validation.count() == 0) return model(std::move(provenance));
+    provenance["validation.loss"] = text_of(state_.history.back().best_validation_loss);
+    // Scores of the model as others will run it: of the exported graph, against the reference as it was read.
+    const SampleSet validation = select(samples_, data_.validation.rows);
+    const PredictedMarginals found = predict(model({}), validation);
+    const Eigen::Map<const RowMatrix> y(validation.outputs.data(), found.mean.rows(), found.mean.cols());
+    const GaussianCrps crps = gaussian_crps(found.mean, found.variance, y, {training_threads()});
+    for (const Variable& variable : samples_.layout.with_role(Role::output)) {
+      const Index first = samples_.layout.offset(variable.name), count = samples_.layout.elements(variable);
+      const RowMatrix errors = (y - found.mean).middleCols(first, count);
+      provenance["validation.rmse." + variable.name] = text_of(std::sqrt(errors.array().square().mean()));
+      provenance["validation.crps." + variable.name] = text_of(crps.value.middleCols(first, count).mean());
+    }
+    return model(std::move(provenance));
+  }
+
+  void keep_checkpoint() {
+    const std::span<float> weights = network_.weights();
+    state_.weights.assign(weights.begin(), weights.end());
+    state_.first_moment = adam_.first;
+    state_.second_moment = adam_.second;
+    state_.average = adam_.average;
+    write_checkpoint(options_.checkpoint, model({}), state_, state_.epoch == options_.epochs);
+  }
+
+  std::string position() const {
+    return "step " + std::to_string(state_.step + 1) + " (epoch " + std::to_string(state_.epoch + 1) + " of " +
+           std::to_string(options_.epochs) + ")";
+  }
+  std::string kept_text() {
+    if (options_.checkpoint.empty()) return "; no checkpoint was asked for, so nothing is kept";
+    return "; the last good state is in " + checkpoint_file(options_.checkpoint).string();
+  }
+
+  [[noreturn]] void interrupt() {
+    std::string message = "training stopped before " + position();
+    if (options_.checkpoint.empty()) {
+      message += "; no checkpoint was asked for, so nothing is kept";
+    } else {
+      keep_checkpoint();
+      message += "; the checkpoint " + checkpoint_file(options_.checkpoint).string() +
+                 " holds its state: give the same options and resume to go on";
+    }
+    throw Error(Status::interrupted, message);
+  }
+
+  [[noreturn]] void refuse(double mean, const Eigen::VectorXd& each, std::span<const std::int64_t> batch) {
+    std::string names;
+    int bad = 0;
+    for (Index i = 0; i < each.size(); ++i)
+      if (!std::isfinite(each[i]) && ++bad <= 5)
+        names += (names.empty() ? "" : ", ") + sample_name(samples_, data_.training.rows[static_cast<std::size_t>(batch[static_cast<std::size_t>(i)])]);
+    if (!options_.checkpoint.empty()) keep_checkpoint();  // the state before this step is good
+    const std::string where = bad == 0 ? "its gradient is not, in the batch that begins with " +
+                                             sample_name(samples_, data_.training.rows[static_cast<std::size_t>(batch[0])])
+                                       : "not for " + std::to_string(bad) + " of " + std::to_string(each.size()) +
+                                             " samples of the batch: " + names + (bad > 5 ? ", ..." : "");
+    throw Error(Status::non_finite, "the loss is no longer finite at " + position() + " (" + text_of(mean) + "): " + where +
+                                        kept_text() + ". A smaller learning rate may help");
+  }
+
+  const SampleSet& samples_;
+  const LinearConstraints& constraints_;
+  const TrainingOptions& options_;
+  TrainingData data_;
+  NetworkPlan plan_;
+  Network<float> network_, evaluator_;
+  Adam adam_;
+  HeadLoss loss_;
+  std::int64_t steps_per_epoch_;
+  std::map<std::string, std::string> identity_;
+  TrainingState state_;
+  Clock::time_point start_ = Clock::now();
+  double before_ = 0.0;  ///< seconds of the runs before this one
+};
+
+}  // namespace
+
+TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
+                     const TrainingListener& listener, const std::atomic<bool>* stop) {
+  validate(options);
+  set_training_threads(options.threads > 0 ? options.threads : training_threads());
+  Training training(samples, constraints, options);
+  return training.run(listener, stop);
+}
+
+}  // namespace lavoisier

@@ -1,0 +1,240 @@
+#include "training_data.hpp"
+
+#include "options.hpp"
+
+#include <lavoisier/conditional_gaussian.hpp>
+#include <lavoisier/files.hpp>
+#include <lavoisier/status.hpp>
+#include <lavoisier/tolerances.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace lavoisier::detail {
+namespace {
+
+using Eigen::Index;
+using ConstRows = Eigen::Map<const RowMatrix>;
+
+void require_shapes(const SampleSet& samples, const LinearConstraints& constraints) {
+  for (const Variable& variable : samples.layout.variables())
+    if (samples.layout.is_ragged(variable))
+      throw Error(Status::unsupported, "variable '" + variable.name + "' is ragged: this release trains fixed layouts only");
+  const std::int64_t n = samples.output_elements();
+  const auto expected = [&](std::int64_t elements) { return static_cast<std::size_t>(samples.samples * elements); };
+  if (samples.inputs.size() != expected(samples.input_elements()))
+    throw Error(Status::shape_mismatch, "inputs: expected " + std::to_string(expected(samples.input_elements())) +
+                                            " numbers, found " + std::to_string(samples.inputs.size()));
+  if (samples.outputs.size() != expected(n))
+    throw Error(Status::shape_mismatch, "outputs: expected " + std::to_string(expected(n)) + " numbers, found " +
+                                            std::to_string(samples.outputs.size()) + " (training needs a reference)");
+  if (samples.input_elements() < 1 || n < 1)
+    throw Error(Status::invalid_argument, "training needs at least one input and one output");
+  if (constraints.outputs() != n)
+    throw Error(Status::shape_mismatch, "laws over " + std::to_string(constraints.outputs()) +
+                                            " outputs, samples with " + std::to_string(n));
+  if (constraints.rows() > 0 && !constraints.shared())
+    throw Error(Status::unsupported,
+                "laws whose coefficients differ between samples can't be trained in this release");
+}
+
+std::vector<std::int64_t> rows_of(const SampleSet& samples, Subset subset, bool split) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < samples.samples; ++row)
+    if (split ? samples.subset[static_cast<std::size_t>(row)] == subset : subset == Subset::training) rows.push_back(row);
+  return rows;
+}
+
+/// Is the column constant up to rounding?
+bool constant(double minimum, double maximum) {
+  return maximum - minimum <= 1e-13 * std::max(std::abs(minimum), std::abs(maximum));
+}
+
+struct Statistics {
+  Eigen::VectorXd mean, deviation, minimum, maximum;
+};
+Statistics statistics(const ConstRows& values, const std::vector<std::int64_t>& rows) {
+  const Index columns = values.cols();
+  Statistics result{Eigen::VectorXd::Zero(columns), Eigen::VectorXd::Zero(columns), values.row(rows[0]).transpose(),
+                    values.row(rows[0]).transpose()};
+  for (const std::int64_t row : rows) {
+    result.mean += values.row(row).transpose();
+    result.minimum = result.minimum.cwiseMin(values.row(row).transpose());
+    result.maximum = result.maximum.cwiseMax(values.row(row).transpose());
+  }
+  result.mean /= static_cast<double>(rows.size());
+  for (const std::int64_t row : rows) result.deviation += (values.row(row).transpose() - result.mean).cwiseAbs2();
+  result.deviation = (result.deviation / static_cast<double>(rows.size())).cwiseSqrt();
+  return result;
+}
+
+/// Refuses a reference that breaks a law by more than the law says it may.
+void require_lawful(const SampleSet& samples, const LinearConstraints& constraints, const ConstRows& inputs,
+                    const ConstRows& outputs, const std::vector<std::int64_t>& rows,
+                    const std::vector<Constant>& constants) {
+  for (const Law& law : constraints.laws()) {
+    const Closure found = closure(law, samples.layout, constants, inputs, outputs);
+    for (const std::int64_t row : rows) {
+      const double residual = std::abs(found.residual[row]);
+      const bool stated = law.physics_tolerance > 0.0;
+      const double size = stated ? residual : relative_residual(found.residual[row], found.term_magnitude[row]);
+      const double limit = stated ? law.physics_tolerance : tolerances::identity::relative_fp64;
+      if (size > limit)
+        throw Error(Status::law_violated,
+                    "law '" + law.name + "' (" + law.equation + "): " + sample_name(samples, row) + " misses it by " +
+                        text_of(residual) + " " + law.units + "; expected at most " + text_of(limit) +
+                        (stated ? " " + law.units + " (the law's physics tolerance)"
+                                : " of its terms (the law states no physics tolerance), found " + text_of(size)));
+    }
+  }
+}
+
+/// Laws that only bind constant outputs leave nothing that the model could move; they must be taken out.
+void require_rank(const RowMatrix& A, const LinearConstraints& constraints) {
+  RowMatrix basis(0, A.cols());
+  for (Index row = 0; row < A.rows(); ++row) {
+    const double norm = constraints.A().row(row).norm();
+    Eigen::RowVectorXd rest = A.row(row) / norm;
+    const double size = rest.norm();
+    for (int pass = 0; pass < 2; ++pass)
+      if (basis.rows() > 0) rest -= (rest * basis.transpose()) * basis;
+    if (size <= tolerances::identity::rank || rest.norm() <= tolerances::identity::rank * std::max(1.0, size))
+      throw Error(Status::rank_deficient,
+                  "law '" + constraints.independent_laws()[static_cast<std::size_t>(row)].name +
+                      "' can't be kept by any output that varies in training: leave it out of the domain");
+    basis.conservativeResize(basis.rows() + 1, Eigen::NoChange);
+    basis.row(basis.rows() - 1) = rest.normalized();
+  }
+}
+
+std::string digest_of(const SampleSet& samples) {
+  std::vector<std::byte> bytes;
+  const auto append = [&](const void* data, std::size_t size) {
+    const auto* first = static_cast<const std::byte*>(data);
+    bytes.insert(bytes.end(), first, first + size);
+  };
+  append(samples.inputs.data(), samples.inputs.size() * sizeof(double));
+  append(samples.outputs.data(), samples.outputs.size() * sizeof(double));
+  append(samples.subset.data(), samples.subset.size());
+  return sha256(bytes);
+}
+
+}  // namespace
+
+std::string sample_name(const SampleSet& samples, std::int64_t row) {
+  std::string name = "sample " + std::to_string(row);
+  const auto at = static_cast<std::size_t>(row);
+  if (at < samples.column.size() && at < samples.step.size())
+    name += " (column " + std::to_string(samples.column[at]) + ", step " + std::to_string(samples.step[at]) + ")";
+  return name;
+}
+
+std::vector<float> standardise(const double* inputs, std::int64_t rows, const double* mean, const double* scale,
+                               std::int64_t columns) {
+  std::vector<float> x(static_cast<std::size_t>(rows * columns));
+  for (std::int64_t row = 0; row < rows; ++row)
+    for (std::int64_t j = 0; j < columns; ++j)
+      x[static_cast<std::size_t>(row * columns + j)] = static_cast<float>((inputs[row * columns + j] - mean[j]) / scale[j]);
+  return x;
+}
+
+TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation) {
+  require_shapes(samples, constraints);
+  const Index k = static_cast<Index>(samples.input_elements()), n = static_cast<Index>(samples.output_elements());
+  const ConstRows inputs(samples.inputs.data(), samples.samples, k);
+  const ConstRows outputs(samples.outputs.data(), samples.samples, n);
+  const bool split = !samples.subset.empty();
+  training.rows = rows_of(samples, Subset::training, split);
+  validation.rows = rows_of(samples, Subset::validation, split);
+  if (training.rows.empty()) throw Error(Status::invalid_argument, "no sample is in the training subset");
+  if (validation.rows.empty() && with_validation)
+    throw Error(Status::invalid_argument,
+                "no sample is in the validation subset, by which the best epoch is chosen: split the data, or select "
+                "the 'last' epoch");
+  std::vector<std::int64_t> used = training.rows;
+  used.insert(used.end(), validation.rows.begin(), validation.rows.end());
+  for (const std::int64_t row : used)
+    if (!inputs.row(row).allFinite() || !outputs.row(row).allFinite())
+      throw Error(Status::non_finite, sample_name(samples, row) + " holds a value that is not finite");
+  digest = digest_of(samples);
+  require_lawful(samples, constraints, inputs, outputs, used, constraints.constants());
+
+  const Statistics in = statistics(inputs, training.rows);
+  input_mean = in.mean;
+  input_scale = in.deviation;
+  input_minimum = in.minimum;
+  input_maximum = in.maximum;
+  for (Index j = 0; j < k; ++j)
+    if (constant(in.minimum[j], in.maximum[j])) {
+      input_mean[j] = in.minimum[j];
+      input_scale[j] = 1.0;
+    }
+
+  const Statistics out = statistics(outputs, training.rows);
+  output_mean = out.mean;
+  for (Index i = 0; i < n; ++i) {
+    if (constant(out.minimum[i], out.maximum[i]))
+      output_mean[i] = out.minimum[i];
+    else
+      active.push_back(i);
+  }
+  if (active.empty())
+    throw Error(Status::invalid_argument, "every output is constant in training: there is nothing to learn");
+
+  // The laws on the outputs that vary; the others' terms go to the right-hand side.
+  const Index m = constraints.rows(), varying = static_cast<Index>(active.size());
+  RowMatrix physical(m, varying);
+  Eigen::VectorXd fixed = Eigen::VectorXd::Zero(m);  // what the constant outputs contribute
+  if (m > 0) {
+    Eigen::VectorXd constants = output_mean;
+    for (Index j = 0; j < varying; ++j) {
+      physical.col(j) = constraints.A().col(active[static_cast<std::size_t>(j)]);
+      constants[active[static_cast<std::size_t>(j)]] = 0.0;
+    }
+    fixed = constraints.A() * constants;
+    require_rank(physical, constraints);
+  }
+
+  const auto gather = [&](StandardisedRows& part) {
+    const Index count = static_cast<Index>(part.rows.size());
+    RowMatrix chosen(count, k);
+    part.y.resize(count, varying);
+    for (Index row = 0; row < count; ++row) {
+      const std::int64_t from = part.rows[static_cast<std::size_t>(row)];
+      chosen.row(row) = inputs.row(from);
+      for (Index j = 0; j < varying; ++j) part.y(row, j) = outputs(from, active[static_cast<std::size_t>(j)]);
+    }
+    part.x = standardise(chosen.data(), count, input_mean.data(), input_scale.data(), k);
+    part.d.resize(count, m);
+    if (m > 0 && count > 0) {
+      part.d = constraints.right_hand_side(chosen);
+      part.d.rowwise() -= fixed.transpose();
+      target_distance = std::max(target_distance, project_onto_laws(physical, part.d, part.y));
+    }
+  };
+  gather(training);
+  gather(validation);
+
+  // Standardised units, from the targets as moved.
+  output_scale = Eigen::VectorXd::Zero(n);
+  Eigen::VectorXd mean(varying), scale(varying);
+  mean = training.y.colwise().mean().transpose();
+  scale = ((training.y.rowwise() - mean.transpose()).colwise().squaredNorm() / static_cast<double>(training.y.rows()))
+              .cwiseSqrt()
+              .transpose();
+  for (Index j = 0; j < varying; ++j) {
+    if (!(scale[j] > 0.0))
+      throw Error(Status::invalid_argument, "output " + std::to_string(active[static_cast<std::size_t>(j)]) +
+                                                " varies in training, but not once it is moved onto the laws");
+    output_mean[active[static_cast<std::size_t>(j)]] = mean[j];
+    output_scale[active[static_cast<std::size_t>(j)]] = scale[j];
+  }
+  A = physical * scale.asDiagonal();
+  for (StandardisedRows* part : {&training, &validation}) {
+    if (m > 0) part->d.rowwise() -= (physical * mean).transpose();
+    part->y = ((part->y.rowwise() - mean.transpose()).array().rowwise() / scale.transpose().array()).matrix();
+  }
+}
+
+}  // namespace lavoisier::detail

@@ -1,0 +1,50 @@
+#ifndef LAVOISIER_MODELS_TRAINING_DATA_HPP
+#define LAVOISIER_MODELS_TRAINING_DATA_HPP
+
+#include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/sample_set.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lavoisier::detail {
+
+/// Rows of one subset in standardised units.
+struct StandardisedRows {
+  std::vector<std::int64_t> rows;  ///< indices in the sample set
+  std::vector<float> x;            ///< rows x inputs
+  RowMatrix y;                     ///< rows x active outputs, on the laws
+  RowMatrix d;                     ///< rows x laws: A y = d in standardised units
+  std::int64_t count() const { return static_cast<std::int64_t>(rows.size()); }
+};
+
+/// What training needs of a sample set. All statistics are of the training rows alone.
+///
+/// An input that is constant in training has scale 1. An output that is constant in training is left out: it is no
+/// column of y and A, its scale is 0, and the model generates its value with deviation 0. Targets are moved
+/// orthogonally (physical units) onto the laws, the constant outputs staying where they are.
+struct TrainingData {
+  /// Errors: law_violated (a target beyond a law's physics tolerance: law and sample named), rank_deficient (laws among
+  /// the constant outputs), non_finite (row named), invalid_argument, unsupported.
+  TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation);
+
+  Eigen::VectorXd input_mean, input_scale, input_minimum, input_maximum;
+  Eigen::VectorXd output_mean, output_scale;
+  std::vector<Eigen::Index> active;  ///< outputs that vary
+  RowMatrix A;                       ///< laws x active outputs, standardised units
+  StandardisedRows training, validation;
+  double target_distance = 0.0;      ///< largest move of a target, physical units
+  std::string digest;                ///< SHA-256 of inputs, outputs and subsets
+};
+
+/// (x - mean) / scale in FP64, rounded once.
+std::vector<float> standardise(const double* inputs, std::int64_t rows, const double* mean, const double* scale,
+                               std::int64_t columns);
+
+/// "sample 17 (column 204, step 3)": how messages name a row of a sample set.
+std::string sample_name(const SampleSet& samples, std::int64_t row);
+
+}  // namespace lavoisier::detail
+
+#endif
