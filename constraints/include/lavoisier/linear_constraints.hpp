@@ -36,6 +36,7 @@ class LinearConstraints {
   const std::vector<Law>& laws() const noexcept { return laws_; }
   const std::vector<LawReport>& report() const noexcept { return report_; }
   const std::vector<Law>& independent_laws() const noexcept { return independent_; }
+  const std::vector<Constant>& constants() const noexcept { return constants_; }
 
   Eigen::Index rows() const noexcept { return static_cast<Eigen::Index>(independent_.size()); }
   Eigen::Index outputs() const noexcept { return outputs_; }
