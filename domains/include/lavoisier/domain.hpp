@@ -24,7 +24,9 @@ struct Source {
   bool index = false;      ///< the index along the axis (0, 1, ...) instead of its value
   Transform transform = Transform::none;
   double period = 0.0;     ///< of the argument, in its units: sine(2 pi value / period); 360 for degrees
-  std::string units;       ///< what the file's spelling must convert to: the variable's units
+  std::string units;       ///< what the file's spelling must convert to: of the variable, of the argument of a transform;
+                           ///< empty for an index
+  std::map<std::string, std::string> source_units;  ///< this variable's own spellings; they come before the domain's
 };
 
 /// Assigns samples to subsets by a coordinate: block = floor(coordinate / width) mod `modulus`.
@@ -46,14 +48,19 @@ struct Domain {
   std::map<std::string, std::string> source_units;   ///< literal spelling in files -> units
   std::vector<std::string> sample_dimensions;        ///< file dimensions that make samples, slowest first (time, y, x)
   std::vector<std::string> column_dimensions;        ///< those that number columns; the rest number steps
+  std::vector<std::string> empty;  ///< a cell where all of these inputs are missing is no sample (land); none listed:
+                                   ///< where every field that is asked for is missing
   std::optional<BlockSplit> split;
+  std::vector<std::string> notes;                    ///< conversions done inside laws, for people
   std::string digest;                                ///< SHA-256 of the domain file
 };
 
-/// By name of a shipped domain or by path of a .toml file. Checks units with UDUNITS, linearity, names; every error
+/// By name of a shipped domain or by path of a .toml file (anything that ends in .toml or holds a slash). Checks units with UDUNITS, linearity, names; every error
 /// gives file, line and column. Errors: not_found (shipped names listed, nearest named), invalid_format, unit_mismatch,
 /// inconsistent_laws.
 Domain load_domain(const std::string& name_or_file);
+/// The same from text; `origin` is the file name in messages.
+Domain parse_domain(const std::string& text, const std::string& origin);
 std::vector<std::string> shipped_domains();
 
 /// Reads samples of one file in pieces. A sample is one cell of the domain's sample dimensions; cell index is flat,
@@ -67,6 +74,7 @@ class SampleReader {
 
   std::int64_t cells() const noexcept;
   std::vector<FileAxis> axes() const;               ///< of the sample dimensions, as in the file
+  std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ..."
 
   struct Piece {
     std::int64_t first = 0;                         ///< first cell
@@ -87,9 +95,14 @@ struct LoadOptions {
   bool with_outputs = true;
   bool drop_incomplete = false;  ///< else a cell with some values and some NaN is Error(non_finite), naming it
 };
-/// All complete samples of the files, in file and cell order. Cells without any value (land) are skipped.
+/// What load_samples found, for people.
+struct LoadReport {
+  std::int64_t cells = 0, empty = 0, incomplete = 0;  ///< incomplete ones were dropped
+};
+/// All complete samples of the files, in file and cell order. Empty cells (land) are skipped. Steps count on from file to
+/// file; all files must have the same column dimensions (shape_mismatch).
 SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
-                       const LoadOptions& options = {});
+                       const LoadOptions& options = {}, LoadReport* report = nullptr);
 
 }  // namespace lavoisier
 

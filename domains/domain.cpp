@@ -1,0 +1,665 @@
+#include <lavoisier/domain.hpp>
+#include <lavoisier/files.hpp>
+#include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/tolerances.hpp>
+#include <lavoisier/units.hpp>
+
+#include "equation.hpp"
+#include "shipped.hpp"
+#include "source_text.hpp"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+namespace lavoisier {
+namespace {
+
+using detail::Position;
+using detail::SourceText;
+
+constexpr std::int64_t format_version = 1;
+
+// Tolerances that a domain file may name instead of stating a number.
+const std::map<std::string, double>& named_tolerances() {
+  static const std::map<std::string, double> table = {{"ocean_heat_budget", tolerances::physics::ocean_heat_budget}};
+  return table;
+}
+
+std::string listed(const std::vector<std::string>& items) {
+  std::string text;
+  for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text;
+}
+
+Position position(const toml::node& node) { return {node.source().begin.line, node.source().begin.column}; }
+Position position(const toml::key& key) { return {key.source().begin.line, key.source().begin.column}; }
+
+bool is_identifier(const std::string& name) {
+  if (name.empty() || (std::isdigit(static_cast<unsigned char>(name.front())) != 0)) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '_'; });
+}
+
+const char* type_name(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table: return "a table";
+    case toml::node_type::array: return "an array";
+    case toml::node_type::string: return "a text";
+    case toml::node_type::integer: return "an integer";
+    case toml::node_type::floating_point: return "a number";
+    case toml::node_type::boolean: return "a truth value";
+    case toml::node_type::none: return "nothing";
+    default: return "a date or a time";
+  }
+}
+
+/// A table of the file with what it is called in messages; every key that it may have must be named at construction.
+class Section {
+ public:
+  Section(const SourceText& text, const toml::table& table, std::string name, Position at,
+          const std::vector<std::string>& legal)
+      : text_(text), table_(table), name_(std::move(name)), at_(at) {
+    for (const auto& [key, value] : table) {
+      const std::string word(key.str());
+      if (std::find(legal.begin(), legal.end(), word) != legal.end()) continue;
+      const std::string near = nearest_name(word, legal);
+      text.fail(Status::invalid_format,
+                fmt::format("unknown key \"{}\" in {}; {}", word, name_,
+                            near.empty() ? "legal are " + listed(legal) : "did you mean \"" + near + "\"?"),
+                position(key));
+    }
+  }
+
+  const SourceText& text() const { return text_; }
+  const std::string& name() const { return name_; }
+  Position at() const { return at_; }
+  bool has(const std::string& key) const { return table_.contains(key); }
+  Position where(const std::string& key) const { return has(key) ? position(*table_.get(key)) : at_; }
+
+  [[noreturn]] void fail(Status status, const std::string& message, const std::string& key) const {
+    text_.fail(status, message, where(key));
+  }
+
+  const toml::node& required(const std::string& key, const std::string& meaning) const {
+    if (const auto* const node = table_.get(key)) return *node;
+    text_.fail(Status::invalid_format, fmt::format("{} needs the key \"{}\": {}", name_, key, meaning), at_);
+  }
+
+  [[noreturn]] void wrong_type(const toml::node& node, const std::string& key, const std::string& expected) const {
+    text_.fail(Status::invalid_format,
+               fmt::format("expected {} for \"{}\" in {}, found {}", expected, key, name_, type_name(node)),
+               position(node));
+  }
+
+  std::string string(const std::string& key, const std::string& meaning) const {
+    const auto& node = required(key, meaning);
+    if (!node.is_string()) wrong_type(node, key, "a text");
+    return *node.value<std::string>();
+  }
+  std::string string_or_empty(const std::string& key) const { return has(key) ? string(key, "") : std::string(); }
+
+  double number(const std::string& key, const std::string& meaning) const {
+    const auto& node = required(key, meaning);
+    if (!node.is_number()) wrong_type(node, key, "a number");
+    const double value = *node.value<double>();
+    if (!std::isfinite(value)) wrong_type(node, key, "a finite number");
+    return value;
+  }
+  double positive(const std::string& key, const std::string& meaning) const {
+    const double value = number(key, meaning);
+    if (!(value > 0.0))
+      fail(Status::invalid_format, fmt::format("expected a number above 0 for \"{}\" in {}, found {}", key, name_, value),
+           key);
+    return value;
+  }
+  std::int64_t integer(const std::string& key, const std::string& meaning) const {
+    const auto& node = required(key, meaning);
+    if (!node.is_integer()) wrong_type(node, key, "an integer");
+    return *node.value<std::int64_t>();
+  }
+  bool boolean(const std::string& key) const {
+    if (!has(key)) return false;
+    const auto& node = *table_.get(key);
+    if (!node.is_boolean()) wrong_type(node, key, "true or false");
+    return *node.value<bool>();
+  }
+  std::vector<std::string> strings(const std::string& key, const std::string& meaning) const {
+    const auto& node = required(key, meaning);
+    if (!node.is_array()) wrong_type(node, key, "an array of texts");
+    std::vector<std::string> result;
+    for (const auto& item : *node.as_array()) {
+      if (!item.is_string()) wrong_type(item, key, "an array of texts");
+      const auto word = *item.value<std::string>();
+      if (std::find(result.begin(), result.end(), word) != result.end())
+        text_.fail(Status::invalid_format, fmt::format("\"{}\" stands twice in \"{}\" of {}", word, key, name_),
+                   position(item));
+      result.push_back(word);
+    }
+    return result;
+  }
+  std::vector<int> integers(const std::string& key, const std::string& meaning) const {
+    const auto& node = required(key, meaning);
+    if (!node.is_array()) wrong_type(node, key, "an array of integers");
+    std::vector<int> result;
+    for (const auto& item : *node.as_array()) {
+      if (!item.is_integer()) wrong_type(item, key, "an array of integers");
+      const auto value = *item.value<std::int64_t>();
+      if (value < 0 || value > std::numeric_limits<int>::max()) wrong_type(item, key, "integers from 0");
+      result.push_back(static_cast<int>(value));
+    }
+    return result;
+  }
+
+  /// The entries of a sub-table in the order of the file (toml++ sorts by name); empty if there is none.
+  struct Entry {
+    std::string key;
+    const toml::node* value;
+    Position at;  ///< of the key
+  };
+  std::vector<Entry> entries(const std::string& key) const {
+    std::vector<Entry> result;
+    if (!has(key)) return result;
+    const auto& node = *table_.get(key);
+    if (!node.is_table()) wrong_type(node, key, "a table");
+    for (const auto& [name, value] : *node.as_table()) result.push_back({std::string(name.str()), &value, position(name)});
+    std::sort(result.begin(), result.end(), [](const Entry& a, const Entry& b) {
+      return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
+    });
+    return result;
+  }
+
+ private:
+  const SourceText& text_;
+  const toml::table& table_;
+  std::string name_;
+  Position at_;
+};
+
+class DomainParser {
+ public:
+  DomainParser(const std::string& text, const std::string& origin) : text_(text, origin) {}
+
+  Domain parse() {
+    toml::table root;
+    try {
+      root = toml::parse(text_.text(), text_.origin());
+    } catch (const toml::parse_error& error) {
+      text_.fail(Status::invalid_format, "not TOML: " + std::string(error.description()),
+                 {error.source().begin.line, error.source().begin.column});
+    }
+    const Section top(text_, root, "the domain file", {1, 1},
+                      {"format", "name", "title", "description", "reference", "samples", "split", "source_units",
+                       "dimensions", "constants", "definitions", "inputs", "outputs", "laws"});
+    head(top);
+    samples(top);
+    source_units(top, "source_units", domain_.source_units);
+    dimensions(top);
+    constants(top);
+    variables(top, "inputs", Role::input);
+    variables(top, "outputs", Role::output);
+    if (!any_of_role(Role::input)) text_.fail(Status::invalid_format, "a domain needs at least one input", {1, 1});
+    if (!any_of_role(Role::output)) text_.fail(Status::invalid_format, "a domain needs at least one output", {1, 1});
+    domain_.layout = StateLayout(layout_dimensions_, variables_);
+    empty_rule(top);
+    split(top);
+    definitions(top);
+    laws(top);
+    domain_.digest = sha256(std::as_bytes(std::span(text_.text().data(), text_.text().size())));
+    return std::move(domain_);
+  }
+
+ private:
+  SourceText text_;
+  Domain domain_;
+  std::vector<Dimension> layout_dimensions_;
+  std::vector<Variable> variables_;
+  std::map<std::string, Position> declared_;  ///< every name of an equation
+  detail::EquationContext context_;
+
+  bool any_of_role(Role role) const {
+    return std::any_of(variables_.begin(), variables_.end(), [&](const Variable& v) { return v.role == role; });
+  }
+
+  Section section(const toml::node& node, const std::string& name, Position at,
+                  const std::vector<std::string>& legal) const {
+    if (!node.is_table())
+      text_.fail(Status::invalid_format, fmt::format("expected a table for {}, found {}", name, type_name(node)),
+                 position(node));
+    return Section(text_, *node.as_table(), name, at, legal);
+  }
+
+  Unit unit(const std::string& spelling, Position at) const {
+    if (auto parsed = Unit::parse(spelling)) return *parsed;
+    text_.fail(Status::unit_mismatch, fmt::format("expected units that UDUNITS can read, found \"{}\"", spelling), at);
+  }
+
+  void declare(const std::string& name, Position at) {
+    if (!is_identifier(name))
+      text_.fail(Status::invalid_format,
+                 fmt::format("\"{}\" cannot be used in equations: expected letters, digits and _, no digit first", name),
+                 at);
+    if (name == "sum") text_.fail(Status::invalid_format, "\"sum\" is a word of equations: choose another name", at);
+    const auto [earlier, fresh] = declared_.emplace(name, at);
+    if (!fresh)
+      text_.fail(Status::invalid_format,
+                 fmt::format("\"{}\" is declared twice, first in line {}", name, earlier->second.line), at);
+  }
+
+  void head(const Section& top) {
+    const auto format = top.integer("format", "the version of this format, 1");
+    if (format != format_version)
+      top.fail(Status::unsupported_version, fmt::format("expected format = {}, found {}", format_version, format), "format");
+    domain_.name = top.string("name", "what the domain is called");
+    if (!is_identifier(domain_.name))
+      top.fail(Status::invalid_format,
+               fmt::format("expected a name of letters, digits and _, found \"{}\"", domain_.name), "name");
+    domain_.title = top.string("title", "one line that says what the domain is");
+    domain_.description = top.string_or_empty("description");
+    domain_.reference = top.string_or_empty("reference");
+  }
+
+  void samples(const Section& top) {
+    const auto& node = top.required("samples", "which dimensions of a file make samples");
+    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty"});
+    domain_.sample_dimensions = samples.strings("dimensions", "the file's dimensions that make samples, slowest first");
+    if (domain_.sample_dimensions.empty())
+      samples.fail(Status::invalid_format, "expected at least one sample dimension", "dimensions");
+    domain_.column_dimensions = samples.strings("column", "those of them that number columns; the others number steps");
+    for (const auto& name : domain_.column_dimensions) {
+      const auto& all = domain_.sample_dimensions;
+      if (std::find(all.begin(), all.end(), name) != all.end()) continue;
+      const std::string near = nearest_name(name, all);
+      samples.fail(Status::not_found,
+                   fmt::format("\"{}\" is no sample dimension; {}", name,
+                               near.empty() ? "these are " + listed(all) : "did you mean \"" + near + "\"?"),
+                   "column");
+    }
+  }
+
+  void empty_rule(const Section& top) {
+    const auto& node = top.required("samples", "");
+    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty"});
+    const auto& rule = samples.required(
+        "empty", "\"all missing\", or the inputs that are all missing where a cell is no sample (land)");
+    if (rule.is_string()) {
+      if (*rule.value<std::string>() != "all missing")
+        samples.fail(Status::invalid_format,
+                     fmt::format("expected \"all missing\" or an array of inputs for \"empty\", found \"{}\"",
+                                 *rule.value<std::string>()),
+                     "empty");
+      return;
+    }
+    domain_.empty = samples.strings("empty", "");
+    if (domain_.empty.empty())
+      samples.fail(Status::invalid_format, "expected \"all missing\" or at least one input", "empty");
+    std::vector<std::string> fields;
+    for (const auto& [name, source] : domain_.sources)
+      if (!source.axis && domain_.layout.variable(name).role == Role::input) fields.push_back(name);
+    for (const auto& name : domain_.empty) {
+      if (std::find(fields.begin(), fields.end(), name) != fields.end()) continue;
+      const std::string near = nearest_name(name, fields);
+      samples.fail(Status::not_found,
+                   fmt::format("\"{}\" is no input that is read from a field; {}", name,
+                               near.empty() ? "these are " + listed(fields) : "did you mean \"" + near + "\"?"),
+                   "empty");
+    }
+  }
+
+  void split(const Section& top) {
+    if (!top.has("split")) return;
+    const auto& node = top.required("split", "");
+    const Section split = section(node, "[split]", position(node), {"axis", "width", "modulus", "test", "validation"});
+    BlockSplit result;
+    result.axis = split.string("axis", "the sample dimension whose coordinate decides");
+    const auto& all = domain_.sample_dimensions;
+    if (std::find(all.begin(), all.end(), result.axis) == all.end())
+      split.fail(Status::not_found,
+                 fmt::format("\"{}\" is no sample dimension; these are {}", result.axis, listed(all)), "axis");
+    result.width = split.positive("width", "of a block, in the axis' units as they stand in the file");
+    const auto modulus = split.integer("modulus", "blocks are numbered floor(coordinate / width) mod modulus");
+    if (modulus < 2 || modulus > 1000000)
+      split.fail(Status::invalid_format, fmt::format("expected a modulus of 2 to 1000000, found {}", modulus), "modulus");
+    result.modulus = static_cast<int>(modulus);
+    result.test = split.integers("test", "numbers of the test blocks");
+    result.validation = split.integers("validation", "numbers of the validation blocks");
+    std::set<int> used;
+    for (const auto& [key, numbers] : {std::pair("test", &result.test), std::pair("validation", &result.validation)})
+      for (const int number : *numbers) {
+        if (number >= result.modulus)
+          split.fail(Status::invalid_format,
+                     fmt::format("block {} of \"{}\" is beyond the modulus {}", number, key, result.modulus), key);
+        if (!used.insert(number).second)
+          split.fail(Status::invalid_format, fmt::format("block {} of \"{}\" is used twice", number, key), key);
+      }
+    if (used.size() == static_cast<std::size_t>(result.modulus))
+      split.fail(Status::invalid_format, "this split leaves no block for training", "test");
+    domain_.split = std::move(result);
+  }
+
+  void source_units(const Section& owner, const std::string& key, std::map<std::string, std::string>& into) const {
+    for (const auto& entry : owner.entries(key)) {
+      if (!entry.value->is_string())
+        text_.fail(Status::invalid_format,
+                   fmt::format("expected units as a text for the spelling \"{}\", found {}", entry.key,
+                               type_name(*entry.value)),
+                   position(*entry.value));
+      const auto spelling = *entry.value->value<std::string>();
+      unit(spelling, position(*entry.value));
+      into[entry.key] = spelling;
+    }
+  }
+
+  void dimensions(const Section& top) {
+    for (const auto& entry : top.entries("dimensions")) {
+      const Section one =
+          section(*entry.value, "[dimensions." + entry.key + "]", entry.at, {"kind", "extent", "ragged"});
+      declare(entry.key, entry.at);
+      Dimension dimension;
+      dimension.name = entry.key;
+      try {
+        dimension.kind = dimension_kind_from(one.string("kind", "level, y, x, channel, atom, bond or lag"));
+      } catch (const Error& error) {
+        one.fail(error.status(), error.what(), "kind");
+      }
+      dimension.extent = one.integer("extent", "how many elements (for a ragged one: the most)");
+      if (dimension.extent < 1)
+        one.fail(Status::invalid_format, fmt::format("expected an extent of at least 1, found {}", dimension.extent),
+                 "extent");
+      dimension.ragged = one.boolean("ragged");
+      layout_dimensions_.push_back(dimension);
+      context_.dimensions.push_back(entry.key);
+    }
+  }
+
+  void constants(const Section& top) {
+    for (const auto& entry : top.entries("constants")) {
+      const Section one = section(*entry.value, "constant " + entry.key, entry.at, {"value", "units"});
+      declare(entry.key, entry.at);
+      const Constant constant{entry.key, one.string("units", "of the value"), one.number("value", "the constant's number")};
+      detail::Symbol symbol;
+      symbol.unit = unit(constant.units, one.where("units"));
+      context_.symbols[entry.key] = symbol;
+      domain_.constants.push_back(constant);
+    }
+  }
+
+  void variables(const Section& top, const std::string& key, Role role) {
+    for (const auto& entry : top.entries(key)) {
+      const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
+                                  {"units", "source", "source_units", "standard_name", "long_name", "dimensions"});
+      declare(entry.key, entry.at);
+      Variable variable;
+      variable.name = entry.key;
+      variable.role = role;
+      variable.units = one.string("units", "in which the domain holds the variable, as UDUNITS reads them");
+      const Unit own = unit(variable.units, one.where("units"));
+      variable.standard_name = one.string_or_empty("standard_name");
+      variable.long_name = one.string_or_empty("long_name");
+      if (one.has("dimensions")) {
+        variable.dimensions = one.strings("dimensions", "");
+        for (const auto& name : variable.dimensions) {
+          const auto& known = context_.dimensions;
+          if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+          const std::string near = nearest_name(name, known);
+          one.fail(Status::not_found,
+                   fmt::format("there is no dimension \"{}\"{}", name,
+                               !near.empty()   ? "; did you mean \"" + near + "\"?"
+                               : known.empty() ? "; this domain declares none"
+                                               : "; declared are " + listed(known)),
+                   "dimensions");
+        }
+      }
+      Source source = read_source(one, entry.key, role, variable.units, own);
+      source_units(one, "source_units", source.source_units);
+      accept_spellings(variable, own, source);
+      domain_.sources[entry.key] = std::move(source);
+
+      detail::Symbol symbol;
+      symbol.kind = role == Role::output ? detail::Symbol::Kind::output : detail::Symbol::Kind::value;
+      symbol.unit = own;
+      symbol.dimensions = variable.dimensions;
+      context_.symbols[entry.key] = symbol;
+      variables_.push_back(std::move(variable));
+    }
+  }
+
+  Source read_source(const Section& variable, const std::string& name, Role role, const std::string& units,
+                     const Unit& own) const {
+    Source source;
+    source.variable = name;
+    source.units = units;
+    if (!variable.has("source")) return source;
+    const auto& node = variable.required("source", "");
+    if (node.is_string()) {
+      source.variable = *node.value<std::string>();
+      return source;
+    }
+    const Section one = section(node, "the source of " + name, position(node),
+                                {"variable", "axis", "index", "units", "transform", "period"});
+    if (one.has("variable") == one.has("axis"))
+      text_.fail(Status::invalid_format,
+                 fmt::format("{} needs either \"variable\" (a field of the file) or \"axis\" (a coordinate)", one.name()),
+                 one.at());
+    source.axis = one.has("axis");
+    source.variable = one.string(source.axis ? "axis" : "variable", "");
+    if (role == Role::output && source.axis) one.fail(Status::invalid_format, "an output cannot be a coordinate", "axis");
+    if (source.axis) {
+      const auto& all = domain_.sample_dimensions;
+      if (std::find(all.begin(), all.end(), source.variable) == all.end()) {
+        const std::string near = nearest_name(source.variable, all);
+        one.fail(Status::not_found,
+                 fmt::format("\"{}\" is no sample dimension; {}", source.variable,
+                             near.empty() ? "these are " + listed(all) : "did you mean \"" + near + "\"?"),
+                 "axis");
+      }
+    }
+    source.index = one.boolean("index");
+    if (source.index && !source.axis) one.fail(Status::invalid_format, "\"index\" goes with an axis", "index");
+    if (one.has("transform")) {
+      const std::string word = one.string("transform", "");
+      if (word == "sine")
+        source.transform = Transform::sine;
+      else if (word == "cosine")
+        source.transform = Transform::cosine;
+      else
+        one.fail(Status::invalid_format, fmt::format("expected the transform sine or cosine, found \"{}\"", word),
+                 "transform");
+      if (role == Role::output)
+        one.fail(Status::invalid_format, "an output cannot have a transform: it could not be undone", "transform");
+      source.period = one.positive("period", "of the argument, in its units: sine(2 pi value / period)");
+      if (!own.is_dimensionless())
+        variable.fail(Status::unit_mismatch,
+                      fmt::format("a {} is dimensionless: expected units = \"1\", found \"{}\"", word, units), "units");
+      if (source.index) {
+        if (one.has("units")) one.fail(Status::invalid_format, "an index has no units", "units");
+        source.units.clear();
+      } else {
+        source.units = one.string("units", "of the transform's argument");
+        unit(source.units, one.where("units"));
+      }
+    } else {
+      if (one.has("period")) one.fail(Status::invalid_format, "\"period\" goes with a transform", "period");
+      if (one.has("units"))
+        one.fail(Status::invalid_format, "\"units\" of a source goes with a transform; without one they are the variable's",
+                 "units");
+      if (source.index) {
+        if (!own.is_dimensionless())
+          variable.fail(Status::unit_mismatch,
+                        fmt::format("an index is dimensionless: expected units = \"1\", found \"{}\"", units), "units");
+        source.units.clear();
+      }
+    }
+    return source;
+  }
+
+  // Literal spellings that mean the variable's own units travel with the model file: the plugin has no UDUNITS.
+  void accept_spellings(Variable& variable, const Unit& own, const Source& source) const {
+    if (source.transform != Transform::none || source.index) return;
+    auto spellings = domain_.source_units;
+    for (const auto& [spelling, units] : source.source_units) spellings[spelling] = units;
+    for (const auto& [spelling, units] : spellings)
+      if (spelling != variable.units && Unit(units).same_as(own)) variable.accepted_units.push_back(spelling);
+  }
+
+  void definitions(const Section& top) {
+    for (const auto& entry : top.entries("definitions")) {
+      declare(entry.key, entry.at);
+      const std::string equation = equation_text(*entry.value, "definition " + entry.key);
+      detail::Symbol symbol;
+      symbol.kind = detail::Symbol::Kind::definition;
+      located("definition " + entry.key, position(*entry.value), [&] {
+        symbol.definition = detail::parse_expression(equation, noting("definition " + entry.key));
+      });
+      symbol.dimensions = symbol.definition.dimensions;
+      symbol.unit = symbol.definition.unit;
+      collect_notes("definition " + entry.key);
+      context_.symbols[entry.key] = std::move(symbol);
+    }
+  }
+
+  std::vector<std::string> pending_notes_;
+  const detail::EquationContext& noting(const std::string&) {
+    pending_notes_.clear();
+    context_.notes = &pending_notes_;
+    return context_;
+  }
+  void collect_notes(const std::string& what) {
+    for (const auto& note : pending_notes_) domain_.notes.push_back(what + ": " + note);
+    pending_notes_.clear();
+  }
+
+  std::string equation_text(const toml::node& node, const std::string& what) const {
+    if (!node.is_string())
+      text_.fail(Status::invalid_format,
+                 fmt::format("expected an equation as a text for {}, found {}", what, type_name(node)), position(node));
+    return *node.value<std::string>();
+  }
+
+  template <class Function>
+  void located(const std::string& what, Position literal, const Function& function) const {
+    try {
+      function();
+    } catch (const detail::EquationError& error) {
+      text_.fail(error.status(), what + ": " + error.what(), text_.inside_literal(literal, error.offset()));
+    }
+  }
+
+  void laws(const Section& top) {
+    for (const auto& entry : top.entries("laws")) {
+      const std::string what = "law " + entry.key;
+      Position literal = position(*entry.value);
+      std::string equation;
+      double tolerance = 0.0;
+      std::optional<Unit> stated;
+      Position stated_at;
+      LawScope scope = LawScope::local;
+      if (entry.value->is_table()) {
+        const Section one = section(*entry.value, what, entry.at, {"equation", "tolerance", "units"});
+        equation = one.string("equation", "left = right");
+        literal = one.where("equation");
+        if (one.has("tolerance")) tolerance = read_tolerance(one);
+        if (one.has("units")) {
+          stated_at = one.where("units");
+          stated = unit(one.string("units", ""), stated_at);
+        }
+      } else {
+        equation = equation_text(*entry.value, what);
+      }
+      if (entry.key.empty()) text_.fail(Status::invalid_format, "a law needs a name", entry.at);
+      Law law;
+      located(what, literal, [&] { law = detail::parse_law(entry.key, equation, noting(what)); });
+      collect_notes(what);
+      if (stated) {
+        // A check on the scientist's own expectation; the law keeps the units of its left side.
+        if (!stated->same_as(Unit(law.units)))
+          text_.fail(Status::unit_mismatch,
+                     fmt::format("{}: expected terms in {}, found {}", what, stated->text(), law.units), stated_at);
+        law.units = stated->text();
+      }
+      law.physics_tolerance = tolerance;
+      law.scope = scope;
+      try {
+        validate_law(law, domain_.layout, domain_.constants);
+      } catch (const Error& error) {
+        text_.fail(error.status(), what + ": " + error.what(), entry.at);
+      }
+      law_positions_[entry.key] = entry.at;
+      domain_.laws.push_back(std::move(law));
+    }
+    check_consistency();
+  }
+  std::map<std::string, Position> law_positions_;
+
+  double read_tolerance(const Section& law) const {
+    const auto& node = law.required("tolerance", "");
+    if (!node.is_string()) {
+      const double value = law.number("tolerance", "");
+      if (value < 0.0) law.fail(Status::invalid_format, "expected a tolerance of 0 or more", "tolerance");
+      return value;
+    }
+    const std::string word = *node.value<std::string>();
+    const auto found = named_tolerances().find(word);
+    if (found != named_tolerances().end()) return found->second;
+    std::vector<std::string> names;
+    for (const auto& [name, value] : named_tolerances()) names.push_back(name);
+    law.fail(Status::not_found,
+             fmt::format("expected a number or the name of a tolerance ({}), found \"{}\"", listed(names), word),
+             "tolerance");
+  }
+
+  // Contradictions show as soon as the coefficients are numbers; the others are found with the data.
+  void check_consistency() {
+    if (domain_.laws.empty()) return;
+    const bool fixed = std::none_of(layout_dimensions_.begin(), layout_dimensions_.end(),
+                                    [](const Dimension& d) { return d.ragged; });
+    if (!fixed) return;
+    try {
+      const LinearConstraints constraints(domain_.layout, domain_.laws, domain_.constants);
+    } catch (const Error& error) {
+      text_.fail(error.status(), error.what(), law_positions_.at(domain_.laws.back().name));
+    }
+  }
+};
+
+bool looks_like_a_path(const std::string& name) {
+  return name.find('/') != std::string::npos || (name.size() > 5 && name.ends_with(".toml"));
+}
+
+}  // namespace
+
+Domain parse_domain(const std::string& text, const std::string& origin) { return DomainParser(text, origin).parse(); }
+
+std::vector<std::string> shipped_domains() {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : detail::shipped_domain_files()) names.push_back(name);
+  return names;
+}
+
+Domain load_domain(const std::string& name_or_file) {
+  const auto& shipped = detail::shipped_domain_files();
+  if (looks_like_a_path(name_or_file)) {
+    const auto bytes = read_file(name_or_file);
+    Domain domain =
+        parse_domain(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), name_or_file);
+    domain.file = name_or_file;
+    return domain;
+  }
+  const auto found = shipped.find(name_or_file);
+  if (found == shipped.end()) {
+    const std::string near = nearest_name(name_or_file, shipped_domains());
+    throw Error(Status::not_found,
+                fmt::format("no domain \"{}\"; shipped are {}{}; a file of your own is given by its path (NAME.toml)",
+                            name_or_file, listed(shipped_domains()),
+                            near.empty() ? "" : " (did you mean \"" + near + "\"?)"));
+  }
+  Domain domain = parse_domain(found->second, name_or_file + ".toml");
+  domain.file = name_or_file + ".toml";
+  return domain;
+}
+
+}  // namespace lavoisier

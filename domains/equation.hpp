@@ -1,0 +1,79 @@
+#ifndef LAVOISIER_DOMAINS_EQUATION_HPP
+#define LAVOISIER_DOMAINS_EQUATION_HPP
+
+#include <lavoisier/law.hpp>
+#include <lavoisier/status.hpp>
+#include <lavoisier/units.hpp>
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lavoisier::detail {
+
+/// What is wrong with an equation, and at which of its characters (byte offset).
+class EquationError : public Error {
+ public:
+  EquationError(Status status, const std::string& message, std::size_t offset)
+      : Error(status, message), offset_(offset) {}
+  std::size_t offset() const noexcept { return offset_; }
+
+ private:
+  std::size_t offset_;
+};
+
+/// A coefficient: a plain number as long as it is one, so that programs stay short.
+struct Coefficient {
+  std::optional<double> number = 0.0;
+  Expression expression;
+
+  static Coefficient of(double value) { return {value, Expression()}; }
+  static Coefficient of(Expression e) { return {std::nullopt, std::move(e)}; }
+  Expression get() const { return number ? Expression(*number) : expression; }
+  bool is(double value) const { return number && *number == value; }
+};
+
+/// One output's part in a linear form: the sum over `summed` of coefficient * variable.
+struct LinearTerm {
+  std::string variable;
+  Coefficient coefficient;
+  std::vector<std::string> summed;
+};
+
+/// A value that is linear in the outputs: terms + constant.
+struct LinearForm {
+  std::vector<LinearTerm> terms;
+  Coefficient constant;
+  std::vector<std::string> dimensions;  ///< of the value
+  Unit unit;
+  bool any_unit = false;                ///< the number 0, which agrees with everything
+  std::string text;                     ///< for messages
+};
+
+/// What a name in an equation may be.
+struct Symbol {
+  enum class Kind { output, value, definition } kind = Kind::value;
+  Unit unit;
+  std::vector<std::string> dimensions;
+  LinearForm definition;
+};
+
+struct EquationContext {
+  std::map<std::string, Symbol> symbols;
+  std::vector<std::string> dimensions;
+  std::vector<std::string>* notes = nullptr;  ///< conversions done, one line each
+};
+
+/// Reads an expression: numbers, names, + - * /, unary + and -, parentheses, sum(dimension, expression). Units are carried
+/// through every operator; terms of a sum in convertible units are converted to the first one's, and noted.
+/// Errors (EquationError): invalid_format (syntax, not linear, dimensions), not_found (names), unit_mismatch.
+LinearForm parse_expression(const std::string& text, const EquationContext& context);
+
+/// Reads `left = right` into a law with name, equation, units, terms and right-hand side.
+Law parse_law(const std::string& name, const std::string& equation, const EquationContext& context);
+
+}  // namespace lavoisier::detail
+
+#endif
