@@ -1,0 +1,161 @@
+#include <lavoisier/conditional_gaussian.hpp>
+
+#include "parallel.hpp"
+
+#include <lavoisier/tolerances.hpp>
+
+namespace lavoisier {
+
+namespace {
+
+using detail::LawMatrix;
+using detail::row;
+using detail::set_nan;
+using Batch = Eigen::Ref<const RowMatrix>;
+
+void require_gaussian(const char* function, const RowMatrix& A, const Batch& mean, const Batch& deviation,
+                      const Batch& d) {
+  detail::require_shape(function, "mean", mean.rows(), mean.cols(), mean.rows(), A.cols());
+  detail::require_shape(function, "standard_deviation", deviation.rows(), deviation.cols(), mean.rows(), A.cols());
+  detail::require_shape(function, "d", d.rows(), d.cols(), mean.rows(), A.rows());
+}
+
+void require_outputs(const char* function, const char* argument, const Batch& values, const Batch& mean) {
+  detail::require_shape(function, argument, values.rows(), values.cols(), mean.rows(), mean.cols());
+}
+
+bool all_finite(const double* values, std::size_t count) {
+  for (std::size_t j = 0; j < count; ++j)
+    if (!std::isfinite(values[j])) return false;
+  return true;
+}
+
+/// kernel.set() of row s.
+template <class Kernel>
+Status set_row(Kernel& kernel, const Batch& mean, const Batch& deviation, const Batch& d, Eigen::Index s) {
+  return kernel.set(row(mean, s), row(deviation, s), row(d, s));
+}
+
+}  // namespace
+
+ConditionalMoments conditional_moments(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
+                                       const Batch& d, const BatchOptions& options) {
+  require_gaussian("conditional_moments", A, mean, standard_deviation, d);
+  const LawMatrix laws(A);
+  const Eigen::Index samples = mean.rows();
+  ConditionalMoments result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols()),
+                            std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    const Status status = set_row(kernel, mean, standard_deviation, d, s);
+    result.status[static_cast<std::size_t>(s)] = status;
+    if (status != Status::ok) {
+      set_nan(result.mean, s);
+      set_nan(result.variance, s);
+      return;
+    }
+    kernel.move_onto_laws(row(mean, s), row(result.mean, s));
+    kernel.set_leverages();
+    kernel.variances(row(result.variance, s));
+  });
+  return result;
+}
+
+GaussianGradient conditional_moments_adjoint(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
+                                             const Batch& d, const Batch& mean_bar, const Batch& variance_bar,
+                                             const BatchOptions& options) {
+  require_gaussian("conditional_moments_adjoint", A, mean, standard_deviation, d);
+  require_outputs("conditional_moments_adjoint", "mean_bar", mean_bar, mean);
+  require_outputs("conditional_moments_adjoint", "variance_bar", variance_bar, mean);
+  const LawMatrix laws(A);
+  const Eigen::Index samples = mean.rows();
+  GaussianGradient result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    if (set_row(kernel, mean, standard_deviation, d, s) != Status::ok) {
+      set_nan(result.mean, s);
+      set_nan(result.standard_deviation, s);
+      return;
+    }
+    kernel.set_lambda(row(mean, s));
+    kernel.set_leverages();
+    kernel.moments_adjoint(row(standard_deviation, s), row(mean_bar, s), row(variance_bar, s), row(result.mean, s),
+                           row(result.standard_deviation, s));
+  });
+  return result;
+}
+
+RowMatrix conditional_draw(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation, const Batch& d,
+                           const Batch& e, const BatchOptions& options) {
+  require_gaussian("conditional_draw", A, mean, standard_deviation, d);
+  require_outputs("conditional_draw", "e", e, mean);
+  const LawMatrix laws(A);
+  const Eigen::Index samples = mean.rows();
+  RowMatrix y(samples, A.cols());
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    if (set_row(kernel, mean, standard_deviation, d, s) != Status::ok ||
+        !all_finite(row(e, s), kernel.outputs()))
+      return set_nan(y, s);
+    double* z = kernel.marginal_mean.data();
+    for (std::size_t j = 0; j < kernel.outputs(); ++j)
+      z[j] = row(mean, s)[j] + row(standard_deviation, s)[j] * row(e, s)[j];
+    kernel.move_onto_laws(z, row(y, s));
+  });
+  return y;
+}
+
+GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
+                                          const Batch& d, const Batch& e, const Batch& y_bar,
+                                          const BatchOptions& options) {
+  require_gaussian("conditional_draw_adjoint", A, mean, standard_deviation, d);
+  require_outputs("conditional_draw_adjoint", "e", e, mean);
+  require_outputs("conditional_draw_adjoint", "y_bar", y_bar, mean);
+  const LawMatrix laws(A);
+  const Eigen::Index samples = mean.rows();
+  GaussianGradient result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    if (set_row(kernel, mean, standard_deviation, d, s) != Status::ok ||
+        !all_finite(row(e, s), kernel.outputs())) {
+      set_nan(result.mean, s);
+      set_nan(result.standard_deviation, s);
+      return;
+    }
+    const double* deviation = row(standard_deviation, s);
+    double* z = kernel.marginal_mean.data();
+    for (std::size_t j = 0; j < kernel.outputs(); ++j) z[j] = row(mean, s)[j] + deviation[j] * row(e, s)[j];
+    kernel.set_lambda(z);
+    double* p = row(result.mean, s);
+    kernel.project_adjoint(row(y_bar, s), p);
+    for (std::size_t j = 0; j < kernel.outputs(); ++j)
+      row(result.standard_deviation, s)[j] =
+          p[j] * (row(e, s)[j] - 2.0 * deviation[j] * kernel.dot(j, kernel.lambda()));
+  });
+  return result;
+}
+
+LogDensity conditional_log_density(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
+                                   const Batch& d, const Batch& y, bool with_gradient, const BatchOptions& options) {
+  require_gaussian("conditional_log_density", A, mean, standard_deviation, d);
+  require_outputs("conditional_log_density", "y", y, mean);
+  const LawMatrix laws(A);
+  const Eigen::Index samples = mean.rows();
+  LogDensity result;
+  result.value.resize(samples);
+  result.status.assign(static_cast<std::size_t>(samples), Status::ok);
+  if (with_gradient) result.gradient = {RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    Status& status = result.status[static_cast<std::size_t>(s)];
+    status = set_row(kernel, mean, standard_deviation, d, s);
+    if (status == Status::ok)
+      status = kernel.log_density(row(mean, s), row(standard_deviation, s), row(y, s), result.value[s],
+                                  with_gradient ? row(result.gradient.mean, s) : nullptr,
+                                  with_gradient ? row(result.gradient.standard_deviation, s) : nullptr);
+    if (status == Status::ok) return;
+    result.value[s] = detail::not_a_number;
+    if (with_gradient) {
+      set_nan(result.gradient.mean, s);
+      set_nan(result.gradient.standard_deviation, s);
+    }
+  });
+  return result;
+}
+
+}  // namespace lavoisier

@@ -1,0 +1,75 @@
+#include <lavoisier/conditional_gaussian.hpp>
+
+#include "crps.hpp"
+#include "parallel.hpp"
+
+#include <Eigen/Cholesky>
+#include <Eigen/QR>
+
+namespace lavoisier {
+
+using detail::row;
+using Batch = Eigen::Ref<const RowMatrix>;
+
+GaussianCrps gaussian_crps(const Batch& mean, const Batch& variance, const Batch& y, const BatchOptions& options) {
+  detail::require_shape("gaussian_crps", "variance", variance.rows(), variance.cols(), mean.rows(), mean.cols());
+  detail::require_shape("gaussian_crps", "y", y.rows(), y.cols(), mean.rows(), mean.cols());
+  const Eigen::Index samples = mean.rows(), outputs = mean.cols();
+  GaussianCrps result{RowMatrix(samples, outputs), RowMatrix(samples, outputs), RowMatrix(samples, outputs)};
+  const int threads = detail::thread_count(options, samples, 100.0 * static_cast<double>(outputs));
+  detail::for_each_sample(samples, threads, [&](Eigen::Index s, int) {
+    for (Eigen::Index j = 0; j < outputs; ++j) {
+      const detail::Crps crps = detail::crps_of_normal(mean(s, j), variance(s, j), y(s, j));
+      result.value(s, j) = crps.value;
+      result.mean_bar(s, j) = crps.mean_bar;
+      result.variance_bar(s, j) = crps.variance_bar;
+    }
+  });
+  return result;
+}
+
+Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
+                                       const Batch& y, const BatchOptions& options) {
+  const char* const name = "null_space_log_density";
+  detail::require_shape(name, "mean", mean.rows(), mean.cols(), mean.rows(), A.cols());
+  detail::require_shape(name, "standard_deviation", standard_deviation.rows(), standard_deviation.cols(), mean.rows(),
+                        A.cols());
+  detail::require_shape(name, "y", y.rows(), y.cols(), mean.rows(), A.cols());
+  const detail::LawMatrix laws(A);
+  const Eigen::Index samples = mean.rows();
+  Eigen::VectorXd value(samples);
+  // The null basis is needed only where a standard deviation is zero: the closed form divides by it.
+  RowMatrix null_basis;
+  if (samples > 0 && (standard_deviation.array() == 0.0).any()) {
+    const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(A.transpose());
+    const Eigen::MatrixXd Q = qr.householderQ() * Eigen::MatrixXd::Identity(A.cols(), A.cols());
+    null_basis = Q.rightCols(A.cols() - A.rows());
+  }
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    value[s] = detail::not_a_number;
+    const std::size_t n = kernel.outputs();
+    const double* deviation = row(standard_deviation, s);
+    bool known_component = false;
+    double* z = kernel.marginal_mean.data();
+    for (std::size_t j = 0; j < n; ++j) {
+      z[j] = row(y, s)[j] - row(mean, s)[j];
+      if (!std::isfinite(z[j]) || !std::isfinite(deviation[j]) || deviation[j] < 0.0) return;
+      known_component |= deviation[j] == 0.0;
+    }
+    if (known_component) {
+      const Eigen::VectorXd variance = standard_deviation.row(s).transpose().array().square();
+      const Eigen::MatrixXd covariance = null_basis.transpose() * variance.asDiagonal() * null_basis;
+      const Eigen::LDLT<Eigen::MatrixXd> factor(covariance);
+      const double smallest = factor.vectorD().size() == 0 ? 1.0 : factor.vectorD().minCoeff();
+      if (!(smallest > detail::rounding_pivot(n) * variance.maxCoeff())) return;
+      const Eigen::VectorXd u = null_basis.transpose() * (y.row(s) - mean.row(s)).transpose();
+      value[s] = -0.5 * (static_cast<double>(u.size()) * detail::log_two_pi + u.dot(factor.solve(u)) +
+                         factor.vectorD().array().log().sum());
+      return;
+    }
+    value[s] = kernel.null_space_log_density(z, deviation, nullptr, nullptr);
+  });
+  return value;
+}
+
+}  // namespace lavoisier
