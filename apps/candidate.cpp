@@ -1,0 +1,138 @@
+#include "candidate.hpp"
+
+#include <lavoisier/layout.hpp>
+#include <lavoisier/status.hpp>
+
+#include <fmt/format.h>
+#include <netcdf.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace lavoisier::cli {
+namespace {
+
+constexpr std::size_t files_kept_open = 200;
+
+bool is_float(const std::filesystem::path& path, const std::string& variable) {
+  int file = 0, id = 0;
+  nc_type type = NC_NAT;
+  if (nc_open(path.c_str(), NC_NOWRITE, &file) != NC_NOERR) return false;
+  const bool found = nc_inq_varid(file, variable.c_str(), &id) == NC_NOERR && nc_inq_vartype(file, id, &type) == NC_NOERR;
+  nc_close(file);
+  return found && type == NC_FLOAT;
+}
+
+bool means(const std::string& spelling, const Variable& variable, const Domain& domain) {
+  if (spelling == variable.units) return true;
+  const auto& accepted = variable.accepted_units;
+  if (std::find(accepted.begin(), accepted.end(), spelling) != accepted.end()) return true;
+  const auto found = domain.source_units.find(spelling);
+  return found != domain.source_units.end() && found->second == variable.units;
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::path>& paths) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& path : paths) {
+    if (!std::filesystem::exists(path)) throw Error(Status::not_found, fmt::format("no file or folder {}", path.string()));
+    if (!std::filesystem::is_directory(path)) {
+      files.push_back(path);
+      continue;
+    }
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      if (entry.is_regular_file() && entry.path().extension() == ".nc") found.push_back(entry.path());
+    }
+    if (found.empty()) throw Error(Status::not_found, fmt::format("no *.nc file in folder {}", path.string()));
+    std::sort(found.begin(), found.end());
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  return files;
+}
+
+Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes)
+    : name_(paths.name), files_(expand(paths.paths)) {
+  const NetcdfReader first(files_.front());
+  for (const Variable& v : domain.layout.with_role(Role::output)) {
+    if (domain.layout.elements(v) != 1) {
+      throw Error(Status::unsupported, fmt::format("output '{}' has several elements a cell: validate reads one", v.name));
+    }
+    // Members carry the layout's names; a file of the reference's kind may carry the source's.
+    std::string variable = v.name;
+    const auto source = domain.sources.find(v.name);
+    if (!first.has_variable(variable) && source != domain.sources.end() && first.has_variable(source->second.variable)) {
+      variable = source->second.variable;
+    }
+    variables_.push_back(variable);
+  }
+  attributes_ = first.global_attributes();
+  stored_as_float_ = is_float(files_.front(), variables_.front());
+  for (const auto& file : files_) {
+    NetcdfReader opened(file);
+    check(opened, domain, axes);
+    const auto attributes = opened.global_attributes();
+    const auto digest = attributes.find("lavoisier_model_sha256");
+    if ((digest == attributes.end() ? std::string() : digest->second) != attribute("lavoisier_model_sha256")) {
+      throw Error(Status::invalid_argument, fmt::format("{} comes from another model than {}: one candidate is one ensemble",
+                                                        file.string(), files_.front().string()));
+    }
+    if (files_.size() <= files_kept_open) open_.push_back(std::move(opened));
+  }
+}
+
+void Candidate::check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes) {
+  const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const FileVariable v = reader.variable(variables_[i]);
+    if (!means(v.units, outputs[i], domain)) {
+      throw Error(Status::unit_mismatch, fmt::format("{}: '{}' is in '{}', expected '{}'", reader.path().string(), v.name,
+                                                     v.units, outputs[i].units));
+    }
+    std::vector<std::int64_t> extents;
+    for (const FileAxis& axis : axes) extents.push_back(static_cast<std::int64_t>(axis.values.size()));
+    if (v.extents != extents) {
+      throw Error(Status::shape_mismatch, fmt::format("{}: '{}' is {}, expected {}", reader.path().string(), v.name,
+                                                      fmt::join(v.extents, " x "), fmt::join(extents, " x ")));
+    }
+  }
+  const FileVariable v = reader.variable(variables_.front());
+  for (std::size_t d = 0; d < axes.size(); ++d) {
+    const FileAxis axis = reader.axis(v.dimensions[d]);
+    for (std::size_t k = 0; k < axis.values.size(); ++k) {
+      const double scale = std::max(1.0, std::abs(axes[d].values[k]));
+      if (std::abs(axis.values[k] - axes[d].values[k]) > 1e-9 * scale) {
+        throw Error(Status::shape_mismatch,
+                    fmt::format("{}: axis '{}' has {} at place {}, the reference has {}", reader.path().string(), axis.name,
+                                axis.values[k], k + 1, axes[d].values[k]));
+      }
+    }
+  }
+}
+
+std::string Candidate::attribute(const std::string& key) const {
+  const auto found = attributes_.find(key);
+  return found == attributes_.end() ? std::string() : found->second;
+}
+
+NetcdfReader& Candidate::reader(std::int64_t member) const {
+  if (files_.size() <= files_kept_open) return open_[static_cast<std::size_t>(member)];
+  if (open_member_ != member) {
+    open_.clear();
+    open_.emplace_back(files_[static_cast<std::size_t>(member)]);
+    open_member_ = member;
+  }
+  return open_.front();
+}
+
+void Candidate::read(std::int64_t member, std::int64_t first, std::int64_t count, double* values) const {
+  const NetcdfReader& file = reader(member);
+  const std::size_t n = variables_.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::vector<double> column = file.read(variables_[i], first, count);
+    for (std::size_t c = 0; c < column.size(); ++c) values[c * n + i] = column[c];
+  }
+}
+
+}  // namespace lavoisier::cli

@@ -1,0 +1,58 @@
+#ifndef LAVOISIER_APPS_CANDIDATE_HPP
+#define LAVOISIER_APPS_CANDIDATE_HPP
+
+#include <lavoisier/domain.hpp>
+#include <lavoisier/netcdf_reader.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lavoisier::cli {
+
+/// "NAME=PATH" or "PATH": a named candidate of `validate`.
+struct NamedPaths {
+  std::string name;
+  std::vector<std::filesystem::path> paths;
+};
+
+/// An ensemble of output fields on a grid, one member a file; read in pieces of cells over all members.
+/// Every file is checked when opened: the domain's outputs, their units (the layout's, an accepted spelling or one of
+/// `source_units`), the grid's extents and coordinates, one model behind all members.
+/// Errors: not_found (a path, no member in a folder, a variable), unit_mismatch, shape_mismatch, invalid_argument (mixed models).
+class Candidate {
+ public:
+  Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes);
+
+  const std::string& name() const noexcept { return name_; }
+  std::int64_t members() const noexcept { return static_cast<std::int64_t>(files_.size()); }
+  const std::filesystem::path& file(std::int64_t member) const { return files_[static_cast<std::size_t>(member)]; }
+  bool stored_as_float() const noexcept { return stored_as_float_; }
+  /// Global attributes of the first member.
+  const std::map<std::string, std::string>& attributes() const noexcept { return attributes_; }
+  std::string attribute(const std::string& key) const;
+
+  /// Values of a member for cells first .. first+count-1: count x output elements.
+  void read(std::int64_t member, std::int64_t first, std::int64_t count, double* values) const;
+
+ private:
+  NetcdfReader& reader(std::int64_t member) const;
+  void check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes);
+
+  std::string name_;
+  std::vector<std::filesystem::path> files_;
+  std::vector<std::string> variables_;
+  bool stored_as_float_ = false;
+  std::map<std::string, std::string> attributes_;
+  mutable std::vector<NetcdfReader> open_;   // kept open while there are few
+  mutable std::int64_t open_member_ = -1;
+};
+
+/// Files as given; folders as their *.nc, sorted by name.
+std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::path>& paths);
+
+}  // namespace lavoisier::cli
+
+#endif

@@ -1,0 +1,105 @@
+#include "describe.hpp"
+
+#include "terminal.hpp"
+
+#include <lavoisier/linear_constraints.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lavoisier::cli {
+namespace {
+
+std::string dimensions_text(const StateLayout& layout, const Variable& variable) {
+  std::string text;
+  for (const std::string& name : variable.dimensions) {
+    const Dimension& d = layout.dimension(name);
+    text += (text.empty() ? "" : " x ") + fmt::format("{} ({}{})", name, d.ragged ? "up to " : "", d.extent);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string describe_variables(const StateLayout& layout) {
+  Table table({"variable", "role", "units", "dimensions", "meaning"});
+  for (std::size_t column = 1; column < 5; ++column) table.left(column);
+  for (Role role : {Role::input, Role::output, Role::diagnostic}) {
+    for (const Variable& v : layout.with_role(role)) {
+      table.add({v.name, to_string(v.role), v.units, dimensions_text(layout, v),
+                 v.long_name.empty() ? v.standard_name : v.long_name});
+    }
+  }
+  return table.text();
+}
+
+std::string describe_laws(const StateLayout& layout, const std::vector<Law>& laws,
+                          const std::vector<Constant>& constants) {
+  if (laws.empty()) return "  no laws\n";
+  const LinearConstraints constraints(layout, laws, constants);
+  std::string text;
+  std::size_t name_width = 0;
+  for (const Law& law : laws) name_width = std::max(name_width, law.name.size());
+  for (const Law& law : laws) {
+    text += fmt::format("  {:<{}}  {}  [{}]{}\n", law.name, name_width, law.equation, law.units,
+                        law.physics_tolerance > 0.0 ? fmt::format(", reference data close to {:g}", law.physics_tolerance)
+                                                    : std::string());
+  }
+  for (const Constant& c : constants) text += fmt::format("  {} = {} {}\n", c.name, c.value, c.units);
+  text += fmt::format("\nMatrix: {} independent of {} laws over {} output elements\n", constraints.rows(), laws.size(),
+                      constraints.outputs());
+  for (const LawReport& report : constraints.report()) {
+    if (report.redundant) {
+      text += fmt::format("  {} follows from {} and is left out\n", report.law, fmt::join(report.implied_by, ", "));
+    }
+  }
+  if (constraints.shared()) {
+    std::vector<std::string> header = {"row"};
+    for (const Variable& v : layout.with_role(Role::output)) {
+      const std::int64_t n = layout.elements(v);
+      for (std::int64_t e = 0; e < n; ++e) header.push_back(n == 1 ? v.name : fmt::format("{}[{}]", v.name, e));
+    }
+    header.push_back("= b");
+    Table table(header);
+    for (Eigen::Index i = 0; i < constraints.rows(); ++i) {
+      const Law& law = constraints.independent_laws()[static_cast<std::size_t>(i)];
+      std::vector<std::string> row = {law.name};
+      for (Eigen::Index j = 0; j < constraints.outputs(); ++j) row.push_back(fmt::format("{:g}", constraints.A()(i, j)));
+      row.push_back(law.right_hand_side.text());
+      table.add(row);
+    }
+    if (header.size() <= 34) text += table.text();
+  } else {
+    text += "  coefficients differ from sample to sample\n";
+  }
+  return text;
+}
+
+std::string describe_json(const StateLayout& layout, const std::vector<Law>& laws,
+                          const std::vector<Constant>& constants) {
+  nlohmann::ordered_json json;
+  json["variables"] = nlohmann::ordered_json::array();
+  for (const Variable& v : layout.variables()) {
+    json["variables"].push_back({{"name", v.name},
+                                 {"role", to_string(v.role)},
+                                 {"units", v.units},
+                                 {"dimensions", v.dimensions},
+                                 {"standard_name", v.standard_name},
+                                 {"long_name", v.long_name}});
+  }
+  json["laws"] = nlohmann::ordered_json::array();
+  const LinearConstraints constraints(layout, laws, constants);
+  for (std::size_t i = 0; i < laws.size(); ++i) {
+    const LawReport& report = constraints.report()[i];
+    json["laws"].push_back({{"name", laws[i].name},
+                            {"equation", laws[i].equation},
+                            {"units", laws[i].units},
+                            {"physics_tolerance", laws[i].physics_tolerance},
+                            {"redundant", report.redundant},
+                            {"implied_by", report.implied_by}});
+  }
+  json["rank"] = constraints.rows();
+  return json.dump();
+}
+
+}  // namespace lavoisier::cli

@@ -1,0 +1,102 @@
+#include "artefact.hpp"
+#include "closure_statistics.hpp"
+#include "commands.hpp"
+#include "describe.hpp"
+#include "terminal.hpp"
+
+#include <lavoisier/domain.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lavoisier::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+int list_domains(const Arguments& arguments) {
+  Table table({"domain", "laws", "title"});
+  table.left(2);
+  ordered_json json;
+  json["domains"] = ordered_json::array();
+  for (const std::string& name : shipped_domains()) {
+    const Domain domain = load_domain(name);
+    table.add({name, fmt::format("{}", domain.laws.size()), domain.title});
+    json["domains"].push_back({{"name", name}, {"title", domain.title}, {"laws", domain.laws.size()}});
+  }
+  if (!arguments.flag("quiet")) {
+    fmt::print("{}\nlavoisier domains NAME prints one; lavoisier domains FILE.toml checks your own\n", table.text());
+  }
+  write_json(arguments, json.dump(2) + "\n");
+  return exit_ok;
+}
+
+}  // namespace
+
+const Command& domains_command() {
+  static const Command command = {
+      "domains",
+      "lists domains; prints one's variables, units and laws; checks a domain file",
+      "lavoisier domains ocean_heat_budget --data esku_heat_budget.cdf",
+      "domain",
+      {
+          {"domain", "NAME|FILE", "print and check this one (may stand alone)", "", false},
+          {"data", "FILE", "how well this file closes under its laws", "", false},
+      }};
+  return command;
+}
+
+int run_domains(const Arguments& arguments) {
+  if (!arguments.has("domain")) {
+    if (arguments.has("data")) throw UsageError("--data needs a domain");
+    return list_domains(arguments);
+  }
+  const Domain domain = load_domain(arguments.text("domain"));
+  const bool quiet = arguments.flag("quiet");
+  if (!quiet) {
+    fmt::print("{}: {}\n", bold(domain.name), domain.title);
+    if (!domain.description.empty()) fmt::print("{}\n", domain.description);
+    if (!domain.reference.empty()) fmt::print("reference: {}\n", domain.reference);
+    fmt::print("file: {} (sha256 {})\n\nVariables\n{}\nLaws\n{}", domain.file.string(), domain.digest,
+               describe_variables(domain.layout), describe_laws(domain.layout, domain.laws, domain.constants));
+    if (!domain.source_units.empty()) {
+      fmt::print("\nUnits as spelt in files\n");
+      for (const auto& [spelling, units] : domain.source_units) fmt::print("  \"{}\" = {}\n", spelling, units);
+    }
+    if (domain.split) {
+      fmt::print("\nSplit: floor({}/{:g}) mod {}: test {}, validation {}, training the rest\n", domain.split->axis,
+                 domain.split->width, domain.split->modulus, fmt::join(domain.split->test, ", "),
+                 fmt::join(domain.split->validation, ", "));
+    }
+  }
+  ordered_json json = ordered_json::parse(describe_json(domain.layout, domain.laws, domain.constants));
+  json["name"] = domain.name;
+  json["title"] = domain.title;
+  json["sha256"] = domain.digest;
+  bool pass = true;
+  if (arguments.has("data")) {
+    const FileClosure closure = close_file(domain, arguments.text("data"));
+    const std::string table = closure_table(closure, &pass);
+    if (!quiet) {
+      fmt::print("\nClosure of {}: {} complete cells of {}", arguments.text("data"), closure.complete, closure.cells);
+      if (closure.incomplete > 0) fmt::print(", {} with some values missing", closure.incomplete);
+      if (domain.split) {
+        fmt::print("; {} training, {} validation, {} test", closure.subset_count[0], closure.subset_count[1],
+                   closure.subset_count[2]);
+      }
+      fmt::print("\n{}", table);
+    }
+    json["closure"] = ordered_json::parse(closure_json(closure));
+    json["cells"] = {{"complete", closure.complete}, {"incomplete", closure.incomplete}, {"all", closure.cells}};
+    if (domain.split) {
+      json["subsets"] = {{"training", closure.subset_count[0]},
+                         {"validation", closure.subset_count[1]},
+                         {"test", closure.subset_count[2]}};
+    }
+    json["pass"] = pass;
+  }
+  write_json(arguments, json.dump(2) + "\n");
+  return pass ? exit_ok : exit_check;
+}
+
+}  // namespace lavoisier::cli

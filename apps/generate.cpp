@@ -1,0 +1,424 @@
+#include "artefact.hpp"
+#include "commands.hpp"
+#include "terminal.hpp"
+
+#include <lavoisier/domain.hpp>
+#include <lavoisier/emulator.hpp>
+#include <lavoisier/ensemble_writer.hpp>
+#include <lavoisier/files.hpp>
+#include <lavoisier/tolerances.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <optional>
+
+namespace lavoisier::cli {
+namespace {
+
+using nlohmann::ordered_json;
+constexpr std::int64_t cells_a_read = 32768;
+constexpr std::int64_t cached_values = std::int64_t{1} << 25;  // 256 MiB of inputs are kept between members
+
+Backend backend_from(const std::string& word) {
+  if (word == "serial") return Backend::serial;
+  if (word == "openmp") return Backend::openmp;
+  if (word == "device") return Backend::device;
+  return Backend::automatic;
+}
+
+/// Kokkos' lifetime within the subcommand.
+struct Session {
+  explicit Session(int threads) {
+    InitializeOptions options;
+    options.threads = threads;
+    initialize(options);
+  }
+  ~Session() {
+    try {
+      finalize();
+    } catch (const Error&) {
+      // The results are written; there is nobody left to tell.
+    }
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+};
+
+/// The complete cells of one read that the subset asks for, packed: what the plugin is given.
+struct Block {
+  std::int64_t first = 0, cells = 0;
+  std::int64_t incomplete = 0;               ///< cells with some inputs missing
+  std::vector<std::int64_t> cell;            ///< place in the block
+  std::vector<double> inputs;                ///< packed cells x input elements
+  std::vector<std::uint64_t> column, step;
+};
+
+Block read_block(const SampleReader& reader, std::int64_t first, std::int64_t count, std::size_t elements,
+                 const std::optional<Subset>& subset) {
+  const SampleReader::Piece piece = reader.read(first, count);
+  Block block;
+  block.first = first;
+  block.cells = count;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) {
+    if (subset && piece.subset[c] != *subset) continue;
+    if (piece.complete[c] == 0) {
+      if (piece.empty[c] == 0) ++block.incomplete;
+      continue;
+    }
+    block.cell.push_back(static_cast<std::int64_t>(c));
+    const auto row = piece.inputs.begin() + static_cast<std::ptrdiff_t>(c * elements);
+    block.inputs.insert(block.inputs.end(), row, row + static_cast<std::ptrdiff_t>(elements));
+    block.column.push_back(piece.column[c]);
+    block.step.push_back(piece.step[c]);
+  }
+  return block;
+}
+
+struct LawTotal {
+  double max_absolute = 0.0, square_sum = 0.0, max_relative = 0.0;
+  std::int64_t worst_cell = -1, worst_member = -1;
+};
+
+/// Runs packed blocks through a workspace into values over all cells of a block.
+template <typename Number>
+class Runner {
+ public:
+  Runner(std::shared_ptr<const Model> model, const WorkspaceOptions& options)
+      : model_(model), workspace_(model, options), chunk_(options.max_columns) {
+    for (const VariableInfo& v : model_->inputs()) input_elements_ += v.elements;
+    output_elements_ = static_cast<std::int64_t>(model_->outputs().size());
+    packed_.resize(static_cast<std::size_t>(chunk_ * output_elements_));
+    status_.resize(static_cast<std::size_t>(chunk_));
+    laws.resize(model_->laws().size());
+  }
+
+  std::vector<LawTotal> laws;
+  std::int64_t columns = 0, out_of_range = 0, non_finite = 0;
+  const Workspace& workspace() const { return workspace_; }
+
+  /// values: output variables x cells, NaN where nothing was generated.
+  void run(const Block& block, std::int64_t member, std::vector<double>& values) {
+    values.assign(static_cast<std::size_t>(output_elements_ * block.cells), std::numeric_limits<double>::quiet_NaN());
+    const auto active = static_cast<std::int64_t>(block.cell.size());
+    for (std::int64_t from = 0; from < active; from += chunk_) {
+      const std::int64_t count = std::min(chunk_, active - from);
+      std::vector<InputField> inputs;
+      std::int64_t offset = 0;
+      for (const VariableInfo& v : model_->inputs()) {
+        InputField field;
+        field.name = v.name.c_str();
+        field.units = v.units.c_str();
+        field.data = block.inputs.data() + from * input_elements_ + offset;
+        field.columns = count;
+        field.elements = v.elements;
+        field.column_stride = input_elements_;
+        inputs.push_back(field);
+        offset += v.elements;
+      }
+      std::vector<OutputField> outputs;
+      for (std::size_t i = 0; i < model_->outputs().size(); ++i) {
+        OutputField field;
+        field.name = model_->outputs()[i].name.c_str();
+        field.units = model_->outputs()[i].units.c_str();
+        field.data = packed_.data() + static_cast<std::int64_t>(i) * chunk_;
+        field.precision = sizeof(Number) == 8 ? Precision::f64 : Precision::f32;
+        field.columns = count;
+        outputs.push_back(field);
+      }
+      RunArguments arguments;
+      arguments.inputs = inputs.data();
+      arguments.input_count = inputs.size();
+      arguments.outputs = outputs.data();
+      arguments.output_count = outputs.size();
+      arguments.columns = count;
+      arguments.column_ids = block.column.data() + from;
+      arguments.step_ids = block.step.data() + from;
+      arguments.member = static_cast<std::uint64_t>(member - 1);
+      arguments.status = status_.data();
+      const RunReport& report = workspace_.run(arguments);
+      tally(report, block, from, member);
+      for (std::int64_t i = 0; i < output_elements_; ++i) {
+        for (std::int64_t c = 0; c < count; ++c) {
+          if (status_[static_cast<std::size_t>(c)] == Status::non_finite) continue;
+          values[static_cast<std::size_t>(i * block.cells + block.cell[static_cast<std::size_t>(from + c)])] =
+              static_cast<double>(packed_[static_cast<std::size_t>(i * chunk_ + c)]);
+        }
+      }
+    }
+  }
+
+ private:
+  void tally(const RunReport& report, const Block& block, std::int64_t from, std::int64_t member) {
+    columns += report.columns;
+    out_of_range += report.out_of_range;
+    non_finite += report.non_finite;
+    for (std::size_t l = 0; l < laws.size() && l < report.laws.size(); ++l) {
+      const LawClosure& closure = report.laws[l];
+      LawTotal& total = laws[l];
+      if (total.worst_cell < 0 || closure.max_absolute > total.max_absolute) {
+        const auto at = static_cast<std::size_t>(from + std::max<std::int64_t>(closure.worst_column, 0));
+        total.worst_cell = block.first + block.cell[std::min(at, block.cell.size() - 1)];
+        total.worst_member = member;
+      }
+      total.max_absolute = std::max(total.max_absolute, closure.max_absolute);
+      total.max_relative = std::max(total.max_relative, closure.max_relative);
+      total.square_sum += closure.rms * closure.rms * static_cast<double>(report.columns);
+    }
+  }
+
+  std::shared_ptr<const Model> model_;
+  Workspace workspace_;
+  std::int64_t chunk_, input_elements_ = 0, output_elements_ = 0;
+  std::vector<Number> packed_;
+  std::vector<Status> status_;
+};
+
+/// Members that an earlier, larger ensemble left in the folder would be taken for ours.
+void clear_leftovers(const std::filesystem::path& folder, std::int64_t members, bool overwrite) {
+  if (!std::filesystem::is_directory(folder)) return;
+  std::vector<std::filesystem::path> others;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind("member_", 0) != 0 || entry.path().extension() != ".nc") continue;
+    const std::int64_t number = std::atoll(name.c_str() + 7);
+    if (number > members || number < 1) others.push_back(entry.path());
+  }
+  if (others.empty()) return;
+  if (!overwrite) {
+    throw Error(Status::invalid_argument,
+                fmt::format("{} holds members of another ensemble ({}, {} in all beyond number {}): choose another "
+                            "folder, or give --overwrite to remove them",
+                            folder.string(), others.front().filename().string(), others.size(), members));
+  }
+  for (const auto& path : others) std::filesystem::remove(path);
+}
+
+template <typename Number>
+int generate(const Arguments& arguments, const std::shared_ptr<const Model>& model, const Domain& domain,
+             Storage storage) {
+  const bool quiet = arguments.flag("quiet");
+  const std::filesystem::path inputs = arguments.text("inputs");
+  const std::filesystem::path folder = arguments.text("output");
+  const std::int64_t members = arguments.integer("members", 1, 4294967295LL);
+  const std::string subset_word = arguments.choice("subset", {"all", "test", "validation", "training"});
+  std::optional<Subset> subset;
+  if (subset_word != "all") {
+    if (!domain.split) throw UsageError(fmt::format("--subset {}: domain '{}' has no split", subset_word, domain.name));
+    subset = subset_from(subset_word);
+  }
+
+  WorkspaceOptions options;
+  options.max_columns = arguments.integer("chunk", 1, 1 << 24);
+  options.backend = backend_from(arguments.text("backend"));
+  options.seed = arguments.unsigned_integer("seed");
+  Runner<Number> runner(model, options);
+
+  const SampleReader reader(domain, inputs, false);
+  const Grid grid(reader.axes());
+  const auto elements = static_cast<std::size_t>(domain.layout.elements(Role::input));
+  clear_leftovers(folder, members, arguments.flag("overwrite"));
+
+  EnsembleOptions ensemble;
+  ensemble.folder = folder;
+  ensemble.axes = reader.axes();
+  ensemble.storage = storage;
+  ensemble.compression = static_cast<int>(arguments.integer("compression", 0, 9));
+  for (const Variable& v : domain.layout.with_role(Role::output)) {
+    ensemble.fields.push_back({v.name, v.units, v.standard_name, v.long_name});
+  }
+  ensemble.global_attributes = {
+      {"title", fmt::format("{}: ensemble generated by Lavoisier", domain.title.empty() ? domain.name : domain.title)},
+      {"source", fmt::format("lavoisier {}; model sha256:{}; strategy {}", version(), model->digest(), model->strategy())},
+      {"history", fmt::format("{} {}", timestamp(), arguments.command_line())},
+      {"lavoisier_version", version()},
+      {"lavoisier_model_sha256", model->digest()},
+      {"lavoisier_strategy", model->strategy()},
+      {"lavoisier_domain", domain.name},
+      {"lavoisier_subset", subset_word},
+      {"lavoisier_seed", arguments.text("seed")},
+      {"lavoisier_inputs", fmt::format("{} sha256:{}", inputs.filename().string(), sha256_of_file(inputs))},
+      {"lavoisier_instruction_set", runner.workspace().instruction_set()},
+      {"lavoisier_options", arguments.resolved_json()},
+  };
+  EnsembleWriter writer(ensemble);
+
+  catch_interrupts();
+  const bool cached = reader.cells() * static_cast<std::int64_t>(elements) <= cached_values;
+  std::vector<Block> cache;
+  std::vector<double> values;
+  Progress progress(quiet);
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  std::int64_t cells = 0, incomplete = 0;
+  for (std::int64_t member = 1; member <= members; ++member) {
+    writer.open(member);
+    std::size_t number = 0;
+    for (std::int64_t first = 0; first < reader.cells(); first += cells_a_read, ++number) {
+      stop_if_interrupted(fmt::format("{} complete members are in {}, the unfinished one was removed", member - 1,
+                                      folder.string()));
+      Block fresh;
+      if (member == 1 || !cached) {
+        fresh = read_block(reader, first, std::min(cells_a_read, reader.cells() - first), elements, subset);
+        if (member == 1) {
+          cells += static_cast<std::int64_t>(fresh.cell.size());
+          incomplete += fresh.incomplete;
+        }
+        if (cached) cache.push_back(std::move(fresh));
+      }
+      const Block& block = cached ? cache[number] : fresh;
+      runner.run(block, member, values);
+      for (std::size_t i = 0; i < ensemble.fields.size(); ++i) {
+        writer.write(ensemble.fields[i].name, first,
+                     std::span<const double>(values.data() + i * static_cast<std::size_t>(block.cells),
+                                             static_cast<std::size_t>(block.cells)));
+      }
+    }
+    if (cells == 0) {
+      throw Error(Status::invalid_argument,
+                  fmt::format("{}: no cell of subset '{}' has all its inputs", inputs.string(), subset_word));
+    }
+    writer.close();
+    const double left = seconds() / static_cast<double>(member) * static_cast<double>(members - member);
+    progress.update(fmt::format("member {}/{}  {} columns  {} left", member, members, cells, duration(left)),
+                    member == members);
+  }
+  progress.clear();
+
+  const double tolerance =
+      storage == Storage::f64 ? tolerances::identity::relative_fp64 : tolerances::identity::relative_fp32;
+  bool pass = true;
+  Table table({"law", "units", "largest |residual|", "rms", "largest relative", "tolerance", "", "worst at"});
+  table.left(1);
+  table.left(7);
+  ordered_json laws = ordered_json::array();
+  for (std::size_t l = 0; l < runner.laws.size(); ++l) {
+    const LawInfo& law = model->laws()[l];
+    const LawTotal& total = runner.laws[l];
+    const double rms = std::sqrt(total.square_sum / static_cast<double>(std::max<std::int64_t>(runner.columns, 1)));
+    const bool holds = total.max_relative <= tolerance;
+    pass = pass && holds;
+    table.add({law.name, law.units, scientific(total.max_absolute), scientific(rms), scientific(total.max_relative),
+               scientific(tolerance), verdict(holds),
+               fmt::format("member {}, {}", total.worst_member, grid.text(total.worst_cell))});
+    ordered_json entry;
+    entry["name"] = law.name;
+    entry["units"] = law.units;
+    entry["max_abs"] = total.max_absolute;
+    entry["rms"] = rms;
+    entry["max_relative"] = total.max_relative;
+    entry["worst"] = {{"member", total.worst_member}, {"cell", total.worst_cell}, {"at", grid.values(total.worst_cell)}};
+    entry["tolerance"] = tolerance;
+    entry["pass"] = holds;
+    laws.push_back(entry);
+  }
+  if (!quiet) {
+    fmt::print("{} members x {} columns of {} in {} ({}, {})\n{}", members, cells, domain.name, duration(seconds()),
+               runner.workspace().backend(), runner.workspace().instruction_set(), table.text());
+    const std::int64_t flagged = runner.out_of_range / members;
+    fmt::print("  columns outside the training range: {} of {}{}\n", flagged, cells,
+               flagged > 0 ? " (generated all the same)" : "");
+    if (incomplete > 0) fmt::print("  cells left out because some inputs are missing: {}\n", incomplete);
+    if (!pass) {
+      fmt::print("  the laws are not met to the identity tolerance{}\n",
+                 model->strategy() == "none" ? ": strategy 'none' does not impose them" : "");
+    }
+    fmt::print("wrote {} files to {}\n", members, folder.string());
+  }
+  ordered_json json;
+  json["pass"] = pass;
+  json["laws"] = laws;
+  json["members"] = members;
+  json["columns"] = cells;
+  json["incomplete_cells"] = incomplete;
+  json["out_of_range_columns"] = runner.out_of_range / members;
+  json["non_finite_columns"] = runner.non_finite / members;
+  json["seconds"] = seconds();
+  json["backend"] = runner.workspace().backend();
+  json["instruction_set"] = runner.workspace().instruction_set();
+  json["model"] = {{"file", arguments.text("model")}, {"sha256", model->digest()}, {"strategy", model->strategy()}};
+  json["output"] = folder.string();
+  json["version"] = version();
+  json["options"] = arguments.resolved();
+  write_json(arguments, json.dump(2) + "\n");
+  return pass || arguments.flag("allow-violation") ? exit_ok : exit_check;
+}
+
+}  // namespace
+
+const Command& generate_command() {
+  static const Command command = {
+      "generate",
+      "model file + inputs to a compliant ensemble, through the plugin",
+      "lavoisier generate --model ocean.safetensors --inputs esku_heat_budget.cdf --subset test \\\n"
+      "    --members 50 --seed 7 --output ensemble",
+      "",
+      {
+          {"model", "FILE", "model file", "", false},
+          {"inputs", "FILE", "NetCDF file with the inputs", "", false},
+          {"output", "DIR", "folder for member_0001.nc, member_0002.nc, ...", "", false},
+          {"members", "M", "how many", "10", false},
+          {"seed", "N", "values depend on it, the model, column, step and member alone", "0", false},
+          {"domain", "NAME|FILE", "how inputs are found in the file (default: the one the model was trained with)", "", false},
+          {"subset", "NAME", "all, test, validation or training", "all", false},
+          {"storage", "TYPE", "f64 or f32", "f64", false},
+          {"compression", "LEVEL", "deflate, 0 (none) to 9", "0", false},
+          {"chunk", "N", "columns in one call of the plugin; the values do not depend on it", "4096", false},
+          {"backend", "NAME", "automatic, serial, openmp or device", "automatic", false},
+          {"threads", "N", "0: OMP_NUM_THREADS or all", "0", false},
+          {"overwrite", "", "remove members of an earlier ensemble from the folder", "", false},
+          {"allow-violation", "", "report laws that are missed, but exit with 0 (strategy none misses them)", "", false},
+      }};
+  return command;
+}
+
+int run_generate(const Arguments& arguments) {
+  const std::string storage = arguments.choice("storage", {"f64", "f32"});
+  arguments.choice("backend", {"automatic", "serial", "openmp", "device"});
+  arguments.choice("subset", {"all", "test", "validation", "training"});
+  arguments.text("output");
+  arguments.text("inputs");
+  const std::filesystem::path path = arguments.text("model");
+  const auto threads = static_cast<int>(arguments.integer("threads", 0, 4096));
+  if (!std::filesystem::exists(path)) {
+    throw Error(Status::not_found, fmt::format("no model file {}", path.string()));
+  }
+  if (arguments.has("json")) require_writable(arguments.text("json"));
+
+  const Session session(threads);
+  const std::shared_ptr<const Model> model = Model::load(path.string());
+  std::string name = arguments.text_or("domain", model->provenance("domain"));
+  if (name.empty()) throw UsageError(fmt::format("{} does not name its domain: give --domain", path.string()));
+  const Domain domain = load_domain(name);
+  const std::string trained_with = model->provenance("domain_digest");
+  if (!trained_with.empty() && trained_with != domain.digest && !arguments.flag("quiet")) {
+    fmt::print(stderr, "note: domain file {} differs from the one that the model was trained with\n",
+               domain.file.string());
+  }
+  const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
+  const std::vector<Variable> inputs = domain.layout.with_role(Role::input);
+  const auto same = [](const std::vector<Variable>& declared, const std::vector<VariableInfo>& known) {
+    return std::equal(declared.begin(), declared.end(), known.begin(), known.end(),
+                      [](const Variable& a, const VariableInfo& b) { return a.name == b.name && a.units == b.units; });
+  };
+  if (!same(inputs, model->inputs()) || !same(outputs, model->outputs())) {
+    throw Error(Status::shape_mismatch,
+                fmt::format("domain '{}' and model {} differ in their variables or units (lavoisier inspect {} lists them)",
+                            domain.name, path.string(), path.string()));
+  }
+  for (const VariableInfo& v : model->outputs()) {
+    if (v.elements != 1) {
+      throw Error(Status::unsupported,
+                  fmt::format("output '{}' has {} elements a column: this release writes one value a cell", v.name, v.elements));
+    }
+  }
+  return storage == "f64" ? generate<double>(arguments, model, domain, Storage::f64)
+                          : generate<float>(arguments, model, domain, Storage::f32);
+}
+
+}  // namespace lavoisier::cli

@@ -1,0 +1,186 @@
+#include "artefact.hpp"
+#include "closure_statistics.hpp"
+#include "commands.hpp"
+#include "describe.hpp"
+#include "terminal.hpp"
+
+#include <lavoisier/domain.hpp>
+#include <lavoisier/files.hpp>
+#include <lavoisier/model_file.hpp>
+#include <lavoisier/netcdf_reader.hpp>
+#include <lavoisier/status.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <limits>
+
+namespace lavoisier::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+bool is_netcdf(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(Status::not_found, fmt::format("cannot open {}: {}", path.string(), std::strerror(errno)));
+  char head[8] = {};
+  file.read(head, sizeof head);
+  return std::memcmp(head, "CDF", 3) == 0 || std::memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0;
+}
+
+int inspect_model(const Arguments& arguments, const std::filesystem::path& path) {
+  const ModelFile model = ModelFile::read(path);
+  const ModelDescription& d = model.description;
+  std::int64_t weights = 0, bytes = 0;
+  for (const Tensor& tensor : model.tensors()) {
+    bytes += static_cast<std::int64_t>(tensor.bytes.size());
+    if (tensor.type == TensorType::f32) weights += tensor.elements();
+  }
+  if (!arguments.flag("quiet")) {
+    fmt::print("{}: model file, format version {}, {} weights, {} tensors, {} bytes\ndigest holds: {}\n\nVariables\n{}",
+               bold(path.string()), ModelFile::format_version, weights, model.tensors().size(),
+               std::filesystem::file_size(path), model.digest(), describe_variables(d.layout));
+    fmt::print("\nLaws\n{}\nHeads\n", describe_laws(d.layout, d.laws, d.constants));
+    for (const Head& head : d.heads) {
+      fmt::print("  {}: {} over {}; strategy {}\n", head.name, head.family, fmt::join(head.variables, ", "), head.strategy);
+    }
+    fmt::print("\nGraph\n");
+    Table graph({"operation", "inputs", "outputs", "tensors", "attributes"});
+    for (std::size_t column = 1; column < 5; ++column) graph.left(column);
+    for (const GraphOperation& op : d.graph) {
+      std::string tensors, attributes;
+      for (const auto& [operand, name] : op.tensors) {
+        std::string shape;
+        for (std::int64_t extent : model.tensor(name).shape) shape += (shape.empty() ? "" : "x") + std::to_string(extent);
+        tensors += (tensors.empty() ? "" : ", ") + fmt::format("{} [{}]", operand, shape);
+      }
+      for (const auto& [key, value] : op.attributes) attributes += (attributes.empty() ? "" : ", ") + key + "=" + value;
+      graph.add({op.op, fmt::format("{}", fmt::join(op.inputs, ", ")), fmt::format("{}", fmt::join(op.outputs, ", ")),
+                 tensors, attributes});
+    }
+    fmt::print("{}\nTraining ranges\n", graph.text());
+    if (model.has_tensor("input.minimum") && model.has_tensor("input.maximum")) {
+      const auto low = model.tensor("input.minimum").f64(), high = model.tensor("input.maximum").f64();
+      for (const Variable& v : d.layout.with_role(Role::input)) {
+        const auto at = static_cast<std::size_t>(d.layout.offset(v.name));
+        const auto count = static_cast<std::size_t>(d.layout.elements(v));
+        fmt::print("  {}: {:g} to {:g} {}\n", v.name, *std::min_element(&low[at], &low[at] + count),
+                   *std::max_element(&high[at], &high[at] + count), v.units);
+      }
+    }
+    fmt::print("\nProvenance\n");
+    for (const auto& [key, value] : d.provenance) fmt::print("  {}: {}\n", key, value);
+  }
+  ordered_json json = ordered_json::parse(describe_json(d.layout, d.laws, d.constants));
+  json["kind"] = "model";
+  json["sha256"] = model.digest();
+  json["digest_holds"] = true;
+  json["weights"] = weights;
+  json["tensor_bytes"] = bytes;
+  json["heads"] = ordered_json::array();
+  for (const Head& head : d.heads) {
+    json["heads"].push_back({{"name", head.name}, {"family", head.family}, {"strategy", head.strategy}, {"variables", head.variables}});
+  }
+  json["graph"] = ordered_json::array();
+  for (const GraphOperation& op : d.graph) json["graph"].push_back(op.op);
+  json["provenance"] = d.provenance;
+  write_json(arguments, json.dump(2) + "\n");
+  return exit_ok;
+}
+
+int inspect_data(const Arguments& arguments, const std::filesystem::path& path) {
+  const NetcdfReader reader(path);
+  const bool quiet = arguments.flag("quiet");
+  Table table({"variable", "units", "shape", "missing", "least", "mean", "most", "meaning"});
+  table.left(1);
+  table.left(2);
+  table.left(7);
+  ordered_json json;
+  json["kind"] = "data";
+  json["variables"] = ordered_json::array();
+  for (const std::string& name : reader.variable_names()) {
+    const FileVariable v = reader.variable(name);
+    std::string shape;
+    std::int64_t size = 1;
+    for (std::size_t i = 0; i < v.extents.size(); ++i) {
+      shape += (i == 0 ? "" : " x ") + fmt::format("{} ({})", v.dimensions[i], v.extents[i]);
+      size *= v.extents[i];
+    }
+    std::int64_t missing = 0;
+    double least = std::numeric_limits<double>::infinity(), most = -least, sum = 0.0;
+    bool numbers = true;
+    try {
+      constexpr std::int64_t block = 1 << 18;
+      for (std::int64_t first = 0; first < size; first += block) {
+        for (double x : reader.read(name, first, std::min(block, size - first))) {
+          if (std::isnan(x)) {
+            ++missing;
+            continue;
+          }
+          least = std::min(least, x);
+          most = std::max(most, x);
+          sum += x;
+        }
+      }
+    } catch (const Error& error) {
+      if (error.status() == Status::io_error) throw;
+      numbers = false;  // text and compound variables have no range
+    }
+    const bool any = numbers && size > missing;
+    const double mean = sum / static_cast<double>(std::max<std::int64_t>(size - missing, 1));
+    table.add({name, v.units, shape, numbers ? fmt::format("{}", missing) : "-", any ? significant(least, 6) : "-",
+               any ? significant(mean, 6) : "-", any ? significant(most, 6) : "-",
+               v.long_name.empty() ? v.standard_name : v.long_name});
+    ordered_json entry = {{"name", name}, {"units", v.units}, {"dimensions", v.dimensions}, {"extents", v.extents}, {"missing", missing}};
+    if (any) entry.update({{"minimum", least}, {"mean", mean}, {"maximum", most}});
+    json["variables"].push_back(entry);
+  }
+  if (!quiet) {
+    fmt::print("{}: NetCDF data set, sha256 {}\n{}", bold(path.string()), sha256_of_file(path), table.text());
+    const auto attributes = reader.global_attributes();
+    if (!attributes.empty()) fmt::print("\nAttributes\n");
+    for (const auto& [key, value] : attributes) fmt::print("  {}: {}\n", key, value);
+  }
+  bool pass = true;
+  if (arguments.has("domain")) {
+    const Domain domain = load_domain(arguments.text("domain"));
+    const FileClosure closure = close_file(domain, path);
+    const std::string text = closure_table(closure, &pass);
+    if (!quiet) {
+      fmt::print("\nClosure under {}: {} complete cells of {}, {} with some values missing\n{}", domain.name,
+                 closure.complete, closure.cells, closure.incomplete, text);
+    }
+    json["closure"] = ordered_json::parse(closure_json(closure));
+    json["pass"] = pass;
+  }
+  write_json(arguments, json.dump(2) + "\n");
+  return pass ? exit_ok : exit_check;
+}
+
+}  // namespace
+
+const Command& inspect_command() {
+  static const Command command = {
+      "inspect",
+      "says what a model file or data set holds, and whether its digest holds",
+      "lavoisier inspect ocean.safetensors",
+      "file",
+      {
+          {"file", "FILE", "model file or NetCDF file (may stand alone)", "", false},
+          {"domain", "NAME|FILE", "for a data set: how well it closes under this domain's laws", "", false},
+      }};
+  return command;
+}
+
+int run_inspect(const Arguments& arguments) {
+  const std::filesystem::path path = arguments.text("file");
+  if (is_netcdf(path)) return inspect_data(arguments, path);
+  if (arguments.has("domain")) throw UsageError("--domain is for data sets; a model file has laws of its own");
+  return inspect_model(arguments, path);
+}
+
+}  // namespace lavoisier::cli

@@ -1,0 +1,131 @@
+#include "marginal_scores.hpp"
+
+#include <lavoisier/conditional_gaussian.hpp>
+#include <lavoisier/training.hpp>
+
+#include <Eigen/Cholesky>
+#include <Eigen/QR>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace lavoisier::cli {
+namespace {
+
+using Eigen::Index;
+
+double mean_of(const std::vector<double>& values) {
+  return values.empty() ? std::numeric_limits<double>::quiet_NaN()
+                        : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+// Orthonormal basis of the null space of A (n x (n - m)): the last columns of Q of A'.
+Eigen::MatrixXd null_basis(const RowMatrix& A) {
+  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(A.transpose());
+  const Eigen::MatrixXd Q = qr.householderQ() * Eigen::MatrixXd::Identity(A.cols(), A.cols());
+  return Q.rightCols(A.cols() - A.rows());
+}
+
+// log N(N'y; N'm, N' P S P' N) of the orthogonally projected Gaussian: its density on the laws' surface.
+Eigen::VectorXd projected_log_density(const RowMatrix& A, const Eigen::VectorXd& scale, const PredictedMarginals& p,
+                                      const RowMatrix& y) {
+  const Eigen::MatrixXd N = null_basis(A);
+  const Eigen::MatrixXd metric = scale.array().square().matrix().asDiagonal();
+  const Eigen::MatrixXd W = A * metric * A.transpose();
+  const Eigen::MatrixXd P =
+      Eigen::MatrixXd::Identity(A.cols(), A.cols()) - metric * A.transpose() * W.ldlt().solve(Eigen::MatrixXd(A));
+  const Eigen::MatrixXd NP = N.transpose() * P;
+  const auto k = static_cast<double>(N.cols());
+  Eigen::VectorXd value(y.rows());
+  for (Index i = 0; i < y.rows(); ++i) {
+    const Eigen::MatrixXd L = NP * p.network_standard_deviation.row(i).asDiagonal();
+    const Eigen::LLT<Eigen::MatrixXd> factor(L * L.transpose());
+    const Eigen::VectorXd r = factor.matrixL().solve(N.transpose() * (y.row(i) - p.mean.row(i)).transpose());
+    const double log_det = 2.0 * factor.matrixLLT().diagonal().array().log().sum();
+    value(i) = -0.5 * (r.squaredNorm() + log_det + k * std::log(2.0 * M_PI));
+  }
+  return value;
+}
+
+double mean_negative_log_density(const ModelFile& model, const LinearConstraints& constraints,
+                                 const PredictedMarginals& p, const RowMatrix& inputs, RowMatrix y,
+                                 double* distance) {
+  if (!constraints.shared()) return std::numeric_limits<double>::quiet_NaN();
+  const RowMatrix& A = constraints.A();
+  const RowMatrix d = constraints.right_hand_side(inputs);
+  *distance = project_onto_laws(A, d, y);
+  const std::string strategy = model.description.heads.empty() ? std::string() : model.description.heads.front().strategy;
+  Eigen::VectorXd value;
+  if (strategy == "none") {
+    value = null_space_log_density(A, p.network_mean, p.network_standard_deviation, y);
+  } else if (strategy == "conditional" || strategy == "post_hoc") {
+    value = conditional_log_density(A, p.network_mean, p.network_standard_deviation, d, y, false).value;
+  } else if (strategy == "projection") {
+    for (const GraphOperation& operation : model.description.graph) {
+      if (operation.op != "constrain" || operation.tensors.count("scale") == 0) continue;
+      const auto scale = model.tensor(operation.tensors.at("scale")).f64();
+      value = projected_log_density(
+          A, Eigen::Map<const Eigen::VectorXd>(scale.data(), static_cast<Index>(scale.size())), p, y);
+    }
+  }
+  return value.size() == 0 ? std::numeric_limits<double>::quiet_NaN() : -value.mean();
+}
+
+}  // namespace
+
+double MarginalScores::mean_rmse() const { return mean_of(rmse); }
+double MarginalScores::mean_crps() const { return mean_of(crps); }
+double MarginalScores::mean_coverage90() const { return mean_of(coverage90); }
+double MarginalScores::mean_mse_scaled() const { return mean_of(mse_scaled); }
+
+std::vector<double> output_deviations(const SampleSet& samples) {
+  const auto n = static_cast<std::size_t>(samples.output_elements());
+  const auto count = static_cast<double>(samples.samples);
+  std::vector<double> mean(n, 0.0), square(n, 0.0);
+  for (std::size_t s = 0; s < static_cast<std::size_t>(samples.samples); ++s) {
+    for (std::size_t i = 0; i < n; ++i) mean[i] += samples.outputs[s * n + i] / count;
+  }
+  for (std::size_t s = 0; s < static_cast<std::size_t>(samples.samples); ++s) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const double e = samples.outputs[s * n + i] - mean[i];
+      square[i] += e * e / count;
+    }
+  }
+  for (double& v : square) v = std::sqrt(v);
+  return square;
+}
+
+MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
+                               const std::vector<double>& output_scale) {
+  const PredictedMarginals p = predict(model, samples);
+  const Index rows = samples.samples, n = samples.output_elements();
+  const RowMatrix y = Eigen::Map<const RowMatrix>(samples.outputs.data(), rows, n);
+  const RowMatrix inputs = Eigen::Map<const RowMatrix>(samples.inputs.data(), rows, samples.input_elements());
+  const GaussianCrps crps = gaussian_crps(p.mean, p.variance, y);
+
+  MarginalScores scores;
+  for (const Variable& variable : samples.layout.with_role(Role::output)) {
+    const std::int64_t elements = samples.layout.elements(variable);
+    for (std::int64_t e = 0; e < elements; ++e) {
+      scores.variables.push_back(elements == 1 ? variable.name : variable.name + "[" + std::to_string(e) + "]");
+    }
+  }
+  constexpr double z90 = 1.6448536269514722;  // 0.95 quantile of the standard normal
+  for (Index i = 0; i < n; ++i) {
+    const double mse = (p.mean.col(i) - y.col(i)).squaredNorm() / static_cast<double>(rows);
+    Index inside = 0;
+    for (Index s = 0; s < rows; ++s) {
+      inside += std::abs(y(s, i) - p.mean(s, i)) <= z90 * std::sqrt(p.variance(s, i)) ? 1 : 0;
+    }
+    const double scale = output_scale[static_cast<std::size_t>(i)];
+    scores.rmse.push_back(std::sqrt(mse));
+    scores.crps.push_back(crps.value.col(i).mean());
+    scores.coverage90.push_back(static_cast<double>(inside) / static_cast<double>(rows));
+    scores.mse_scaled.push_back(scale > 0.0 ? mse / (scale * scale) : 0.0);
+  }
+  scores.nll = mean_negative_log_density(model, constraints, p, inputs, y, &scores.target_distance);
+  return scores;
+}
+
+}  // namespace lavoisier::cli

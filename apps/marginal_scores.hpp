@@ -1,0 +1,36 @@
+#ifndef LAVOISIER_APPS_MARGINAL_SCORES_HPP
+#define LAVOISIER_APPS_MARGINAL_SCORES_HPP
+
+// Closed-form scores of a trained model's Gaussian marginals: no sampling, for `train` and `compare`.
+
+#include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/model_file.hpp>
+#include <lavoisier/sample_set.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lavoisier::cli {
+
+struct MarginalScores {
+  std::vector<std::string> variables;      ///< one an output element
+  std::vector<double> rmse, crps, coverage90, mse_scaled;
+  double nll = 0.0;                        ///< mean a sample, physical units, null space of the laws; NaN: no density
+  double target_distance = 0.0;            ///< how far targets were moved onto the laws for nll, largest
+  double mean_rmse() const;
+  double mean_crps() const;
+  double mean_coverage90() const;
+  double mean_mse_scaled() const;
+};
+
+/// Scores on `samples`. `output_scale` (one an output element): standard deviations of the training subset, for mse_scaled.
+MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
+                               const std::vector<double>& output_scale);
+
+/// Standard deviation of each output element.
+std::vector<double> output_deviations(const SampleSet& samples);
+
+}  // namespace lavoisier::cli
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef LAVOISIER_APPS_REPORT_HPP
+#define LAVOISIER_APPS_REPORT_HPP
+
+#include "evaluation.hpp"
+
+#include <map>
+#include <string>
+
+namespace lavoisier::cli {
+
+struct ReportContext {
+  std::string domain_name, domain_title, domain_reference, domain_digest;
+  std::string reference_file, subset, command_line, created;
+  std::map<std::string, std::string> options;
+};
+
+/// One self-contained HTML page: inline CSS and SVG, no script, nothing loaded from elsewhere.
+std::string html_report(const Evaluation& evaluation, const ReportContext& context);
+
+}  // namespace lavoisier::cli
+
+#endif

@@ -1,0 +1,3 @@
+#ifndef LAVOISIER_APPS_SVG_HPP
+#define LAVOISIER_APPS_SVG_HPP
+#endif

@@ -1,0 +1,208 @@
+#include "artefact.hpp"
+#include "commands.hpp"
+#include "marginal_scores.hpp"
+#include "terminal.hpp"
+#include "training_options.hpp"
+
+#include <lavoisier/domain.hpp>
+#include <lavoisier/files.hpp>
+#include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/status.hpp>
+#include <lavoisier/training.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+namespace lavoisier::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string resume_command(const Arguments& arguments) {
+  const std::string& command = arguments.command_line();
+  return arguments.flag("resume") ? command : command + " --resume";
+}
+
+TrainingOptions options_from(const Arguments& arguments) {
+  TrainingOptions options;
+  arguments.choice("model", {"mlp"});
+  options.strategy = strategy_from(arguments.choice("strategy", strategy_words()));
+  options.loss = loss_from(arguments.choice("loss", loss_words()));
+  arguments.choice("estimator", {"exact"});
+  options.network.hidden = widths_from(arguments.words("hidden"), "--hidden");
+  options.network.activation = arguments.choice("activation", {"silu"});
+  options.network.dropout = arguments.number("dropout", 0.0, 0.95);
+  options.network.parametrization = arguments.choice("parametrization", {"softplus", "exp"});
+  options.network.floor = arguments.number("floor", 0.0, 1.0);
+  options.epochs = arguments.integer("epochs", 1, 100000000);
+  options.batch = arguments.integer("batch", 1, 100000000);
+  options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
+  options.weight_decay = arguments.number("weight-decay", 0.0, 1e3);
+  options.schedule = arguments.choice("schedule", {"cosine", "constant"});
+  options.ema = arguments.number("ema", 0.0, 0.9999999);
+  options.selection = arguments.choice("selection", {"best", "last"});
+  options.seed = arguments.unsigned_integer("seed");
+  options.device = arguments.text("device");
+  options.threads = static_cast<int>(arguments.integer("threads", 0, 4096));
+  options.checkpoint = arguments.text_or("checkpoint", arguments.text("output") + ".checkpoint");
+  options.resume = arguments.flag("resume");
+  return options;
+}
+
+ordered_json scores_json(const MarginalScores& scores) {
+  ordered_json list = ordered_json::array();
+  for (std::size_t i = 0; i < scores.variables.size(); ++i) {
+    list.push_back({{"variable", scores.variables[i]},
+                    {"rmse", scores.rmse[i]},
+                    {"crps", scores.crps[i]},
+                    {"coverage90", scores.coverage90[i]}});
+  }
+  ordered_json json;
+  json["rmse"] = scores.mean_rmse();
+  json["crps"] = scores.mean_crps();
+  json["coverage90"] = scores.mean_coverage90();
+  json["nll"] = std::isfinite(scores.nll) ? ordered_json(scores.nll) : ordered_json(nullptr);
+  json["variables"] = list;
+  return json;
+}
+
+}  // namespace
+
+const Command& train_command() {
+  static const TrainingOptions defaults;
+  static const Command command = {
+      "train",
+      "reference data to a model file",
+      "lavoisier train --domain ocean_heat_budget --data esku_heat_budget.cdf --strategy conditional \\\n"
+      "    --loss crps --epochs 60 --seed 1 --output ocean.safetensors",
+      "",
+      {
+          {"domain", "NAME|FILE", "a shipped domain (lavoisier domains) or a domain file", "", false},
+          {"data", "FILE", "reference data (NetCDF)", "", true},
+          {"output", "FILE", "the model file to write", "", false},
+          {"model", "NAME", "generator: mlp", "mlp", false},
+          {"strategy", "NAME", "none, projection, post_hoc or conditional", "conditional", false},
+          {"loss", "NAME", "likelihood or crps", "crps", false},
+          {"estimator", "NAME", "of the loss' gradient: exact", "exact", false},
+          {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
+          {"activation", "NAME", "silu", "silu", false},
+          {"dropout", "P", "share of units dropped while training", "0", false},
+          {"parametrization", "NAME", "of the standard deviation: softplus or exp", "softplus", false},
+          {"floor", "S", "least standard deviation, in standardised units", "0.0001", false},
+          {"epochs", "N", "passes over the training samples", "60", false},
+          {"batch", "N", "samples a step", "256", false},
+          {"learning-rate", "R", "of Adam", "0.002", false},
+          {"weight-decay", "W", "decoupled (AdamW)", "0", false},
+          {"schedule", "NAME", "of the learning rate: cosine or constant", "cosine", false},
+          {"ema", "D", "decay of the averaged weights; 0: none", "0", false},
+          {"selection", "NAME", "which epoch's weights: best (on validation) or last", "best", false},
+          {"seed", "N", "of initial weights and shuffling", "0", false},
+          {"checkpoint", "DIR", "where to keep checkpoints (default: OUTPUT.checkpoint, removed at the end)", "", false},
+          {"resume", "", "go on from the checkpoint", "", false},
+          {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
+          {"device", "NAME", "cpu or cuda", "cpu", false},
+          {"threads", "N", "0: all", "0", false},
+      }};
+  return command;
+}
+
+int run_train(const Arguments& arguments) {
+  TrainingOptions options = options_from(arguments);
+  const std::filesystem::path output = arguments.text("output");
+  const std::vector<std::string>& files = arguments.list("data");
+  const bool quiet = arguments.flag("quiet");
+  const Domain domain = load_domain(arguments.text("domain"));
+  require_writable(output);
+  if (arguments.has("json")) require_writable(arguments.text("json"));
+  if (options.resume && !std::filesystem::exists(options.checkpoint)) {
+    throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
+  }
+
+  const SampleSet samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
+  const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
+  options.provenance = provenance_of(domain, files);
+  options.provenance["options"] = arguments.resolved_json();
+  options.provenance["command"] = arguments.command_line();
+
+  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
+  if (!quiet) {
+    fmt::print("{}: {} training, {} validation, {} test samples; {} inputs, {} outputs, {} laws\n", domain.name,
+               count(Subset::training), count(Subset::validation), count(Subset::test), samples.input_elements(),
+               samples.output_elements(), constraints.rows());
+    for (const LawReport& law : constraints.report()) {
+      if (law.redundant) fmt::print("  law {} follows from {}\n", law.law, fmt::join(law.implied_by, ", "));
+    }
+    std::fflush(stdout);
+  }
+
+  catch_interrupts();
+  set_training_threads(options.threads);
+  Progress progress(quiet);
+  TrainingResult result;
+  try {
+    result = train(samples, constraints, options,
+                   [&](const TrainingProgress& p) { progress.update(progress_line(p), p.epoch == p.epochs); },
+                   &interrupted());
+  } catch (const Error& error) {
+    progress.clear();
+    if (error.status() != Status::interrupted) throw;
+    throw Error(Status::interrupted, fmt::format("{}\ncheckpoint kept in {}; resume with\n  {}", error.what(),
+                                                 options.checkpoint.string(), resume_command(arguments)));
+  }
+  progress.clear();
+
+  const SampleSet validation = select(samples, Subset::validation);
+  const MarginalScores scores =
+      score_marginals(result.model, constraints, validation, output_deviations(select(samples, Subset::training)));
+  result.model.description.provenance["validation_rmse"] = fmt::format("{}", scores.mean_rmse());
+  result.model.description.provenance["validation_crps"] = fmt::format("{}", scores.mean_crps());
+  result.model.description.provenance["validation_coverage90"] = fmt::format("{}", scores.mean_coverage90());
+  const std::string digest = result.model.write(output);
+  if (!arguments.given("checkpoint")) {
+    std::error_code ignored;
+    std::filesystem::remove_all(options.checkpoint, ignored);
+  }
+
+  if (!quiet) {
+    fmt::print("trained in {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds),
+               result.target_distance);
+    Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
+    table.left(1);
+    const std::vector<Variable> outputs = samples.layout.with_role(Role::output);
+    for (std::size_t i = 0; i < scores.variables.size(); ++i) {
+      const std::string units = samples.layout.has_variable(scores.variables[i])
+                                    ? samples.layout.variable(scores.variables[i]).units : std::string();
+      table.add({scores.variables[i], units, significant(scores.rmse[i]), significant(scores.crps[i]),
+                 fmt::format("{:.3f}", scores.coverage90[i])});
+    }
+    table.add({"mean", "", significant(scores.mean_rmse()), significant(scores.mean_crps()),
+               fmt::format("{:.3f}", scores.mean_coverage90())});
+    fmt::print("{}wrote {} (sha256 {})\n", table.text(), output.string(), digest);
+  }
+
+  ordered_json json;
+  json["version"] = version();
+  json["model"] = output.string();
+  json["sha256"] = digest;
+  json["seconds"] = result.seconds;
+  json["best_epoch"] = result.history.empty() ? 0 : result.history.back().best_epoch;
+  json["target_distance"] = result.target_distance;
+  json["samples"] = {{"training", count(Subset::training)},
+                     {"validation", count(Subset::validation)},
+                     {"test", count(Subset::test)}};
+  json["validation"] = scores_json(scores);
+  json["history"] = ordered_json::array();
+  for (const TrainingProgress& p : result.history) {
+    json["history"].push_back(
+        {{"epoch", p.epoch}, {"training_loss", p.training_loss}, {"validation_loss", p.validation_loss}, {"seconds", p.seconds}});
+  }
+  json["options"] = arguments.resolved();
+  write_json(arguments, json.dump(2) + "\n");
+  return exit_ok;
+}
+
+}  // namespace lavoisier::cli

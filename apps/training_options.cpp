@@ -1,0 +1,81 @@
+#include "training_options.hpp"
+
+#include "artefact.hpp"
+#include "terminal.hpp"
+
+#include <lavoisier/files.hpp>
+#include <lavoisier/status.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+namespace lavoisier::cli {
+
+const std::vector<std::string>& strategy_words() {
+  static const std::vector<std::string> words = {"none", "projection", "post_hoc", "conditional"};
+  return words;
+}
+
+const std::vector<std::string>& loss_words() {
+  static const std::vector<std::string> words = {"likelihood", "crps"};
+  return words;
+}
+
+std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, const std::string& name) {
+  std::vector<std::int64_t> widths;
+  for (const std::string& word : words) {
+    std::int64_t width = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), width);
+    if (error != std::errc() || end != word.data() + word.size() || width < 1 || width > 1048576) {
+      throw UsageError(fmt::format("{}: expected widths such as 128,128, found '{}'", name, word));
+    }
+    widths.push_back(width);
+  }
+  return widths;
+}
+
+std::map<std::string, std::string> provenance_of(const Domain& domain, const std::vector<std::string>& files) {
+  std::map<std::string, std::string> provenance;
+  provenance["version"] = version();
+  provenance["created"] = timestamp();
+  const std::vector<std::string> shipped = shipped_domains();
+  const bool known = std::find(shipped.begin(), shipped.end(), domain.name) != shipped.end() &&
+                     load_domain(domain.name).digest == domain.digest;
+  provenance["domain"] = known ? domain.name : std::filesystem::absolute(domain.file).string();
+  provenance["domain_digest"] = domain.digest;
+  std::string data;
+  for (const std::string& file : files) {
+    data += (data.empty() ? "" : "; ") + std::filesystem::path(file).filename().string() + " sha256:" + sha256_of_file(file);
+  }
+  provenance["data"] = data;
+  return provenance;
+}
+
+SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete) {
+  LoadOptions options;
+  options.drop_incomplete = drop_incomplete;
+  SampleSet samples = load_samples(domain, std::vector<std::filesystem::path>(files.begin(), files.end()), options);
+  if (samples.subset.empty()) {
+    throw Error(Status::invalid_argument,
+                fmt::format("domain '{}' has no split: training needs training and validation samples", domain.name));
+  }
+  for (Subset subset : {Subset::training, Subset::validation}) {
+    if (std::find(samples.subset.begin(), samples.subset.end(), subset) == samples.subset.end()) {
+      throw Error(Status::invalid_argument, fmt::format("no {} samples in {}", to_string(subset), samples.source));
+    }
+  }
+  return samples;
+}
+
+std::string progress_line(const TrainingProgress& progress) {
+  return fmt::format("epoch {:>{}}/{}  loss {}  validation {} (best {}, epoch {})  {} left", progress.epoch,
+                     fmt::format("{}", progress.epochs).size(), progress.epochs,
+                     fmt::format("{:.5g}", progress.training_loss), fmt::format("{:.5g}", progress.validation_loss),
+                     fmt::format("{:.5g}", progress.best_validation_loss), progress.best_epoch,
+                     duration(progress.seconds_left));
+}
+
+}  // namespace lavoisier::cli

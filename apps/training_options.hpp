@@ -1,0 +1,32 @@
+#ifndef LAVOISIER_APPS_TRAINING_OPTIONS_HPP
+#define LAVOISIER_APPS_TRAINING_OPTIONS_HPP
+
+#include "options.hpp"
+
+#include <lavoisier/domain.hpp>
+#include <lavoisier/sample_set.hpp>
+#include <lavoisier/training.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lavoisier::cli {
+
+const std::vector<std::string>& strategy_words();
+const std::vector<std::string>& loss_words();
+/// "128,128" -> widths; UsageError names the option.
+std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, const std::string& name);
+
+/// What a model file says of where it comes from: version, domain, data and their digests.
+std::map<std::string, std::string> provenance_of(const Domain& domain, const std::vector<std::string>& files);
+
+/// Loads the files, refuses a set without training or validation samples.
+SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete);
+
+/// "epoch 12/60  loss 0.2131  validation 0.2240 (best 0.2235, epoch 11)  8 s left".
+std::string progress_line(const TrainingProgress& progress);
+
+}  // namespace lavoisier::cli
+
+#endif
