@@ -30,6 +30,8 @@ if(TARGET lavoisier_plugin AND TARGET lavoisier_data)
     FILE_SET HEADERS BASE_DIRS "${plugin_include}" FILES ${plugin_headers})
   target_sources(lavoisier_data PUBLIC
     FILE_SET HEADERS BASE_DIRS "${data_include}" FILES ${data_headers})
+  # What these headers declare lies in both libraries; data's own usage requirements are none of a host's business.
+  target_link_libraries(lavoisier_plugin INTERFACE $<LINK_ONLY:lavoisier_data>)
   # The libraries find each other where they lie, and Kokkos where it was found.
   set_target_properties(lavoisier_data lavoisier_plugin PROPERTIES
     INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
