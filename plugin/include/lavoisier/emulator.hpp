@@ -101,14 +101,16 @@ struct RunArguments {
   std::size_t output_count = 0;
   std::int64_t columns = 0;
   const std::int64_t* active = nullptr;
-  std::int64_t active_count = 0;
+  std::int64_t active_count = -1;             ///< -1: no list; 0: no column (`active` may be null)
   const std::uint8_t* mask = nullptr;
   const std::uint64_t* column_ids = nullptr;  ///< one a column (host memory); null: first_column_id + index
   std::uint64_t first_column_id = 0;
   std::uint64_t step = 0;
   const std::uint64_t* step_ids = nullptr;    ///< one a column; null: `step` for all
   std::uint64_t member = 0;                   ///< < 2^32
-  Status* status = nullptr;                   ///< one a column (host memory), may be null: ok, non_finite, out_of_range
+  /// One a column (host memory), written for the computed columns only; may be null: ok, out_of_range, non_finite,
+  /// rank_deficient.
+  Status* status = nullptr;
 };
 
 /// Closure of one law over the columns of one run, taken of the stored outputs (after rounding to their precision).
@@ -116,11 +118,12 @@ struct LawClosure {
   double max_absolute = 0.0;
   double rms = 0.0;
   double max_relative = 0.0;
-  std::int64_t worst_column = -1;
+  std::int64_t worst_column = -1;  ///< of the largest relative residual; -1 without columns
 };
 struct RunReport {
-  std::int64_t columns = 0;        ///< computed
-  std::int64_t non_finite = 0;     ///< columns with a NaN input: their outputs are untouched
+  std::int64_t columns = 0;        ///< computed and written
+  std::int64_t non_finite = 0;     ///< columns with an input (or a result) that is no number: outputs untouched
+  std::int64_t rank_deficient = 0; ///< columns whose constant outputs break a law that nothing else can meet: untouched
   std::int64_t out_of_range = 0;   ///< columns outside the training range: computed and flagged
   std::vector<LawClosure> laws;    ///< in the model's order
 };

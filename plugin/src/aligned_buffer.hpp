@@ -1,0 +1,43 @@
+#ifndef LAVOISIER_PLUGIN_ALIGNED_BUFFER_HPP
+#define LAVOISIER_PLUGIN_ALIGNED_BUFFER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+namespace lavoisier::detail {
+
+inline constexpr std::size_t cache_line = 64;
+
+/// Zeroed storage of trivial elements, aligned to a cache line (and so to any vector register), of a fixed size.
+template <class T>
+class AlignedBuffer {
+  static_assert(std::is_trivial_v<T>);
+
+ public:
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(std::size_t size)
+      : data_(static_cast<T*>(::operator new(std::max<std::size_t>(size, 1) * sizeof(T), std::align_val_t{cache_line}))),
+        size_(size) {
+    std::fill_n(data_.get(), size, T{});
+  }
+
+  T* data() noexcept { return data_.get(); }
+  const T* data() const noexcept { return data_.get(); }
+  std::size_t size() const noexcept { return size_; }
+  T& operator[](std::size_t i) noexcept { return data_.get()[i]; }
+  const T& operator[](std::size_t i) const noexcept { return data_.get()[i]; }
+
+ private:
+  struct Delete {
+    void operator()(T* p) const noexcept { ::operator delete(p, std::align_val_t{cache_line}); }
+  };
+  std::unique_ptr<T, Delete> data_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace lavoisier::detail
+
+#endif

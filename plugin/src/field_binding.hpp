@@ -1,0 +1,21 @@
+#ifndef LAVOISIER_PLUGIN_FIELD_BINDING_HPP
+#define LAVOISIER_PLUGIN_FIELD_BINDING_HPP
+
+#include "run_work.hpp"
+
+#include <lavoisier/emulator.hpp>
+
+#include <vector>
+
+namespace lavoisier::detail {
+
+/// Checks a run's fields against the program and binds them, in the program's order, into `inputs` and `outputs`
+/// (sized by the caller: nothing is allocated unless an Error is thrown). Nothing that a field points to is touched.
+/// Errors: invalid_argument (twice, null, overlapping), not_found (missing, unknown), unit_mismatch, shape_mismatch
+/// (elements, columns, memory space, an output whose elements coincide).
+void bind_fields(const Program& program, const RunArguments& arguments, bool device_fields_allowed,
+                 std::vector<BoundField>& inputs, std::vector<BoundField>& outputs);
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,70 @@
+#ifndef LAVOISIER_PLUGIN_LAW_SYSTEM_HPP
+#define LAVOISIER_PLUGIN_LAW_SYSTEM_HPP
+
+#include <lavoisier/model_file.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lavoisier::detail {
+
+enum class ScalarCode : std::int32_t { add, subtract, multiply, divide, negate };
+
+/// Where an operand of a scalar operation lies: a number, an element of the flat inputs, or an earlier result.
+struct ScalarOperand {
+  enum class Kind : std::int32_t { number, input, result };
+  Kind kind = Kind::number;
+  std::int32_t index = 0;
+  double number = 0.0;
+};
+struct ScalarOperation {
+  ScalarCode code = ScalarCode::add;
+  ScalarOperand left, right;
+};
+
+/// The right-hand sides of all laws as one straight-line program in FP64: the operations and the order of
+/// Expression::evaluate, dimensions unrolled at load, so that a batch evaluates them without allocation.
+struct ScalarProgram {
+  std::vector<ScalarOperation> operations;
+  std::vector<ScalarOperand> results;  ///< one a law
+};
+
+/// A law as the file states it.
+struct ProgramLaw {
+  std::string name, equation, units;
+  double physics_tolerance = 0.0;
+};
+
+/// Laws with constant coefficients, A shared by all columns. Elements are indices into the flat outputs.
+struct LawSystem {
+  std::vector<ProgramLaw> laws;
+  ScalarProgram right_hand_side;
+
+  // All laws, for the closure: terms of law l are term_begin[l] .. term_begin[l + 1] - 1, in the file's order.
+  std::vector<std::int32_t> term_begin, term_element;
+  std::vector<double> term_coefficient;
+
+  // The independent laws, for the solve: rows of A, merged by element, ascending.
+  std::vector<std::int32_t> row_law;  ///< which law a row is
+  std::vector<std::int32_t> row_begin, row_element;
+  std::vector<double> row_coefficient;
+  // The columns of A: entries of element i are column_begin[i] .. column_begin[i + 1] - 1, rows ascending.
+  std::vector<std::int32_t> column_begin, column_row;
+  std::vector<double> column_coefficient;
+  // Products for W = A S A': pair p = k(k+1)/2 + l, l <= k, elements ascending.
+  std::vector<std::int32_t> pair_begin, pair_element;
+  std::vector<double> pair_product;
+
+  std::int32_t rows() const noexcept { return static_cast<std::int32_t>(row_law.size()); }
+  std::int32_t count() const noexcept { return static_cast<std::int32_t>(laws.size()); }
+};
+
+/// Errors: unsupported (a coefficient that varies by column, a global law, a symbol that is neither input nor
+/// constant, each with the law's name), invalid_format, inconsistent_laws.
+LawSystem compile_laws(const ModelDescription& description, const std::vector<double>& input_minimum,
+                       const std::vector<double>& input_maximum);
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef LAVOISIER_PLUGIN_RUN_WORK_HPP
+#define LAVOISIER_PLUGIN_RUN_WORK_HPP
+
+// One run, checked: what an engine computes and where its results go.
+
+#include "program.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace lavoisier::detail {
+
+/// A field bound to a variable. Element (c, e) at data[c * column_stride + e * element_stride].
+struct BoundField {
+  void* data = nullptr;
+  bool f32 = false;
+  bool on_device = false;
+  std::int64_t elements = 1;
+  std::int64_t offset = 0;  ///< of the variable's first element in the flat vector of its role
+  std::int64_t column_stride = 1;
+  std::int64_t element_stride = 1;
+};
+
+/// Status of one slot as stored by an engine: the numbers of lavoisier::Status.
+using SlotStatus = std::uint8_t;
+
+struct RunWork {
+  const BoundField* inputs = nullptr;
+  std::size_t input_count = 0;
+  const BoundField* outputs = nullptr;
+  std::size_t output_count = 0;
+  const std::int64_t* columns = nullptr;  ///< slot -> column of the fields
+  std::int64_t count = 0;                 ///< slots
+  const std::uint64_t* column_ids = nullptr;
+  std::uint64_t first_column_id = 0;
+  const std::uint64_t* step_ids = nullptr;
+  std::uint64_t step = 0;
+  std::uint64_t member = 0;
+  std::uint64_t seed = 0, stream = 0;
+  bool draw = true;  ///< false: the conditional mean
+
+  // Results, one a slot; residuals [law][slot] with `capacity` slots a law.
+  SlotStatus* status = nullptr;
+  double* residual = nullptr;
+  double* relative = nullptr;
+  std::int64_t capacity = 0;
+};
+
+/// Computes on a device (device_engine.hpp).
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual void run(const RunWork& work) = 0;
+  virtual std::string instruction_set() const = 0;
+};
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,111 @@
+#ifndef LAVOISIER_PLUGIN_TILE_KERNELS_HPP
+#define LAVOISIER_PLUGIN_TILE_KERNELS_HPP
+
+// The kernels of one tile on a CPU: one table a vector instruction set, chosen once at load. Every number is computed by
+// the same operations in the same order in all of them (explicit fused multiply-adds in dense layers, separate roundings
+// everywhere else), so the bits don't depend on the table.
+//
+// This header and the kernels themselves include nothing of the standard library that emits code: an inline function
+// compiled for AVX-512 must not become the copy that the whole process uses.
+
+#include <cstdint>
+
+namespace lavoisier::detail {
+
+/// Values are value[element * stride + column]; the stride is the tile's number of columns (1 to 8), 16 or 32.
+struct DenseArguments {
+  const float* weight;  ///< packed panels (program.hpp)
+  const float* bias;
+  const float* x;
+  float* y;
+  std::int64_t k, n, stride;
+};
+
+struct LayerNormArguments {
+  const float *weight, *bias, *x;
+  float* y;
+  double epsilon;
+  std::int64_t n, stride;
+};
+
+struct HeadArguments {
+  const float* h;
+  const double *output_mean, *output_scale;
+  double floor;
+  bool exponential;
+  double *mean, *deviation;
+  std::int64_t n, stride;
+};
+
+/// The two passes of DESIGN, "The mathematics". Scratch: `variance` n, `factor` m(m+1)/2, `residual` m, `skipped` m,
+/// each times stride.
+struct ConstrainArguments {
+  const double *z, *deviation;
+  const double* squared_scale;  ///< null: the metric is the covariance
+  double* y;
+  const double* right_hand_side;  ///< [law][column]
+  std::int32_t n, m;
+  const std::int32_t* row_law;
+  const std::int32_t *row_begin, *row_element;
+  const double* row_coefficient;
+  const std::int32_t *column_begin, *column_row;
+  const double* column_coefficient;
+  const std::int32_t *pair_begin, *pair_element;
+  const double* pair_product;
+  double *variance, *factor, *residual, *skipped;
+  std::uint8_t* deficient;  ///< one a column, set where a law can be neither met nor moved
+  double tolerance;         ///< relative residual that a law without free outputs may have
+  std::int64_t stride;
+};
+
+/// Residual and relative residual of every law of the stored values.
+struct ClosureArguments {
+  const double* y;
+  const double* right_hand_side;
+  std::int32_t laws;
+  const std::int32_t *term_begin, *term_element;
+  const double* term_coefficient;
+  double *residual, *relative;  ///< [law][column]
+  std::int64_t stride;
+};
+
+struct ScalarArguments {
+  std::int32_t code;  ///< ScalarCode
+  const double *left, *right;
+  std::int64_t left_step, right_step;  ///< 0: a number; 1: one a column
+  double* result;
+  std::int64_t stride;
+};
+
+struct TileKernels {
+  const char* name;
+  void (*standardize)(const double* x, const double* mean, const double* scale, float* y, std::int64_t n,
+                      std::int64_t stride);
+  void (*dense)(const DenseArguments& arguments);
+  void (*silu)(const float* x, float* y, std::int64_t count);
+  void (*add)(const float* a, const float* b, float* y, std::int64_t count);
+  void (*layer_norm)(const LayerNormArguments& arguments);
+  void (*gaussian_head)(const HeadArguments& arguments);
+  /// Box and Muller in place of the two uniforms: first = sqrt(-2 log first) cos(2 pi second).
+  void (*box_muller)(double* first, const double* second, std::int64_t count);
+  void (*gaussian_draw)(const double* mean, const double* deviation, const double* e, double* z, std::int64_t count);
+  void (*scalar)(const ScalarArguments& arguments);
+  void (*constrain)(const ConstrainArguments& arguments);
+  void (*closure)(const ClosureArguments& arguments);
+};
+
+/// The best table of this processor; LAVOISIER_INSTRUCTION_SET (x86-64, avx2, avx512) asks for a lower one.
+const TileKernels& tile_kernels();
+/// All tables that this processor can run, best first.
+int runnable_tile_kernels(const TileKernels* (&tables)[3]) noexcept;
+
+extern const TileKernels tile_kernels_baseline;
+#if defined(__x86_64__) && defined(__GNUC__)
+#define LAVOISIER_HAVE_X86_64_LEVELS 1
+extern const TileKernels tile_kernels_avx2;
+extern const TileKernels tile_kernels_avx512;
+#endif
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,24 @@
+#ifndef LAVOISIER_PLUGIN_TILE_RUNNER_HPP
+#define LAVOISIER_PLUGIN_TILE_RUNNER_HPP
+
+#include "run_work.hpp"
+#include "tile_kernels.hpp"
+
+namespace lavoisier::detail {
+
+/// Byte offsets of a tile's scratch behind the values of Program.
+struct TileLayout {
+  explicit TileLayout(const Program& program);
+  std::size_t right_hand_side = 0, scalars = 0, variance = 0, factor = 0, residual = 0, skipped = 0, uniform = 0,
+              stored = 0, relative = 0;
+  std::size_t bytes = 0;
+};
+
+/// Takes slots first .. first+count-1 (count <= tile_columns) through the whole graph on the calling thread, in the
+/// scratch at `arena`. Allocates nothing, throws nothing, leaves the floating-point environment as it was.
+void run_tile(const Program& program, const TileLayout& layout, const TileKernels& kernels, const RunWork& work,
+              std::int64_t first, std::int64_t count, std::byte* arena) noexcept;
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,276 @@
+#include "device_engine_factory.hpp"
+#include "field_binding.hpp"
+#include "host_dispatch.hpp"
+#include "model.hpp"
+#include "tile_runner.hpp"
+
+#include <lavoisier/emulator.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace lavoisier {
+
+using detail::RunWork;
+using detail::SlotStatus;
+
+namespace {
+
+const detail::ProgramModel& program_model(const std::shared_ptr<const Model>& model) {
+  if (model == nullptr) throw Error(Status::invalid_argument, "a workspace without a model");
+  const auto* found = dynamic_cast<const detail::ProgramModel*>(model.get());
+  if (found == nullptr)
+    throw Error(Status::invalid_argument, "a workspace needs a model made by Model::load or Model::parse");
+  return *found;
+}
+
+Backend resolve(Backend asked) {
+  const std::string device = detail::device_backend();
+  switch (asked) {
+    case Backend::automatic:
+      return !device.empty() ? Backend::device : detail::have_threads() ? Backend::openmp : Backend::serial;
+    case Backend::serial: return asked;
+    case Backend::openmp:
+      if (detail::have_threads()) return asked;
+      throw Error(Status::unsupported, "the backend openmp: this library's Kokkos was built without OpenMP");
+    case Backend::device:
+      if (!device.empty()) return asked;
+      throw Error(Status::unsupported, "the backend device: this library's Kokkos was built without CUDA and HIP");
+  }
+  throw Error(Status::invalid_argument, "unknown backend " + std::to_string(static_cast<int>(asked)));
+}
+
+// Enough for any host's block; keeps slot arithmetic far from overflow.
+constexpr std::int64_t most_columns = std::int64_t{1} << 40;
+
+}  // namespace
+
+std::vector<std::string> available_backends() {
+  std::vector<std::string> names{"serial"};
+  if (detail::have_threads()) names.emplace_back("openmp");
+  if (const std::string device = detail::device_backend(); !device.empty()) names.push_back(device);
+  return names;
+}
+
+struct Workspace::Implementation {
+  Implementation(std::shared_ptr<const Model> owner, const WorkspaceOptions& asked)
+      : model(std::move(owner)),
+        own(program_model(model)),
+        program(own.program()),
+        options(asked),
+        layout(program),
+        kernels(detail::tile_kernels()) {
+    if (!is_initialized())
+      throw Error(Status::not_initialized,
+                  "lavoisier::initialize() (lav_initialize) was not called before a workspace was made");
+    if (options.max_columns < 1 || options.max_columns > most_columns)
+      throw Error(Status::invalid_argument, "max_columns: expected 1 or more, found " + std::to_string(options.max_columns));
+    backend = resolve(options.backend);
+    stream = options.override_stream ? options.stream : own.default_stream();
+    const auto capacity = static_cast<std::size_t>(options.max_columns);
+    const auto laws = static_cast<std::size_t>(program.laws.count());
+    columns = detail::AlignedBuffer<std::int64_t>(capacity);
+    sorted = detail::AlignedBuffer<std::int64_t>(capacity);
+    status = detail::AlignedBuffer<SlotStatus>(capacity);
+    residual = detail::AlignedBuffer<double>(laws * capacity);
+    relative = detail::AlignedBuffer<double>(laws * capacity);
+    inputs.resize(program.inputs.size());
+    outputs.resize(program.outputs.size());
+    report.laws.resize(laws);
+    if (backend == Backend::device) {
+      engine = detail::make_device_engine(program, options.max_columns);
+    } else {
+      workers = backend == Backend::openmp ? detail::thread_workers() : 1;
+      const std::int64_t tiles = (options.max_columns + detail::tile_columns - 1) / detail::tile_columns;
+      workers = static_cast<int>(std::min<std::int64_t>(workers, tiles));
+      arena_bytes = (layout.bytes + detail::cache_line - 1) / detail::cache_line * detail::cache_line;
+      arena = detail::AlignedBuffer<std::byte>(arena_bytes * static_cast<std::size_t>(workers));
+    }
+  }
+
+  /// Fills `columns` with the columns to compute; returns how many.
+  std::int64_t select(const RunArguments& a) {
+    if (a.columns < 0)
+      throw Error(Status::invalid_argument, "columns: expected 0 or more, found " + std::to_string(a.columns));
+    const bool list = a.active != nullptr || a.active_count >= 0;
+    if (list && a.mask != nullptr) throw Error(Status::invalid_argument, "a list and a mask of active columns: give one");
+    if (a.columns == 0 && (!list || a.active_count <= 0)) return 0;
+    const auto too_many = [&](std::int64_t found) {
+      throw Error(Status::shape_mismatch, "the workspace holds " + std::to_string(options.max_columns) +
+                                              " columns a run, " + std::to_string(found) + " are asked for");
+    };
+    if (!list && a.mask == nullptr) {
+      if (a.columns > options.max_columns) too_many(a.columns);
+      for (std::int64_t c = 0; c < a.columns; ++c) columns[static_cast<std::size_t>(c)] = c;
+      return a.columns;
+    }
+    if (a.mask != nullptr) {
+      std::int64_t count = 0;
+      for (std::int64_t c = 0; c < a.columns; ++c) {
+        if (!a.mask[c]) continue;
+        if (count < options.max_columns) columns[static_cast<std::size_t>(count)] = c;
+        ++count;
+      }
+      if (count > options.max_columns) too_many(count);
+      return count;
+    }
+    if (a.active_count < 0) throw Error(Status::invalid_argument, "a list of active columns without active_count");
+    if (a.active_count > 0 && a.active == nullptr)
+      throw Error(Status::invalid_argument, "active_count is " + std::to_string(a.active_count) + ", active is null");
+    if (a.active_count > options.max_columns) too_many(a.active_count);
+    bool ascending = true;
+    for (std::int64_t i = 0; i < a.active_count; ++i) {
+      const std::int64_t c = a.active[i];
+      if (c < 0 || c >= a.columns)
+        throw Error(Status::out_of_range, "active[" + std::to_string(i) + "] is " + std::to_string(c) +
+                                              ", the run has columns 0 to " + std::to_string(a.columns - 1));
+      if (i > 0 && c <= a.active[i - 1]) ascending = false;
+      columns[static_cast<std::size_t>(i)] = c;
+    }
+    if (!ascending) {
+      std::copy_n(columns.data(), a.active_count, sorted.data());
+      std::sort(sorted.data(), sorted.data() + a.active_count);
+      const auto* twice = std::adjacent_find(sorted.data(), sorted.data() + a.active_count);
+      if (twice != sorted.data() + a.active_count)
+        throw Error(Status::invalid_argument, "column " + std::to_string(*twice) + " is twice in the list of active columns");
+    }
+    return a.active_count;
+  }
+
+  const RunReport& run(const RunArguments& a, bool draw) {
+    const std::int64_t count = select(a);
+    if (a.member > 0xffffffffu)
+      throw Error(Status::invalid_argument, "member: expected less than 2^32, found " + std::to_string(a.member));
+    if (count > 0) {
+      detail::bind_fields(program, a, backend == Backend::device, inputs, outputs);
+      RunWork work;
+      work.inputs = inputs.data();
+      work.input_count = inputs.size();
+      work.outputs = outputs.data();
+      work.output_count = outputs.size();
+      work.columns = columns.data();
+      work.count = count;
+      work.column_ids = a.column_ids;
+      work.first_column_id = a.first_column_id;
+      work.step_ids = a.step_ids;
+      work.step = a.step;
+      work.member = a.member;
+      work.seed = options.seed;
+      work.stream = stream;
+      work.draw = draw;
+      work.status = status.data();
+      work.residual = residual.data();
+      work.relative = relative.data();
+      work.capacity = options.max_columns;
+      compute(work);
+    }
+    summarize(a, count);
+    return report;
+  }
+
+  void compute(const RunWork& work) {
+    if (engine != nullptr) return engine->run(work);
+    // Small runs are cut so that every worker has a tile: bits don't depend on how.
+    std::int64_t size = detail::tile_columns;
+    if (work.count <= size * workers) size = std::min(size, ((work.count + workers - 1) / workers + 15) / 16 * 16);
+    struct Context {
+      const Implementation* self;
+      const RunWork* work;
+      std::int64_t size;
+    } context{this, &work, size};
+    detail::Pieces pieces;
+    pieces.context = &context;
+    pieces.count = (work.count + size - 1) / size;
+    pieces.function = [](void* given, std::int64_t piece, int worker) noexcept {
+      const auto& c = *static_cast<const Context*>(given);
+      const std::int64_t first = piece * c.size;
+      detail::run_tile(c.self->program, c.self->layout, c.self->kernels, *c.work, first,
+                       std::min(c.size, c.work->count - first),
+                       c.self->arena_of(worker));
+    };
+    if (backend == Backend::openmp)
+      detail::run_threaded(pieces, workers);
+    else
+      detail::run_serially(pieces);
+  }
+
+  std::byte* arena_of(int worker) const noexcept {
+    return const_cast<std::byte*>(arena.data()) + arena_bytes * static_cast<std::size_t>(worker);
+  }
+
+  void summarize(const RunArguments& a, std::int64_t count) {
+    report.columns = report.non_finite = report.out_of_range = report.rank_deficient = 0;
+    for (std::int64_t s = 0; s < count; ++s) {
+      const auto found = static_cast<Status>(status[static_cast<std::size_t>(s)]);
+      if (found == Status::non_finite)
+        ++report.non_finite;
+      else if (found == Status::rank_deficient)
+        ++report.rank_deficient;
+      else
+        ++report.columns;
+      if (found == Status::out_of_range) ++report.out_of_range;
+      if (a.status != nullptr) a.status[columns[static_cast<std::size_t>(s)]] = found;
+    }
+    for (std::size_t l = 0; l < report.laws.size(); ++l) {
+      LawClosure closure;
+      double squares = 0.0;
+      const double* r = residual.data() + l * static_cast<std::size_t>(options.max_columns);
+      const double* q = relative.data() + l * static_cast<std::size_t>(options.max_columns);
+      for (std::int64_t s = 0; s < count; ++s) {
+        const auto found = static_cast<Status>(status[static_cast<std::size_t>(s)]);
+        if (found == Status::non_finite || found == Status::rank_deficient) continue;
+        closure.max_absolute = std::max(closure.max_absolute, std::abs(r[s]));
+        squares += r[s] * r[s];
+        if (closure.worst_column < 0 || q[s] > closure.max_relative) {
+          closure.max_relative = q[s];
+          closure.worst_column = columns[static_cast<std::size_t>(s)];
+        }
+      }
+      if (report.columns > 0) closure.rms = std::sqrt(squares / static_cast<double>(report.columns));
+      report.laws[l] = closure;
+    }
+  }
+
+  std::shared_ptr<const Model> model;
+  const detail::ProgramModel& own;
+  const detail::Program& program;
+  WorkspaceOptions options;
+  detail::TileLayout layout;
+  const detail::TileKernels& kernels;
+  Backend backend = Backend::serial;
+  std::uint64_t stream = 0;
+  int workers = 1;
+  std::size_t arena_bytes = 0;
+  detail::AlignedBuffer<std::byte> arena;
+  std::unique_ptr<detail::Engine> engine;
+  detail::AlignedBuffer<std::int64_t> columns, sorted;
+  detail::AlignedBuffer<SlotStatus> status;
+  detail::AlignedBuffer<double> residual, relative;
+  std::vector<detail::BoundField> inputs, outputs;
+  RunReport report;
+};
+
+Workspace::Workspace(std::shared_ptr<const Model> model, const WorkspaceOptions& options)
+    : implementation_(std::make_unique<Implementation>(std::move(model), options)) {}
+Workspace::~Workspace() = default;
+Workspace::Workspace(Workspace&&) noexcept = default;
+Workspace& Workspace::operator=(Workspace&&) noexcept = default;
+
+const RunReport& Workspace::run(const RunArguments& arguments) { return implementation_->run(arguments, true); }
+const RunReport& Workspace::run_mean(const RunArguments& arguments) { return implementation_->run(arguments, false); }
+const Model& Workspace::model() const noexcept { return *implementation_->model; }
+
+std::string Workspace::backend() const {
+  switch (implementation_->backend) {
+    case Backend::serial: return "serial";
+    case Backend::openmp: return "openmp";
+    default: return detail::device_backend();
+  }
+}
+
+std::string Workspace::instruction_set() const {
+  return implementation_->engine ? implementation_->engine->instruction_set() : implementation_->kernels.name;
+}
+
+}  // namespace lavoisier
