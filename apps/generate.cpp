@@ -94,12 +94,11 @@ class Runner {
     for (const VariableInfo& v : model_->inputs()) input_elements_ += v.elements;
     output_elements_ = static_cast<std::int64_t>(model_->outputs().size());
     packed_.resize(static_cast<std::size_t>(chunk_ * output_elements_));
-    status_.resize(static_cast<std::size_t>(chunk_));
     laws.resize(model_->laws().size());
   }
 
   std::vector<LawTotal> laws;
-  std::int64_t columns = 0, out_of_range = 0, non_finite = 0;
+  std::int64_t columns = 0, out_of_range = 0, left_out = 0;
   const Workspace& workspace() const { return workspace_; }
 
   /// values: output variables x cells, NaN where nothing was generated.
@@ -140,12 +139,12 @@ class Runner {
       arguments.column_ids = block.column.data() + from;
       arguments.step_ids = block.step.data() + from;
       arguments.member = static_cast<std::uint64_t>(member - 1);
-      arguments.status = status_.data();
+      // Columns that the plugin leaves out stay missing.
+      std::fill(packed_.begin(), packed_.end(), std::numeric_limits<Number>::quiet_NaN());
       const RunReport& report = workspace_.run(arguments);
       tally(report, block, from, member);
       for (std::int64_t i = 0; i < output_elements_; ++i) {
         for (std::int64_t c = 0; c < count; ++c) {
-          if (status_[static_cast<std::size_t>(c)] == Status::non_finite) continue;
           values[static_cast<std::size_t>(i * block.cells + block.cell[static_cast<std::size_t>(from + c)])] =
               static_cast<double>(packed_[static_cast<std::size_t>(i * chunk_ + c)]);
         }
@@ -157,12 +156,12 @@ class Runner {
   void tally(const RunReport& report, const Block& block, std::int64_t from, std::int64_t member) {
     columns += report.columns;
     out_of_range += report.out_of_range;
-    non_finite += report.non_finite;
+    left_out += report.non_finite + report.rank_deficient;
     for (std::size_t l = 0; l < laws.size() && l < report.laws.size(); ++l) {
       const LawClosure& closure = report.laws[l];
       LawTotal& total = laws[l];
-      if (total.worst_cell < 0 || closure.max_absolute > total.max_absolute) {
-        const auto at = static_cast<std::size_t>(from + std::max<std::int64_t>(closure.worst_column, 0));
+      if (closure.worst_column >= 0 && (total.worst_cell < 0 || closure.max_relative > total.max_relative)) {
+        const auto at = static_cast<std::size_t>(from + closure.worst_column);
         total.worst_cell = block.first + block.cell[std::min(at, block.cell.size() - 1)];
         total.worst_member = member;
       }
@@ -176,7 +175,6 @@ class Runner {
   Workspace workspace_;
   std::int64_t chunk_, input_elements_ = 0, output_elements_ = 0;
   std::vector<Number> packed_;
-  std::vector<Status> status_;
 };
 
 /// Members that an earlier, larger ensemble left in the folder would be taken for ours.
@@ -323,6 +321,9 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
     const std::int64_t flagged = runner.out_of_range / members;
     fmt::print("  columns outside the training range: {} of {}{}\n", flagged, cells,
                flagged > 0 ? " (generated all the same)" : "");
+    if (runner.left_out > 0) {
+      fmt::print("  columns left out (no number, or laws that cannot be met): {}\n", runner.left_out / members);
+    }
     if (incomplete > 0) fmt::print("  cells left out because some inputs are missing: {}\n", incomplete);
     if (!pass) {
       fmt::print("  the laws are not met to the identity tolerance{}\n",
@@ -337,7 +338,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   json["columns"] = cells;
   json["incomplete_cells"] = incomplete;
   json["out_of_range_columns"] = runner.out_of_range / members;
-  json["non_finite_columns"] = runner.non_finite / members;
+  json["left_out_columns"] = runner.left_out / members;
   json["seconds"] = seconds();
   json["backend"] = runner.workspace().backend();
   json["instruction_set"] = runner.workspace().instruction_set();
