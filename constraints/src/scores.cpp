@@ -28,6 +28,36 @@ GaussianCrps gaussian_crps(const Batch& mean, const Batch& variance, const Batch
   return result;
 }
 
+namespace {
+
+RowMatrix orthonormal_null_basis(const RowMatrix& A) {
+  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(A.transpose());
+  const Eigen::MatrixXd Q = qr.householderQ() * Eigen::MatrixXd::Identity(A.cols(), A.cols());
+  return Q.rightCols(A.cols() - A.rows());
+}
+
+/// Where a standard deviation is zero the closed form divides by it: the dense form, which only such samples pay for.
+/// NaN if N'SN is singular.
+double known_component_log_density(const RowMatrix& N, const double* delta, const double* deviation) {
+  const Eigen::Index n = N.rows(), size = N.cols();
+  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(size, size);
+  Eigen::VectorXd u = Eigen::VectorXd::Zero(size);
+  double largest = 0.0;
+  for (Eigen::Index j = 0; j < n; ++j) {
+    const double variance = deviation[j] * deviation[j];
+    covariance += variance * N.row(j).transpose() * N.row(j);
+    u += delta[j] * N.row(j).transpose();
+    largest = std::max(largest, variance);
+  }
+  const Eigen::LLT<Eigen::MatrixXd> factor(covariance);
+  const Eigen::VectorXd pivots = Eigen::MatrixXd(factor.matrixLLT()).diagonal();
+  const double singular = detail::rounding_pivot(static_cast<std::size_t>(n)) * largest;
+  if (factor.info() != Eigen::Success || !(pivots.array().square() > singular).all()) return detail::not_a_number;
+  return -0.5 * (static_cast<double>(size) * detail::log_two_pi + u.dot(factor.solve(u))) - pivots.array().log().sum();
+}
+
+}  // namespace
+
 Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                        const Batch& y, const BatchOptions& options) {
   const char* const name = "null_space_log_density";
@@ -40,11 +70,8 @@ Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Batch& mean, co
   Eigen::VectorXd value(samples);
   // The null basis is needed only where a standard deviation is zero: the closed form divides by it.
   RowMatrix null_basis;
-  if (samples > 0 && (standard_deviation.array() == 0.0).any()) {
-    const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(A.transpose());
-    const Eigen::MatrixXd Q = qr.householderQ() * Eigen::MatrixXd::Identity(A.cols(), A.cols());
-    null_basis = Q.rightCols(A.cols() - A.rows());
-  }
+  if (samples > 0 && (standard_deviation.array() == 0.0).any())
+    null_basis = orthonormal_null_basis(A);
   detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
     value[s] = detail::not_a_number;
     const std::size_t n = kernel.outputs();
@@ -57,14 +84,7 @@ Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Batch& mean, co
       known_component |= deviation[j] == 0.0;
     }
     if (known_component) {
-      const Eigen::VectorXd variance = standard_deviation.row(s).transpose().array().square();
-      const Eigen::MatrixXd covariance = null_basis.transpose() * variance.asDiagonal() * null_basis;
-      const Eigen::LDLT<Eigen::MatrixXd> factor(covariance);
-      const double smallest = factor.vectorD().size() == 0 ? 1.0 : factor.vectorD().minCoeff();
-      if (!(smallest > detail::rounding_pivot(n) * variance.maxCoeff())) return;
-      const Eigen::VectorXd u = null_basis.transpose() * (y.row(s) - mean.row(s)).transpose();
-      value[s] = -0.5 * (static_cast<double>(u.size()) * detail::log_two_pi + u.dot(factor.solve(u)) +
-                         factor.vectorD().array().log().sum());
+      value[s] = known_component_log_density(null_basis, z, deviation);
       return;
     }
     value[s] = kernel.null_space_log_density(z, deviation, nullptr, nullptr);
