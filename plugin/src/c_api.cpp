@@ -1,0 +1,275 @@
+#include <lavoisier/emulator.hpp>
+#include <lavoisier/lavoisier.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <string>
+#include <vector>
+
+using lavoisier::Error;
+using lavoisier::Status;
+
+struct lav_model {
+  std::shared_ptr<const lavoisier::Model> model;
+};
+struct lav_workspace {
+  lav_workspace(std::shared_ptr<const lavoisier::Model> shared, const lavoisier::WorkspaceOptions& options)
+      : model(shared),
+        workspace(std::move(shared), options),
+        inputs(model->inputs().size()),
+        outputs(model->outputs().size()),
+        laws(model->laws().size()),
+        backend(workspace.backend()),
+        instruction_set(workspace.instruction_set()) {}
+  std::shared_ptr<const lavoisier::Model> model;
+  lavoisier::Workspace workspace;
+  std::vector<lavoisier::InputField> inputs;
+  std::vector<lavoisier::OutputField> outputs;
+  std::vector<lavoisier::LawClosure> laws;  ///< of the last successful run
+  std::string backend, instruction_set;
+};
+
+namespace {
+
+static_assert(sizeof(lav_status) == sizeof(Status), "statuses are written through the host's pointer");
+static_assert(offsetof(lav_input_field, element_stride) == offsetof(lav_output_field, element_stride),
+              "one layout for both kinds of field");
+
+// A buffer, not a string: reporting a failure must not fail.
+constexpr std::size_t message_size = 2048;
+thread_local char message[message_size] = "";
+
+lav_status fail(Status status, const char* text) noexcept {
+  std::snprintf(message, message_size, "%s", text);
+  return static_cast<lav_status>(static_cast<int>(status));
+}
+
+template <class Body>
+lav_status guarded(Body&& body) noexcept {
+  try {
+    body();
+    return LAV_OK;
+  } catch (const Error& error) {
+    return fail(error.status(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(Status::out_of_memory, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(Status::internal, error.what());
+  } catch (...) {
+    return fail(Status::internal, "an unknown exception");
+  }
+}
+
+void require(bool condition, const char* text) {
+  if (!condition) throw Error(Status::invalid_argument, text);
+}
+
+/// Structures of another release of the interface have another size.
+template <class Structure>
+void require_size(const Structure& given, const char* name) {
+  if (given.size != sizeof(Structure))
+    throw Error(Status::unsupported_version, std::string(name) + ".size: expected " + std::to_string(sizeof(Structure)) +
+                                                 ", found " + std::to_string(given.size) + " (begin with its LAV_..._INIT)");
+}
+
+const char* text(const std::string& value) noexcept { return value.c_str(); }
+
+lav_status variable(const lav_model* model, bool input, std::size_t index, lav_variable_info* info) noexcept {
+  return guarded([&] {
+    require(model != nullptr && info != nullptr, "a model and a structure to fill, found null");
+    require_size(*info, "lav_variable_info");
+    const auto& variables = input ? model->model->inputs() : model->model->outputs();
+    if (index >= variables.size())
+      throw Error(Status::out_of_range, "variable " + std::to_string(index) + ": the model has " +
+                                            std::to_string(variables.size()));
+    const auto& found = variables[index];
+    info->name = text(found.name);
+    info->units = text(found.units);
+    info->long_name = text(found.long_name);
+    info->elements = found.elements;
+    info->minimum = found.minimum;
+    info->maximum = found.maximum;
+  });
+}
+
+template <class From, class To>
+void convert(const From* from, std::size_t count, std::vector<To>& to, const char* what) {
+  if (count > 0 && from == nullptr) throw Error(Status::invalid_argument, std::string(what) + ": null");
+  if (count > to.size())
+    throw Error(Status::invalid_argument, std::string(what) + ": the model has " + std::to_string(to.size()) + ", " +
+                                              std::to_string(count) + " are given");
+  for (std::size_t i = 0; i < count; ++i) {
+    to[i].name = from[i].name;
+    to[i].units = from[i].units;
+    to[i].data = from[i].data;
+    to[i].precision = static_cast<lavoisier::Precision>(from[i].precision);
+    to[i].space = static_cast<lavoisier::MemorySpace>(from[i].space);
+    to[i].columns = from[i].columns;
+    to[i].elements = from[i].elements;
+    to[i].column_stride = from[i].column_stride;
+    to[i].element_stride = from[i].element_stride;
+  }
+}
+
+lav_status run(lav_workspace* workspace, const lav_run_arguments* given, lav_run_report* report, bool draw) noexcept {
+  return guarded([&] {
+    require(workspace != nullptr, "lav_run: the workspace is null");
+    require(given != nullptr, "lav_run: the arguments are null");
+    require_size(*given, "lav_run_arguments");
+    if (report != nullptr) require_size(*report, "lav_run_report");
+    lavoisier::RunArguments a;
+    a.columns = given->columns;
+    a.active = given->active;
+    a.active_count = given->active_count;
+    a.mask = given->mask;
+    a.column_ids = given->column_ids;
+    a.first_column_id = given->first_column_id;
+    a.step = given->step;
+    a.step_ids = given->step_ids;
+    a.member = given->member;
+    a.status = reinterpret_cast<Status*>(given->status);
+    convert(given->inputs, given->input_count, workspace->inputs, "inputs");
+    convert(given->outputs, given->output_count, workspace->outputs, "outputs");
+    a.inputs = workspace->inputs.data();
+    a.input_count = given->input_count;
+    a.outputs = workspace->outputs.data();
+    a.output_count = given->output_count;
+    const auto& found = draw ? workspace->workspace.run(a) : workspace->workspace.run_mean(a);
+    for (std::size_t l = 0; l < found.laws.size(); ++l) workspace->laws[l] = found.laws[l];
+    if (report != nullptr) {
+      report->columns = found.columns;
+      report->non_finite = found.non_finite;
+      report->out_of_range = found.out_of_range;
+      report->rank_deficient = found.rank_deficient;
+    }
+  });
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* lav_version(void) { return LAVOISIER_VERSION; }
+
+const char* lav_status_name(lav_status status) { return lavoisier::status_name(static_cast<Status>(status)); }
+
+const char* lav_last_error(void) { return message; }
+
+lav_status lav_initialize(const lav_initialize_options* options) {
+  return guarded([&] {
+    lavoisier::InitializeOptions asked;
+    if (options != nullptr) {
+      require_size(*options, "lav_initialize_options");
+      if (options->abi_version != LAV_ABI_VERSION)
+        throw Error(Status::unsupported_version, "lavoisier.h has interface version " +
+                                                     std::to_string(options->abi_version) + ", this library (" +
+                                                     LAVOISIER_VERSION + ") version " + std::to_string(LAV_ABI_VERSION));
+      asked.threads = options->threads;
+      asked.device = options->device;
+    }
+    lavoisier::initialize(asked);
+  });
+}
+
+lav_status lav_finalize(void) {
+  return guarded([] { lavoisier::finalize(); });
+}
+
+int lav_is_initialized(void) { return lavoisier::is_initialized() ? 1 : 0; }
+
+lav_status lav_model_load(const char* path, lav_model** model) {
+  if (model != nullptr) *model = nullptr;
+  return guarded([&] {
+    require(path != nullptr && model != nullptr, "lav_model_load: expected a path and a place for the model, found null");
+    *model = new lav_model{lavoisier::Model::load(path)};
+  });
+}
+
+lav_status lav_model_parse(const void* bytes, size_t size, const char* origin, lav_model** model) {
+  if (model != nullptr) *model = nullptr;
+  return guarded([&] {
+    require(bytes != nullptr && model != nullptr, "lav_model_parse: expected bytes and a place for the model, found null");
+    *model = new lav_model{lavoisier::Model::parse(bytes, size, origin != nullptr ? origin : "memory")};
+  });
+}
+
+void lav_model_destroy(lav_model* model) { delete model; }
+
+size_t lav_model_input_count(const lav_model* model) { return model ? model->model->inputs().size() : 0; }
+size_t lav_model_output_count(const lav_model* model) { return model ? model->model->outputs().size() : 0; }
+size_t lav_model_law_count(const lav_model* model) { return model ? model->model->laws().size() : 0; }
+
+lav_status lav_model_input(const lav_model* model, size_t index, lav_variable_info* info) {
+  return variable(model, true, index, info);
+}
+lav_status lav_model_output(const lav_model* model, size_t index, lav_variable_info* info) {
+  return variable(model, false, index, info);
+}
+lav_status lav_model_law(const lav_model* model, size_t index, lav_law_info* info) {
+  return guarded([&] {
+    require(model != nullptr && info != nullptr, "a model and a structure to fill, found null");
+    require_size(*info, "lav_law_info");
+    const auto& laws = model->model->laws();
+    if (index >= laws.size())
+      throw Error(Status::out_of_range, "law " + std::to_string(index) + ": the model has " + std::to_string(laws.size()));
+    info->name = text(laws[index].name);
+    info->equation = text(laws[index].equation);
+    info->units = text(laws[index].units);
+    info->physics_tolerance = laws[index].physics_tolerance;
+  });
+}
+
+const char* lav_model_digest(const lav_model* model) { return model ? text(model->model->digest()) : ""; }
+const char* lav_model_strategy(const lav_model* model) { return model ? text(model->model->strategy()) : ""; }
+
+lav_status lav_workspace_create(const lav_model* model, const lav_workspace_options* options,
+                                lav_workspace** workspace) {
+  if (workspace != nullptr) *workspace = nullptr;
+  return guarded([&] {
+    require(model != nullptr && workspace != nullptr,
+            "lav_workspace_create: expected a model and a place for the workspace, found null");
+    lavoisier::WorkspaceOptions asked;
+    if (options != nullptr) {
+      require_size(*options, "lav_workspace_options");
+      asked.max_columns = options->max_columns;
+      asked.backend = static_cast<lavoisier::Backend>(options->backend);
+      asked.seed = options->seed;
+      asked.override_stream = options->override_stream != 0;
+      asked.stream = options->stream;
+    }
+    *workspace = new lav_workspace(model->model, asked);
+  });
+}
+
+void lav_workspace_destroy(lav_workspace* workspace) { delete workspace; }
+
+const char* lav_workspace_backend(const lav_workspace* workspace) { return workspace ? text(workspace->backend) : ""; }
+const char* lav_workspace_instruction_set(const lav_workspace* workspace) {
+  return workspace ? text(workspace->instruction_set) : "";
+}
+
+lav_status lav_run(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report) {
+  return run(workspace, arguments, report, true);
+}
+lav_status lav_run_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report) {
+  return run(workspace, arguments, report, false);
+}
+
+lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t index, lav_law_closure* closure) {
+  return guarded([&] {
+    require(workspace != nullptr && closure != nullptr, "a workspace and a structure to fill, found null");
+    require_size(*closure, "lav_law_closure");
+    if (index >= workspace->laws.size())
+      throw Error(Status::out_of_range, "law " + std::to_string(index) + ": the model has " +
+                                            std::to_string(workspace->laws.size()));
+    const auto& found = workspace->laws[index];
+    closure->max_absolute = found.max_absolute;
+    closure->rms = found.rms;
+    closure->max_relative = found.max_relative;
+    closure->worst_column = found.worst_column;
+  });
+}
+
+}  // extern "C"
