@@ -1,18 +1,14 @@
 #include "head_loss.hpp"
 
-#include <lavoisier/status.hpp>
-
-#include <Eigen/Cholesky>
+#include <lavoisier/training_losses.hpp>
 
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 namespace lavoisier::detail {
 namespace {
 
 using Eigen::Index;
-const double log_two_pi = std::log(2.0 * std::numbers::pi);
 
 /// The law by which the network is trained: post_hoc trains as none.
 Strategy trained_as(Strategy strategy) { return strategy == Strategy::post_hoc ? Strategy::none : strategy; }
@@ -53,45 +49,6 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
   return {std::move(moments.mean), std::move(moments.variance)};
 }
 
-LogDensity null_space_log_density_with_gradient(const RowMatrix& A, const RowMatrix& mean,
-                                                const RowMatrix& standard_deviation, const RowMatrix& y) {
-  const Index rows = mean.rows(), n = mean.cols(), m = A.rows();
-  LogDensity density;
-  density.value.resize(rows);
-  density.gradient = {RowMatrix(rows, n), RowMatrix(rows, n)};
-  density.status.assign(static_cast<std::size_t>(rows), Status::ok);
-  const Eigen::LLT<Eigen::MatrixXd> gram(Eigen::MatrixXd(A * A.transpose()));
-  const Eigen::MatrixXd lower = gram.matrixL();
-  const double log_det_gram = 2.0 * lower.diagonal().array().log().sum();
-  Eigen::VectorXd e(n), K(n), w(n), t(m);
-  Eigen::MatrixXd C(m, m), half(m, n);
-  Eigen::LLT<Eigen::MatrixXd> factor(m);
-  for (Index row = 0; row < rows; ++row) {
-    K = standard_deviation.row(row).transpose().array().square().inverse();
-    e = (y.row(row) - mean.row(row)).transpose();
-    if (m > 0) {
-      e -= A.transpose() * gram.solve(A * e);
-      C.noalias() = A * K.asDiagonal() * A.transpose();
-      factor.compute(C);
-      t = factor.solve(A * K.cwiseProduct(e));
-      w = K.cwiseProduct(e - A.transpose() * t);
-      half = factor.matrixL().solve(A * K.asDiagonal());  // columns: L^-1 (K_i a_i)
-    } else {
-      w = K.cwiseProduct(e);
-    }
-    const double log_det_C = m > 0 ? 2.0 * factor.matrixLLT().diagonal().array().log().sum() : 0.0;
-    density.value[row] = -0.5 * (static_cast<double>(n - m) * log_two_pi - K.array().log().sum() + log_det_C -
-                                 log_det_gram + e.dot(w));
-    density.gradient.mean.row(row) = w.transpose();
-    for (Index i = 0; i < n; ++i) {
-      const double outside = m > 0 ? half.col(i).squaredNorm() : 0.0;
-      density.gradient.standard_deviation(row, i) =
-          -standard_deviation(row, i) * (K[i] - outside - w[i] * w[i]);
-    }
-  }
-  return density;
-}
-
 HeadLoss::HeadLoss(const TrainingOptions& options, RowMatrix A, std::vector<Index> active, int threads)
     : strategy_(trained_as(options.strategy)),
       loss_(options.loss),
@@ -108,45 +65,21 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
   const Index rows = h.rows(), outputs = h.cols() / 2, n = static_cast<Index>(active_.size());
   const HeadValues head = head_values(h, active_, network_);
   const RowMatrix &mean = head.mean, &sd = head.standard_deviation;
-  Eigen::VectorXd value;
-  RowMatrix mean_bar, sd_bar;  // of each row's own loss
-
-  if (loss_ == Loss::crps) {
-    const Marginals law = constrained_marginals(strategy_, A_, scale_, mean, sd, d, batch_.threads);
-    const GaussianCrps crps = gaussian_crps(law.mean, law.variance, y, batch_);
-    value = crps.value.rowwise().mean();
-    if (h_bar) {
-      const double share = 1.0 / static_cast<double>(n);
-      const RowMatrix m_bar = share * crps.mean_bar, v_bar = share * crps.variance_bar;
-      if (strategy_ == Strategy::conditional) {
-        GaussianGradient gradient = conditional_moments_adjoint(A_, mean, sd, d, m_bar, v_bar, batch_);
-        mean_bar = std::move(gradient.mean);
-        sd_bar = std::move(gradient.standard_deviation);
-      } else if (strategy_ == Strategy::projection) {
-        mean_bar = orthogonal_projection_adjoint(A_, scale_, m_bar);
-        sd_bar = projected_variance_adjoint(A_, scale_, sd, v_bar);
-      } else {
-        mean_bar = m_bar;
-        sd_bar = 2.0 * sd.cwiseProduct(v_bar);
-      }
-    }
-  } else {
-    LogDensity density;
-    if (strategy_ == Strategy::conditional) {
-      density = conditional_log_density(A_, mean, sd, d, y, h_bar != nullptr, batch_);
-    } else if (strategy_ == Strategy::projection) {
-      density = null_space_log_density_with_gradient(A_, mean, sd, y);
-    } else {
-      const RowMatrix z = (y - mean).cwiseQuotient(sd);
-      density.value = -0.5 * (z.array().square() + 2.0 * sd.array().log() + log_two_pi).rowwise().sum();
-      density.gradient.mean = z.cwiseQuotient(sd);
-      density.gradient.standard_deviation = ((z.array().square() - 1.0) / sd.array()).matrix();
-    }
-    value = -density.value;
-    if (h_bar) {
-      mean_bar = -density.gradient.mean;
-      sd_bar = -density.gradient.standard_deviation;
-    }
+  const bool crps = loss_ == Loss::crps;
+  BatchLoss loss;
+  switch (strategy_) {
+    case Strategy::conditional:
+      loss = crps ? conditional_crps_loss(A_, mean, sd, d, y, scale_, batch_)
+                  : conditional_likelihood_loss(A_, mean, sd, d, y, batch_);
+      break;
+    case Strategy::projection:
+      loss = crps ? projected_crps_loss(A_, scale_, mean, sd, d, y, scale_, batch_)
+                  : projected_likelihood_loss(A_, scale_, mean, sd, y, batch_);
+      break;
+    case Strategy::none:
+    case Strategy::post_hoc:
+      loss = crps ? gaussian_crps_loss(mean, sd, y, scale_, batch_) : gaussian_likelihood_loss(mean, sd, y, batch_);
+      break;
   }
 
   if (h_bar) {
@@ -154,11 +87,11 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
     h_bar->setZero(rows, 2 * outputs);
     for (Index j = 0; j < n; ++j) {
       const Index i = active_[static_cast<std::size_t>(j)];
-      h_bar->col(i) = share * mean_bar.col(j);
-      h_bar->col(outputs + i) = share * sd_bar.col(j).cwiseProduct(head.slope.col(j));
+      h_bar->col(i) = share * loss.gradient.mean.col(j);
+      h_bar->col(outputs + i) = share * loss.gradient.standard_deviation.col(j).cwiseProduct(head.slope.col(j));
     }
   }
-  return value;
+  return std::move(loss.value);
 }
 
 }  // namespace lavoisier::detail

@@ -25,15 +25,6 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
                                 const RowMatrix& mean, const RowMatrix& standard_deviation, const RowMatrix& d,
                                 int threads);
 
-/// log N(N'y; N'mu, N'SN), N an orthonormal null basis of A, with its gradient. What `none` scores and what
-/// `projection` (orthogonal in these units, so that its projector is NN') has for a density on the laws.
-///
-/// Without N, in O(n m^2) a sample: with K = 1/S, C = A K A', e = (I - A'(AA')^-1 A)(y - mu), t = C^-1 A K e and
-/// w = K (e - A't), the density is -1/2 ((n - m) log 2 pi + log det S + log det C - log det AA' + e'w); its gradients
-/// are w in mu and -1/2 (1/S_i - (K_i a_i)' C^-1 (K_i a_i) - w_i^2) in S_i.
-LogDensity null_space_log_density_with_gradient(const RowMatrix& A, const RowMatrix& mean,
-                                                const RowMatrix& standard_deviation, const RowMatrix& y);
-
 /// The training loss as a function of the head's raw values, everything in standardised units and FP64.
 ///
 /// crps: the mean over outputs of the closed-form CRPS of the strategy's marginals.

@@ -83,6 +83,9 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   detail::Marginals law =
       detail::constrained_marginals(strategy, A, output_scale, marginals.network_mean,
                                     marginals.network_standard_deviation, d, detail::training_threads());
+  for (Eigen::Index row = 0; row < law.mean.rows(); ++row)
+    if (!law.mean.row(row).allFinite() || !law.variance.row(row).allFinite())
+      throw Error(Status::non_finite, "the model's distribution is not finite for " + detail::sample_name(samples, row));
   marginals.mean = std::move(law.mean);
   marginals.variance = std::move(law.variance);
   return marginals;

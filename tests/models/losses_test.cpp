@@ -1,0 +1,143 @@
+// Values and adjoints of the training losses, in FP64.
+
+#include "head_loss.hpp"
+
+#include <lavoisier/conditional_gaussian.hpp>
+#include <lavoisier/random.hpp>
+
+#include <Eigen/Dense>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace lavoisier {
+namespace {
+
+using detail::HeadLoss;
+using Eigen::Index;
+
+RowMatrix normals(Index rows, Index columns, std::uint64_t seed) {
+  RowMatrix values(rows, columns);
+  for (Index i = 0; i < values.size(); ++i)
+    values.data()[i] = random::normal({seed, 0}, {.element = static_cast<std::uint64_t>(i)});
+  return values;
+}
+
+// Six outputs of which the third is constant and left out; two laws on the other five.
+struct Case {
+  std::vector<Index> active = {0, 1, 3, 4, 5};
+  RowMatrix A = normals(2, 5, 1);
+  RowMatrix h = normals(7, 12, 2);
+  RowMatrix d = normals(7, 2, 3);
+  RowMatrix y = normals(7, 5, 4);
+  Case() { project_onto_laws(A, d, y); }
+};
+
+TrainingOptions options(Strategy strategy, Loss loss, const std::string& parametrization) {
+  TrainingOptions result;
+  result.strategy = strategy;
+  result.loss = loss;
+  result.network.parametrization = parametrization;
+  result.network.floor = 1e-3;
+  return result;
+}
+
+class Losses : public testing::TestWithParam<std::tuple<Strategy, Loss, std::string>> {};
+
+TEST_P(Losses, AdjointIsTheDerivative) {
+  const auto [strategy, loss, parametrization] = GetParam();
+  const Case at;
+  const HeadLoss f(options(strategy, loss, parametrization), at.A, at.active, 1);
+  RowMatrix h_bar;
+  f(at.h, at.y, at.d, &h_bar);
+  ASSERT_EQ(h_bar.rows(), 7);
+  ASSERT_EQ(h_bar.cols(), 12);
+  for (Index i = 0; i < at.h.rows(); ++i)
+    for (Index j = 0; j < at.h.cols(); ++j) {
+      const double step = 1e-5;
+      RowMatrix up = at.h, down = at.h;
+      up(i, j) += step;
+      down(i, j) -= step;
+      const double expected = (f(up, at.y, at.d, nullptr).mean() - f(down, at.y, at.d, nullptr).mean()) / (2 * step);
+      EXPECT_NEAR(h_bar(i, j), expected, 2e-8 * (1.0 + std::abs(expected))) << i << ", " << j;
+      if (j == 2 || j == 8) EXPECT_EQ(h_bar(i, j), 0.0) << "the constant output has no gradient";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Losses,
+                         testing::Combine(testing::Values(Strategy::none, Strategy::projection, Strategy::post_hoc,
+                                                          Strategy::conditional),
+                                          testing::Values(Loss::likelihood, Loss::crps),
+                                          testing::Values("softplus", "exp")),
+                         [](const auto& instance) {
+                           return std::string(to_string(std::get<0>(instance.param))) + "_" +
+                                  to_string(std::get<1>(instance.param)) + "_" + std::get<2>(instance.param);
+                         });
+
+// Naive: dense matrices, a null basis from a full orthogonal decomposition.
+struct Dense {
+  Eigen::VectorXd mean;
+  Eigen::MatrixXd covariance;
+};
+Dense marginal_law(Strategy strategy, const RowMatrix& A, const Eigen::VectorXd& mu, const Eigen::VectorXd& s,
+                   const Eigen::VectorXd& d) {
+  const Eigen::MatrixXd S = s.cwiseAbs2().asDiagonal(), I = Eigen::MatrixXd::Identity(mu.size(), mu.size());
+  if (strategy == Strategy::none || strategy == Strategy::post_hoc) return {mu, S};
+  const Eigen::MatrixXd metric = strategy == Strategy::projection ? I : S;
+  const Eigen::MatrixXd G = metric * A.transpose() * (A * metric * A.transpose()).inverse();
+  const Eigen::MatrixXd P = I - G * A;
+  return {mu - G * (A * mu - d), P * S * P.transpose()};
+}
+double log_normal(const Eigen::VectorXd& y, const Eigen::VectorXd& mean, const Eigen::MatrixXd& covariance) {
+  const Eigen::VectorXd r = y - mean;
+  return -0.5 * (static_cast<double>(y.size()) * std::log(2 * std::numbers::pi) + std::log(covariance.determinant()) +
+                 r.dot(covariance.inverse() * r));
+}
+
+TEST(LossValues, AgreeWithDenseFormulas) {
+  const Case at;
+  const Index n = 5;
+  const Eigen::MatrixXd N = Eigen::FullPivLU<Eigen::MatrixXd>(at.A).kernel();
+  const Eigen::MatrixXd basis = Eigen::HouseholderQR<Eigen::MatrixXd>(N).householderQ() * Eigen::MatrixXd::Identity(n, n - 2);
+  for (const Strategy strategy : {Strategy::none, Strategy::projection, Strategy::post_hoc, Strategy::conditional}) {
+    const auto likelihood = HeadLoss(options(strategy, Loss::likelihood, "softplus"), at.A, at.active, 1)(at.h, at.y, at.d, nullptr);
+    const auto crps = HeadLoss(options(strategy, Loss::crps, "softplus"), at.A, at.active, 1)(at.h, at.y, at.d, nullptr);
+    for (Index row = 0; row < at.h.rows(); ++row) {
+      Eigen::VectorXd mu(n), s(n);
+      for (Index j = 0; j < n; ++j) {
+        mu[j] = at.h(row, at.active[static_cast<std::size_t>(j)]);
+        s[j] = 1e-3 + std::log1p(std::exp(at.h(row, 6 + at.active[static_cast<std::size_t>(j)])));
+      }
+      const Eigen::VectorXd y = at.y.row(row).transpose();
+      const Dense law = marginal_law(strategy, at.A, mu, s, at.d.row(row).transpose());
+      double expected = 0.0;
+      for (Index j = 0; j < n; ++j) {
+        const double sd = std::sqrt(law.covariance(j, j)), z = (y[j] - law.mean[j]) / sd;
+        expected += sd * (z * std::erf(z / std::numbers::sqrt2) + std::sqrt(2 / std::numbers::pi) * std::exp(-z * z / 2) -
+                          1 / std::sqrt(std::numbers::pi)) / static_cast<double>(n);
+      }
+      EXPECT_NEAR(crps[row], expected, 1e-12) << to_string(strategy);
+      // A Gaussian restricted to the laws has its density in null-space coordinates.
+      const bool restricted = strategy == Strategy::projection || strategy == Strategy::conditional;
+      const double density = restricted ? log_normal(basis.transpose() * y, basis.transpose() * law.mean,
+                                                     basis.transpose() * law.covariance * basis)
+                                        : log_normal(y, law.mean, law.covariance);
+      EXPECT_NEAR(likelihood[row], -density, 1e-11) << to_string(strategy);
+    }
+  }
+}
+
+TEST(LossValues, HugeHeadValuesStayFinite) {
+  const Case at;
+  RowMatrix h = at.h;
+  h.col(6).setConstant(80.0);
+  h.col(7).setConstant(-800.0);
+  const HeadLoss f(options(Strategy::conditional, Loss::crps, "softplus"), at.A, at.active, 1);
+  RowMatrix h_bar;
+  EXPECT_TRUE(f(h, at.y, at.d, &h_bar).allFinite());
+  EXPECT_TRUE(h_bar.allFinite());
+}
+
+}  // namespace
+}  // namespace lavoisier
