@@ -1,0 +1,32 @@
+# Configures, builds and tests one example against the installed package.
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(name "${EXAMPLE}" NAME)
+set(build "${SCRATCH}/${name}")
+file(REMOVE_RECURSE "${build}")
+set(flags)
+if(SANITIZE)
+  set(flags "-DCMAKE_CXX_FLAGS=-fsanitize=address,undefined" "-DCMAKE_C_FLAGS=-fsanitize=address,undefined")
+endif()
+foreach(step
+    "${CMAKE_COMMAND};-S;${EXAMPLE};-B;${build};-G;${GENERATOR};-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix;-DCMAKE_C_COMPILER=${C_COMPILER};-DCMAKE_CXX_COMPILER=${CXX_COMPILER};-DMODEL=${MODEL};${flags}"
+    "${CMAKE_COMMAND};--build;${build}"
+    "${CMAKE_CTEST_COMMAND};--test-dir;${build};--output-on-failure;--no-tests=error")
+  execute_process(COMMAND ${step} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  message(STATUS "${output}")
+  if(NOT result EQUAL 0)
+    list(JOIN step " " command)
+    message(FATAL_ERROR "failed (${result}): ${command}")
+  endif()
+endforeach()
+# What the host needs to run.
+file(GLOB programs LIST_DIRECTORIES FALSE "${build}/*")
+foreach(program IN LISTS programs)
+  get_filename_component(stem "${program}" NAME)
+  if(stem MATCHES "\\.|^CTest|^Makefile")
+    continue()
+  endif()
+  execute_process(COMMAND ldd "${program}" OUTPUT_VARIABLE output ERROR_QUIET)
+  if(output MATCHES "lib(torch|c10|boost|crypto)[^\n]*")
+    message(SEND_ERROR "${program} needs ${CMAKE_MATCH_0}")
+  endif()
+endforeach()
