@@ -621,7 +621,12 @@ class DomainParser {
     try {
       const LinearConstraints constraints(domain_.layout, domain_.laws, domain_.constants);
     } catch (const Error& error) {
-      text_.fail(error.status(), error.what(), law_positions_.at(domain_.laws.back().name));
+      // The last of the laws that the message names is the one to look at.
+      const std::string message = error.what();
+      Position at = law_positions_.at(domain_.laws.back().name);
+      for (const auto& law : domain_.laws)
+        if (message.find("'" + law.name + "'") != std::string::npos) at = law_positions_.at(law.name);
+      text_.fail(error.status(), message, at);
     }
   }
 };

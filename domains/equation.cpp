@@ -12,6 +12,11 @@ namespace {
 
 Coefficient operator-(const Coefficient& a) {
   if (a.number) return Coefficient::of(*a.number == 0.0 ? 0.0 : -*a.number);  // no negative zero
+  auto program = a.expression.program();
+  if (program.back().op == ExpressionOp::negate) {
+    program.pop_back();
+    return Coefficient::of(Expression(std::move(program)));
+  }
   return Coefficient::of(-a.expression);
 }
 
@@ -58,6 +63,12 @@ std::string listed(const std::vector<std::string>& items) {
   std::string text;
   for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
   return text;
+}
+
+std::string outputs_of(const LinearForm& form) {
+  std::vector<std::string> names;
+  for (const auto& term : form.terms) join(names, {term.variable});
+  return listed(names);
 }
 
 std::string with_unit(const LinearForm& form) { return form.text + " [" + form.unit.text() + "]"; }
@@ -286,6 +297,7 @@ class Parser {
       form = symbol.definition;
     } else {
       form.unit = symbol.unit;
+      form.spelt = true;
       form.dimensions = symbol.dimensions;
       if (symbol.kind == Symbol::Kind::output)
         form.terms.push_back({name, Coefficient::of(1.0), {}});
@@ -348,10 +360,13 @@ class Parser {
 
   LinearForm add(const LinearForm& a, const LinearForm& b, bool subtract, std::size_t op, const std::string& sign) {
     LinearForm result = a;
-    double factor = 1.0;
-    if (a.any_unit) {
-      result.unit = b.unit;
-    } else if (!b.any_unit && !a.unit.same_as(b.unit)) {
+    double factor_a = 1.0;
+    double factor_b = 1.0;
+    // Both in the units of the first, unless only the second's were spelt by a person.
+    const bool to_second = a.any_unit || (!a.spelt && b.spelt && !b.any_unit);
+    result.unit = to_second ? b.unit : a.unit;
+    result.spelt = a.spelt || b.spelt;
+    if (!a.any_unit && !b.any_unit && !a.unit.same_as(b.unit)) {
       if (!b.unit.convertible_to(a.unit)) {
         const std::string verb = sign == "=" ? "be equal" : sign == "-" ? "be subtracted" : "be added";
         fail(Status::unit_mismatch,
@@ -359,22 +374,25 @@ class Parser {
                          a.unit.base_text()),
              op);
       }
-      const UnitConversion conversion = b.unit.conversion_to(a.unit);
+      const LinearForm& from = to_second ? a : b;
+      const UnitConversion conversion = from.unit.conversion_to(result.unit);
       if (conversion.offset != 0.0 || a.unit.has_origin() || b.unit.has_origin())
         fail(Status::unit_mismatch,
              fmt::format("{} and {} have different zero points: declare both in the same units (values are converted "
                          "when they are read)",
                          with_unit(a), with_unit(b)),
              op);
-      factor = conversion.factor;
+      (to_second ? factor_a : factor_b) = conversion.factor;
       if (context_.notes != nullptr)
-        context_.notes->push_back(fmt::format("{} is converted from {} to {} (times {})", b.text, b.unit.text(),
-                                              a.unit.text(), factor));
+        context_.notes->push_back(fmt::format("{} is converted from {} to {} (times {})", from.text, from.unit.text(),
+                                              result.unit.text(), conversion.factor));
     }
     result.any_unit = a.any_unit && b.any_unit;
-    const Coefficient scale = Coefficient::of(subtract ? -factor : factor);
+    const Coefficient scale_a = Coefficient::of(factor_a);
+    const Coefficient scale_b = Coefficient::of(subtract ? -factor_b : factor_b);
+    for (auto& term : result.terms) term.coefficient = scale_a * term.coefficient;
     for (const auto& term : b.terms) {
-      const Coefficient more = scale * term.coefficient;
+      const Coefficient more = scale_b * term.coefficient;
       const auto same = std::find_if(result.terms.begin(), result.terms.end(), [&](const LinearTerm& other) {
         return other.variable == term.variable && other.summed == term.summed;
       });
@@ -383,10 +401,9 @@ class Parser {
       else
         same->coefficient = same->coefficient + more;
     }
-    if (factor == 1.0)
-      result.constant = subtract ? a.constant - b.constant : a.constant + b.constant;
-    else
-      result.constant = a.constant + scale * b.constant;
+    const Coefficient own = scale_a * a.constant;
+    const Coefficient more = Coefficient::of(factor_b) * b.constant;
+    result.constant = subtract ? own - more : own + more;
     // Terms of different dimensions in one sum: a number beside a profile broadcasts, and a later sum would count it
     // once a level. spread() refuses that where it would matter.
     join(result.dimensions, b.dimensions);
@@ -413,8 +430,8 @@ class Parser {
   LinearForm multiply(const LinearForm& a, const LinearForm& b, std::size_t op) {
     if (!a.terms.empty() && !b.terms.empty())
       fail(Status::invalid_format,
-           fmt::format("not linear: {} * {} is a product of the outputs {} and {}", a.text, b.text,
-                       a.terms.front().variable, b.terms.front().variable),
+           fmt::format("not linear: {} * {} is a product of outputs ({} times {})", a.text, b.text, outputs_of(a),
+                       outputs_of(b)),
            op);
     const bool plain_a = a.terms.empty() && a.constant.number && a.unit.same_as(Unit());
     const bool plain_b = b.terms.empty() && b.constant.number && b.unit.same_as(Unit());
@@ -434,6 +451,7 @@ class Parser {
     result.dimensions = a.dimensions;
     join(result.dimensions, b.dimensions);
     result.unit = plain_b ? a.unit : plain_a ? b.unit : product_unit(a.unit, b.unit, false, op);
+    result.spelt = plain_b ? a.spelt : plain_a && b.spelt;
     result.any_unit = a.any_unit || b.any_unit;
     return result;
   }
@@ -441,7 +459,7 @@ class Parser {
   LinearForm divide(const LinearForm& a, const LinearForm& b, std::size_t op) {
     if (!b.terms.empty())
       fail(Status::invalid_format,
-           fmt::format("not linear: {} / {} divides by the output {}", a.text, b.text, b.terms.front().variable), op);
+           fmt::format("not linear: {} / {} divides by an output ({})", a.text, b.text, outputs_of(b)), op);
     if (b.constant.is(0.0)) fail(Status::invalid_format, fmt::format("{} / {} divides by zero", a.text, b.text), op);
     const bool plain_b = b.constant.number && b.unit.same_as(Unit());
     if (!plain_b) check_scale(a, b, op, "quotient");
@@ -453,6 +471,7 @@ class Parser {
     result.dimensions = a.dimensions;
     join(result.dimensions, b.dimensions);
     result.unit = plain_b ? a.unit : product_unit(a.unit, b.unit, true, op);
+    result.spelt = plain_b && a.spelt;
     result.any_unit = a.any_unit;
     return result;
   }

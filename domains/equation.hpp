@@ -48,6 +48,7 @@ struct LinearForm {
   Coefficient constant;
   std::vector<std::string> dimensions;  ///< of the value
   Unit unit;
+  bool spelt = false;                   ///< the units are a variable's or a constant's own, not a product's
   bool any_unit = false;                ///< the number 0, which agrees with everything
   std::string text;                     ///< for messages
 };

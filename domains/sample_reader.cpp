@@ -194,7 +194,7 @@ struct SampleReader::Implementation {
     const auto at = indices(cell);
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
-      text += fmt::format("{}{} = {}", d == 0 ? "" : ", ", axes[d].name, axes[d].values[static_cast<std::size_t>(at[d])]);
+      text += fmt::format("{}{} = {:.10g}", d == 0 ? "" : ", ", axes[d].name, axes[d].values[static_cast<std::size_t>(at[d])]);
     return text;
   }
 };

@@ -50,24 +50,24 @@ Position SourceText::inside_literal(Position literal, std::size_t offset) const 
       ++at;
   }
   std::size_t produced = 0;
-  while (produced < offset && at < text_.size()) {
-    if (quote == '"' && text_[at] == '\\' && at + 1 < text_.size()) {
-      const char escape = text_[at + 1];
-      if (escape == 'u' || escape == 'U') {
-        const std::size_t digits = escape == 'u' ? 4 : 8;
-        const std::string hex = text_.substr(at + 2, digits);
-        produced += utf8_length(std::stoul(hex.empty() ? "0" : hex, nullptr, 16));
-        at += 2 + digits;
-      } else if (escape == '\n' || escape == '\r' || escape == ' ' || escape == '\t') {
-        // A backslash at the end of a line swallows the blanks that follow.
-        at += 1;
-        while (at < text_.size() && std::string(" \t\r\n").find(text_[at]) != std::string::npos) ++at;
-      } else {
-        at += 2;
-        ++produced;
-      }
+  while (at < text_.size()) {
+    const char next = at + 1 < text_.size() ? text_[at + 1] : '\0';
+    const bool escaped = quote == '"' && text_[at] == '\\';
+    if (escaped && (next == '\n' || next == '\r' || next == ' ' || next == '\t')) {
+      // A backslash at the end of a line swallows the blanks that follow.
+      ++at;
+      while (at < text_.size() && std::string(" \t\r\n").find(text_[at]) != std::string::npos) ++at;
+      continue;
+    }
+    if (produced >= offset) break;
+    if (escaped && (next == 'u' || next == 'U')) {
+      const std::size_t digits = next == 'u' ? 4 : 8;
+      produced += utf8_length(std::stoul(text_.substr(at + 2, digits), nullptr, 16));
+      at += 2 + digits;
+    } else if (escaped) {
+      at += 2;
+      ++produced;
     } else {
-      if (text_.compare(at, 2, "\r\n") == 0) ++at;
       ++at;
       ++produced;
     }

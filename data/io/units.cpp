@@ -3,9 +3,12 @@
 
 #include <udunits2.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <mutex>
+#include <sstream>
+#include <vector>
 
 namespace lavoisier {
 namespace {
@@ -52,12 +55,20 @@ std::string format_locked(const ut_unit* unit, unsigned options) {
     }
     buffer.assign(static_cast<std::size_t>(length) + 1, '\0');
   }
-  // UDUNITS joins factors with a full stop; CF and people write a space. One between digits is a decimal point.
-  for (std::size_t i = 1; i + 1 < buffer.size(); ++i) {
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  // UDUNITS joins factors with a full stop in an order of its own; people write a space, and what divides last.
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (std::size_t i = 1; i + 1 < buffer.size(); ++i)
     if (buffer[i] == '.' && !is_digit(buffer[i + 1])) buffer[i] = ' ';
-  }
-  return buffer;
+  if (buffer.find_first_of("()@") != std::string::npos) return buffer;
+  std::vector<std::string> factors;
+  std::istringstream words(buffer);
+  for (std::string word; words >> word;) factors.push_back(word);
+  const auto rank = [&](const std::string& f) { return is_digit(f.front()) ? 0 : f.find('-') == std::string::npos ? 1 : 2; };
+  std::stable_sort(factors.begin(), factors.end(),
+                   [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
+  std::string text;
+  for (const auto& factor : factors) text += (text.empty() ? "" : " ") + factor;
+  return text;
 }
 
 // A unit's scale alone: a product drops the origin.
