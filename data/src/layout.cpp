@@ -6,6 +6,7 @@
 #include <cctype>
 #include <limits>
 #include <set>
+#include <utility>
 
 namespace lavoisier {
 
@@ -176,17 +177,18 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   // A third of the letters may be wrong, and always one.
   std::size_t best = std::max<std::size_t>(1, name.size() / 3) + 1;
   std::string nearest;
-  std::vector<std::size_t> row;
+  // Edit distance with neighbours swapped as one slip; rows of the table i-2, i-1 and i.
+  std::vector<std::size_t> before, last, row;
   for (const auto& candidate : candidates) {
     row.resize(candidate.size() + 1);
     for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
     for (std::size_t i = 1; i <= name.size(); ++i) {
-      std::size_t diagonal = row[0];
+      before = std::exchange(last, row);
       row[0] = i;
       for (std::size_t j = 1; j < row.size(); ++j) {
-        const std::size_t substituted = diagonal + (lower(name[i - 1]) == lower(candidate[j - 1]) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+        const auto same = [&](std::size_t a, std::size_t b) { return lower(name[a]) == lower(candidate[b]); };
+        row[j] = std::min({last[j - 1] + (same(i - 1, j - 1) ? 0 : 1), last[j] + 1, row[j - 1] + 1});
+        if (i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1)) row[j] = std::min(row[j], before[j - 2] + 1);
       }
     }
     // A name that is wrong in every letter of the candidate is no hint.
