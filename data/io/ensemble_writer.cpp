@@ -65,6 +65,18 @@ void complete_axis(const FileAxis& axis, std::map<std::string, std::string>& att
   }
 }
 
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  const char* const names[] = {"kB", "MB", "GB", "TB", "PB"};
+  double size = static_cast<double>(bytes) / 1e3;
+  std::size_t name = 0;
+  while (size >= 1000.0 && name < 4) {
+    size /= 1e3;
+    ++name;
+  }
+  return fmt::format("{:.3g} {} ({} bytes)", size, names[name], bytes);
+}
+
 struct Interval {
   std::int64_t first, end;
 };
@@ -183,18 +195,18 @@ struct EnsembleWriter::Implementation {
     return values + rest + (options.compression > 0 ? values / 64 : 0);
   }
 
+  std::string free_now() const noexcept {
+    try {
+      return size_text(free_space(path));
+    } catch (...) {
+      return "unknown bytes";
+    }
+  }
+
   [[noreturn]] void fail(int code, const std::string& what) {
     // HDF5 gives no reason; the system's last one is it. After a failed write HDF5 must not be touched again.
     const int reason = code > 0 ? code : errno;
     const bool full = reason == ENOSPC || reason == EDQUOT;
-    std::string free_text;
-    if (full) {
-      try {
-        free_text = fmt::format(", found {} bytes", free_space(path));
-      } catch (const Error&) {
-        // the folder itself is gone: the reason below says enough
-      }
-    }
     write_failed = true;
     is_open = false;
     file = -1;
@@ -202,9 +214,10 @@ struct EnsembleWriter::Implementation {
     fs::remove(temporary, ignored);
     const std::string why = reason != 0 ? std::generic_category().message(reason) : std::string(nc_strerror(code));
     if (full)
-      throw Error(Status::no_space, fmt::format("the disk filled up while {} of \"{}\" was written: {}; the file needs "
-                                                "about {} bytes{} free now that it is removed",
-                                                what, path.string(), why, needed(), free_text));
+      throw Error(Status::no_space,
+                  fmt::format("the disk filled up while {} of \"{}\" was written: {}; the file needs {}, part of it is "
+                              "removed, and {} are free in \"{}\" besides",
+                              what, path.string(), why, size_text(needed()), free_now(), options.folder.string()));
     throw Error(Status::io_error, fmt::format("cannot write {} of \"{}\": {}", what, path.string(), why));
   }
 
@@ -217,14 +230,16 @@ struct EnsembleWriter::Implementation {
   }
 
   void open(std::int64_t number) {
+    if (write_failed)
+      throw Error(Status::io_error, "an earlier write failed: HDF5 cannot write any further file in this process");
     if (is_open) throw Error(Status::invalid_argument, "close() the member in progress before the next is opened");
     if (number < 1 || number > std::numeric_limits<int>::max())
       throw Error(Status::invalid_argument, fmt::format("expected a member number from 1, found {}", number));
     path = options.folder / fmt::format("{}_{:04}.nc", options.stem, number);
     const std::uint64_t found = free_space(path);
     if (found < needed())
-      throw Error(Status::no_space, fmt::format("\"{}\" needs {} bytes, found {} free in \"{}\"", path.string(), needed(),
-                                                found, options.folder.string()));
+      throw Error(Status::no_space, fmt::format("\"{}\" needs {}, found {} free in \"{}\"", path.string(),
+                                                size_text(needed()), size_text(found), options.folder.string()));
     temporary = temporary_name_for(path);
     errno = 0;
     if (const int code = nc_create(temporary.c_str(), NC_NETCDF4 | NC_CLASSIC_MODEL | NC_CLOBBER, &file);

@@ -193,6 +193,29 @@ TEST(DomainFile, OneThatIsMissingOrUnknownSaysWhatThereIs) {
   }
 }
 
+TEST(DomainFile, TheDocumentedExampleWorks) {
+  const auto bytes = read_file(std::filesystem::path(LAVOISIER_SOURCE_DIR) / "docs" / "domain-files.md");
+  const std::string page(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string fence = "```toml\n";
+  const auto begin = page.find(fence) + fence.size();
+  ASSERT_NE(begin, std::string::npos);
+  const std::string example = page.substr(begin, page.find("```", begin) - begin);
+  const Domain domain = parse_domain(example, "heat.toml");
+  ASSERT_EQ(domain.laws.size(), 1U);
+  EXPECT_EQ(domain.laws[0].terms.size(), 4U);
+  EXPECT_EQ(domain.laws[0].units, "W m-2");
+  EXPECT_EQ(domain.laws[0].physics_tolerance, 0.01);
+  ASSERT_EQ(domain.constants.size(), 1U);
+  // The message of the page is the one that there is.
+  try {
+    parse_domain(example + "budget = \"FDH = FDR - E\"\n", "heat.toml");
+    FAIL();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(page.find(text.substr(text.find(": law budget"))), std::string::npos) << text;
+  }
+}
+
 TEST(DomainFile, IsReadFromAPath) {
   const auto path = std::filesystem::path(testing::TempDir()) / "lavoisier_pipes.toml";
   std::ofstream(path) << base;
