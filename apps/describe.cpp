@@ -42,7 +42,7 @@ std::string describe_laws(const StateLayout& layout, const std::vector<Law>& law
   for (const Law& law : laws) name_width = std::max(name_width, law.name.size());
   for (const Law& law : laws) {
     text += fmt::format("  {:<{}}  {}  [{}]{}\n", law.name, name_width, law.equation, law.units,
-                        law.physics_tolerance > 0.0 ? fmt::format(", reference data close to {:g}", law.physics_tolerance)
+                        law.physics_tolerance > 0.0 ? fmt::format(", reference data within {:g}", law.physics_tolerance)
                                                     : std::string());
   }
   for (const Constant& c : constants) text += fmt::format("  {} = {} {}\n", c.name, c.value, c.units);
