@@ -94,6 +94,14 @@ struct NetcdfReader::Implementation {
   fs::path path;
   netCDF::NcFile file;
   std::vector<std::string> names;
+  // What reading a variable needs, asked of the library once: hosts read small pieces many times.
+  struct Known {
+    netCDF::NcVar variable;
+    std::vector<std::int64_t> extents;
+    std::int64_t total = 1;
+    Unpacking unpacking;
+  };
+  mutable std::map<std::string, Known> known;
 
   [[noreturn]] void fail(const netCDF::exceptions::NcException& error, const std::string& what) const {
     throw Error(Status::io_error,
@@ -146,42 +154,53 @@ struct NetcdfReader::Implementation {
     return result;
   }
 
-  std::vector<double> read(const netCDF::NcVar& variable, std::int64_t first, std::int64_t count) const {
+  const Known& know(const netCDF::NcVar& variable) const {
     const std::string name = variable.getName();
+    const auto found = known.find(name);
+    if (found != known.end()) return found->second;
     const int type = variable.getType().getId();
-    if (type == NC_CHAR || type == NC_STRING || type > NC_STRING)
+    if (type == NC_CHAR || type >= NC_STRING)
       throw Error(Status::invalid_format,
                   "expected numbers in variable \"" + name + "\" of " + quoted(path) + ", found text");
-    std::vector<std::int64_t> extents;
-    std::int64_t total = 1;
+    Known entry;
+    entry.variable = variable;
     for (const auto& dimension : variable.getDims()) {
-      extents.push_back(static_cast<std::int64_t>(dimension.getSize()));
-      total *= extents.back();
+      entry.extents.push_back(static_cast<std::int64_t>(dimension.getSize()));
+      entry.total *= entry.extents.back();
     }
-    if (first < 0 || count < 0 || first > total - count)
+    entry.unpacking = unpacking(variable);
+    return known.emplace(name, std::move(entry)).first->second;
+  }
+
+  const Known& know(const std::string& name) const {
+    const auto found = known.find(name);
+    return found != known.end() ? found->second : know(find(name));
+  }
+
+  std::vector<double> read(const Known& entry, const std::string& name, std::int64_t first, std::int64_t count) const {
+    if (first < 0 || count < 0 || first > entry.total - count)
       throw Error(Status::out_of_range, "elements " + std::to_string(first) + " to " +
                                             std::to_string(first + count) + " of variable \"" + name + "\" of " +
-                                            quoted(path) + ", which has " + std::to_string(total));
+                                            quoted(path) + ", which has " + std::to_string(entry.total));
     std::vector<double> values(static_cast<std::size_t>(count));
     try {
-      for (const auto& slab : detail::hyperslabs(extents, first, count)) {
+      for (const auto& slab : detail::hyperslabs(entry.extents, first, count)) {
         double* const to = values.data() + (slab.first - first);
-        if (extents.empty())
-          variable.getVar(to);
+        if (entry.extents.empty())
+          entry.variable.getVar(to);
         else
-          variable.getVar(slab.start, slab.count, to);
+          entry.variable.getVar(slab.start, slab.count, to);
       }
-      unpacking(variable).apply(values.data(), count);
     } catch (const netCDF::exceptions::NcException& error) {
       fail(error, "variable \"" + name + "\"");
     }
+    entry.unpacking.apply(values.data(), count);
     return values;
   }
 
   std::vector<double> read_all(const netCDF::NcVar& variable) const {
-    std::int64_t total = 1;
-    for (const auto& dimension : variable.getDims()) total *= static_cast<std::int64_t>(dimension.getSize());
-    return read(variable, 0, total);
+    const Known& entry = know(variable);
+    return read(entry, variable.getName(), 0, entry.total);
   }
 };
 
@@ -304,11 +323,12 @@ std::map<std::string, std::string> NetcdfReader::global_attributes() const {
 }
 
 std::vector<double> NetcdfReader::read(const std::string& name, std::int64_t first, std::int64_t count) const {
-  return implementation_->read(implementation_->find(name), first, count);
+  return implementation_->read(implementation_->know(name), name, first, count);
 }
 
 std::vector<double> NetcdfReader::read(const std::string& name) const {
-  return implementation_->read_all(implementation_->find(name));
+  const auto& entry = implementation_->know(name);
+  return implementation_->read(entry, name, 0, entry.total);
 }
 
 }  // namespace lavoisier
