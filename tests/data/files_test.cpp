@@ -6,8 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -81,9 +83,8 @@ TEST(Files, CommitPutsAFileOfSomebodyElseInPlace) {
   EXPECT_FALSE(std::filesystem::exists(temporary));
 }
 
-TEST(Files, FullDiskIsNamedAndTheOldFileStays) {
-  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full on this system";
-  // A limit on the size of files stands for a disk that fills while the file is written.
+TEST(Files, AFailedWriteLeavesTheOldFile) {
+  // A limit on the size of files: the write fails half-way.
   const TemporaryFolder folder;
   const auto path = folder.path() / "file";
   write_file_atomically(path, std::string("old"));
@@ -93,19 +94,51 @@ TEST(Files, FullDiskIsNamedAndTheOldFileStays) {
   struct rlimit limit = old_limit;
   limit.rlim_cur = 100000;
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-  bool thrown = false;
+  Status status = Status::ok;
+  std::string message;
   try {
     write_file_atomically(path, std::string(1000000, 'x'));
   } catch (const Error& error) {
-    thrown = true;
-    EXPECT_EQ(error.status(), Status::io_error) << error.what();
-    EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos);
+    status = error.status();
+    message = error.what();
   }
   setrlimit(RLIMIT_FSIZE, &old_limit);
   std::signal(SIGXFSZ, old_handler);
-  EXPECT_TRUE(thrown);
+  EXPECT_EQ(status, Status::io_error);
+  EXPECT_NE(message.find(path.string()), std::string::npos) << message;
   EXPECT_EQ(content(path), "old");
   EXPECT_EQ(files_in(folder.path()), 1u);
+}
+
+TEST(Files, AFullDiskIsNamed) {
+  // A small file system of its own, in a process of its own.
+  const TemporaryFolder folder;
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    int code = 1;
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=65536") != 0) {
+      code = 77;
+    } else {
+      const auto path = folder.path() / "file";
+      write_file_atomically(path, std::string("old"));
+      try {
+        write_file_atomically(path, std::string(1000000, 'x'));
+      } catch (const Error& error) {
+        code = error.status() == Status::no_space && content(path) == "old" && files_in(folder.path()) == 1 &&
+                       free_space(path) < 65536
+                   ? 0
+                   : 2;
+      }
+    }
+    _exit(code);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "this user may not mount a small file system";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

@@ -57,9 +57,10 @@ class Expression {
   std::string text() const;                      ///< infix, for people
 
   /// Value for one sample. Operands broadcast over each other's dimensions (result: lhs dimensions, then rhs's new
-  /// ones). Errors: not_found (symbol), shape_mismatch (one dimension with two extents; sum over a missing one).
+  /// ones). A sum starts from 0; one whose cells are all masked is masked, one over no cell is 0. Errors: not_found
+  /// (symbol), shape_mismatch (one dimension with two extents; sum over a missing one).
   ExpressionValue evaluate(const SymbolLookup& lookup) const;
-  /// evaluate() of an expression that has no dimensions; shape_mismatch otherwise.
+  /// evaluate() of an expression that has no dimensions; shape_mismatch otherwise, non_finite where it is masked.
   double evaluate_scalar(const SymbolLookup& lookup) const;
   double evaluate_constant() const;              ///< of a constant expression; invalid_argument otherwise
 

@@ -78,7 +78,8 @@ class ModelFile {
   ModelFile() = default;
   ModelDescription description;
 
-  /// Adds a tensor; Error(invalid_argument) if the name is taken, or bytes and shape disagree.
+  /// Adds a tensor; Error(invalid_argument) if the name is taken or reserved, or bytes and shape disagree. Reserved:
+  /// `laws.numbers` and `constants.values`, which hold the numbers of `description` and never stand in tensors().
   void add(Tensor tensor);
   const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
   bool has_tensor(const std::string& name) const noexcept;
@@ -90,7 +91,8 @@ class ModelFile {
   /// The same from memory; `origin` names it in messages. For hosts where one rank reads and broadcasts.
   static ModelFile parse(std::span<const std::byte> bytes, const std::string& origin);
 
-  /// The file's bytes, digest filled in.
+  /// The file's bytes, digest filled in; the same description and tensors give the same bytes. Errors: those of
+  /// validate_law, invalid_argument where parse() would refuse the result.
   std::vector<std::byte> serialize() const;
   /// serialize() to a temporary name beside `path`, synced, renamed, folder synced; returns the digest.
   std::string write(const std::filesystem::path& path) const;
