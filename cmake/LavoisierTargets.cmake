@@ -189,11 +189,11 @@ function(lavoisier_add_test name)
   # gtest_discover_tests loses the separators of lists; so labels and environment are set by a file that CTest reads
   # after the one with the tests.
   set(script "${CMAKE_CURRENT_BINARY_DIR}/${target}_properties.cmake")
-  file(WRITE "${script}.new"
-    "foreach(test IN LISTS ${target}_TESTS)\n"
-    "  set_tests_properties(\"\${test}\" PROPERTIES TIMEOUT 600 LABELS \"${arg_LABELS}\""
-    " ENVIRONMENT \"${arg_ENVIRONMENT}\")\n"
-    "endforeach()\n")
-  file(COPY_FILE "${script}.new" "${script}" ONLY_IF_DIFFERENT)
+  file(GENERATE OUTPUT "${script}" CONTENT
+"foreach(test IN LISTS ${target}_TESTS)
+  set_tests_properties(\"\${test}\" PROPERTIES TIMEOUT 600 LABELS \"${arg_LABELS}\"
+    ENVIRONMENT \"${arg_ENVIRONMENT}\")
+endforeach()
+")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
