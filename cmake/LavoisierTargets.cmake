@@ -31,7 +31,7 @@ target_compile_options(lavoisier_options INTERFACE
   $<$<BOOL:${LAVOISIER_WARNINGS_AS_ERRORS}>:-Werror>)
 # GCC 12 sees overlapping and overflowing copies in plain uses of std::string and std::vector (its bugs 105329, 105651
 # and relatives); later releases don't.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+if(LAVOISIER_WARNINGS_AS_ERRORS AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(lavoisier_options INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread>)
 endif()
