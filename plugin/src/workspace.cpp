@@ -1,5 +1,6 @@
 #include "device_engine_factory.hpp"
 #include "field_binding.hpp"
+#include "floating_point_environment.hpp"
 #include "host_dispatch.hpp"
 #include "model.hpp"
 #include "tile_runner.hpp"
@@ -139,6 +140,7 @@ struct Workspace::Implementation {
   }
 
   const RunReport& run(const RunArguments& a, bool draw) {
+    const detail::DefaultFloatingPoint environment;
     const std::int64_t count = select(a);
     if (a.member > 0xffffffffu)
       throw Error(Status::invalid_argument, "member: expected less than 2^32, found " + std::to_string(a.member));

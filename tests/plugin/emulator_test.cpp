@@ -505,9 +505,3 @@ TEST(Emulator, ModelSaysWhatItIs) {
   EXPECT_FALSE(workspace.instruction_set().empty());
   EXPECT_EQ(&workspace.model(), model.get());
 }
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  ::testing::AddGlobalTestEnvironment(new KokkosEnvironment);
-  return RUN_ALL_TESTS();
-}
