@@ -207,11 +207,12 @@ TEST_F(Malformed, Overlap) {
   refused("(an overlap)");
 }
 TEST_F(Malformed, SizesThatOverflow) {
-  // 2^32 x 2^32 elements are 2^64, which wraps to 0 bytes; 2^61 doubles wrap to 0 too.
-  for (const char* shape : {"[4294967296,4294967296]", "[2305843009213693952]", "[9223372036854775807,2]",
-                            "[3,9223372036854775807]"}) {
+  // Each wraps to 0 bytes in 64 bits, which is what its offsets say.
+  for (const char* size : {"\"U8\",\"shape\":[4294967296,4294967296]", "\"F64\",\"shape\":[2305843009213693952]",
+                           "\"F64\",\"shape\":[4294967296,536870912]",
+                           "\"U8\",\"shape\":[4611686018427387904,2,2]"}) {
     file = OpenedFile(column_model().serialize());
-    file.replace("\"mask\":{\"dtype\":\"U8\",\"shape\":[3]", std::string("\"mask\":{\"dtype\":\"F64\",\"shape\":") + shape);
+    file.replace("\"mask\":{", std::string("\"big\":{\"dtype\":") + size + ",\"data_offsets\":[0,0]},\"mask\":{");
     refused("does not fit");
   }
   for (const char* shape : {"[18446744073709551615]", "[9223372036854775808]"}) {
