@@ -311,6 +311,8 @@ struct EnsembleWriter::Implementation {
       if (options.compression > 0) {
         const auto chunk = chunks();
         header(nc_def_var_chunking(file, variable, NC_CHUNKED, chunk.data()));
+        // The stream touches at most two chunks of a field at a time.
+        header(nc_set_var_chunk_cache(file, variable, std::size_t{4} << 20, 101, 1.0F));
         header(nc_def_var_deflate(file, variable, 1, 1, options.compression));
       } else {
         header(nc_def_var_chunking(file, variable, NC_CONTIGUOUS, nullptr));
