@@ -24,6 +24,7 @@ class SampleKernel {
         part_(laws.rows),
         variance_(laws.outputs),
         leverage_(laws.outputs),
+        half_(laws.outputs * laws.rows),
         W_(laws.rows * laws.rows),
         d_(laws.rows),
         lambda_(laws.rows),
@@ -76,13 +77,11 @@ class SampleKernel {
 
   /// leverage_j = S_j a_j' W^-1 a_j, and which of them pass 1/2 (fewer than twice the rows: they sum to their number).
   void set_leverages() noexcept {
-    const std::size_t n = outputs(), m = rows();
+    const std::size_t n = outputs();
     special_.clear();
     for (std::size_t j = 0; j < n; ++j) {
-      whole_.half_solve(laws_->column(j), u_.data());
-      double h = 0.0;
-      for (std::size_t k = 0; k < m; ++k) h += u_[k] * u_[k];
-      leverage_[j] = variance_[j] * h;
+      whole_.half_solve(laws_->column(j), half(j));
+      leverage_[j] = variance_[j] * dot_of_halves(j, j);
       if (leverage_[j] > 0.5) special_.push_back(j);
     }
     set_suffixes();
@@ -91,6 +90,10 @@ class SampleKernel {
   /// Diagonal of V without cancellation; after set_leverages().
   void variances(double* v) noexcept {
     const std::size_t n = outputs(), m = rows();
+    if (m == n) {  // as many laws as outputs leave nothing open
+      for (std::size_t j = 0; j < n; ++j) v[j] = 0.0;
+      return;
+    }
     for (std::size_t j = 0; j < n; ++j) v[j] = variance_[j] * (1.0 - leverage_[j]);
     fill(prefix_.data(), 0.0);
     for (std::size_t q = 0; q < special_.size(); ++q) {
@@ -124,19 +127,35 @@ class SampleKernel {
   void moments_adjoint(const double* deviation, const double* m_bar, const double* v_bar, double* mu_bar,
                        double* deviation_bar) noexcept {
     const std::size_t n = outputs(), m = rows();
+    if (m == n) {
+      for (std::size_t j = 0; j < n; ++j) mu_bar[j] = deviation_bar[j] = 0.0;
+      return;
+    }
     project_adjoint(m_bar, mu_bar);
     fill(product_.data(), 0.0);
-    for (std::size_t j = 0; j < n; ++j) add_outer(product_.data(), j, v_bar[j] * variance_[j] * variance_[j]);
+    // Sum over i of v_bar_i P_ij^2 with P_ij = -S_i x_i'x_j, x = L^-1 D a: a quadratic form for the ordinary outputs, and
+    // term by term for those of large leverage, whose share of a matrix would swamp the rest.
+    for (std::size_t i = 0; i < n; ++i) {
+      if (leverage_[i] > 0.5) continue;
+      const double weight = v_bar[i] * variance_[i] * variance_[i];
+      const double* x = half(i);
+      for (std::size_t k = 0; k < m; ++k)
+        for (std::size_t l = 0; l <= k; ++l) product_[k * m + l] += weight * x[k] * x[l];
+    }
     for (std::size_t j = 0; j < n; ++j) {
       if (leverage_[j] > 0.5) continue;
-      whole_.solve(laws_->column(j), u_.data());
-      double quadratic = 0.0;
+      const double* x = half(j);
+      double squares = v_bar[j] * (1.0 - 2.0 * leverage_[j]);
       for (std::size_t k = 0; k < m; ++k) {
         double below = 0.0;
-        for (std::size_t l = 0; l < k; ++l) below += product_[k * m + l] * u_[l];
-        quadratic += u_[k] * (2.0 * below + product_[k * m + k] * u_[k]);
+        for (std::size_t l = 0; l < k; ++l) below += product_[k * m + l] * x[l];
+        squares += x[k] * (2.0 * below + product_[k * m + k] * x[k]);
       }
-      deviation_bar[j] = v_bar[j] * (1.0 - 2.0 * leverage_[j]) + quadratic;
+      for (const std::size_t i : special_) {
+        const double P_ij = variance_[i] * dot_of_halves(i, j);
+        squares += v_bar[i] * P_ij * P_ij;
+      }
+      deviation_bar[j] = squares;
     }
     fill(prefix_.data(), 0.0);
     for (std::size_t q = 0; q < special_.size(); ++q) {
@@ -287,6 +306,13 @@ class SampleKernel {
   /// W without an output is stored for this many; W near singular may bring more, which are summed one by one.
   std::size_t stored_limit() const noexcept { return std::min(2 * laws_->rows, laws_->outputs); }
 
+  double* half(std::size_t j) noexcept { return half_.data() + j * rows(); }
+  double dot_of_halves(std::size_t i, std::size_t j) noexcept {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < rows(); ++k) sum += half(i)[k] * half(j)[k];
+    return sum;
+  }
+
   void fill(double* matrix, double value) const noexcept {
     const std::size_t m = rows();
     for (std::size_t k = 0; k < m * m; ++k) matrix[k] = value;
@@ -346,7 +372,7 @@ class SampleKernel {
 
   const LawMatrix* laws_;
   ScaledCholesky<Rows> whole_, part_;
-  std::vector<double> variance_, leverage_, W_, d_, lambda_, row_, u_, product_, prefix_, suffix_;
+  std::vector<double> variance_, leverage_, half_, W_, d_, lambda_, row_, u_, product_, prefix_, suffix_;
   std::vector<std::size_t> special_;
 
  public:
