@@ -43,8 +43,23 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
                                 const RowMatrix& mean, const RowMatrix& standard_deviation, const RowMatrix& d,
                                 int threads) {
   if (strategy == Strategy::none || A.rows() == 0) return {mean, standard_deviation.array().square().matrix()};
-  if (strategy == Strategy::projection)
-    return {orthogonal_projection(A, scale, mean, d), projected_variance(A, scale, standard_deviation)};
+  if (strategy == Strategy::projection) {
+    // A scale of zero marks a constant output: it stays, and its terms go to the right-hand side.
+    std::vector<Index> moving;
+    Eigen::VectorXd still = Eigen::VectorXd::Zero(scale.size());
+    for (Index i = 0; i < scale.size(); ++i)
+      if (scale[i] > 0.0)
+        moving.push_back(i);
+      else
+        still[i] = 1.0;
+    Marginals law{mean, standard_deviation.array().square().matrix()};
+    const RowMatrix rest = d - mean * still.asDiagonal() * A.transpose();
+    const RowMatrix A_moving = A(Eigen::all, moving);
+    const Eigen::VectorXd metric = scale(moving);
+    law.mean(Eigen::all, moving) = orthogonal_projection(A_moving, metric, mean(Eigen::all, moving), rest);
+    law.variance(Eigen::all, moving) = projected_variance(A_moving, metric, standard_deviation(Eigen::all, moving));
+    return law;
+  }
   ConditionalMoments moments = conditional_moments(A, mean, standard_deviation, d, {threads});
   return {std::move(moments.mean), std::move(moments.variance)};
 }

@@ -117,8 +117,8 @@ class Folder {
     ADD_FAILURE() << "no error";                                                                      \
   } catch (const ::lavoisier::Error& error) {                                                         \
     EXPECT_EQ(error.status(), expected) << error.what();                                              \
-    for (const std::string& part : std::vector<std::string>{__VA_ARGS__})                                                    \
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << "\nlacks: " << part; \
+    for (const std::string& expected_part : std::vector<std::string>{__VA_ARGS__}) \
+      EXPECT_NE(std::string(error.what()).find(expected_part), std::string::npos) << error.what() << "\nlacks: " << expected_part; \
   }
 
 }  // namespace lavoisier::test
