@@ -63,7 +63,7 @@ class Folder {
 };
 
 /// `shell`: what stands before the command ("cd x &&", "ulimit ...;"); words go through the shell as they are.
-inline Outcome lavoisier(const std::string& words, const std::string& shell = "") {
+inline Outcome run(const std::string& words, const std::string& shell = "") {
   const Folder folder;
   const std::string out = (folder / "out").string(), err = (folder / "err").string();
   const std::string line = shell + " '" + executable() + "' " + words + " >'" + out + "' 2>'" + err + "' </dev/null";
@@ -86,7 +86,7 @@ inline const std::filesystem::path& small_model(const std::string& strategy = "c
     if (name == strategy) return path;
   }
   const std::filesystem::path path = folder / (strategy + ".safetensors");
-  const Outcome outcome = lavoisier("train --domain ocean_heat_budget --data " + std::string(ocean_file) + " --strategy " +
+  const Outcome outcome = run("train --domain ocean_heat_budget --data " + std::string(ocean_file) + " --strategy " +
                                     strategy + " --hidden 16 --epochs 3 --seed 1 --quiet --output " + path.string());
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   made.emplace_back(strategy, path);

@@ -48,7 +48,7 @@ class ChangedFile {
 /// Training on `data` fails with 2, says `fragments`, and leaves no model and no temporary.
 void expect_refused(const std::string& data, const std::vector<std::string>& fragments, const std::string& more = "") {
   const Folder folder;
-  const Outcome outcome = lavoisier(train + "--data " + data + " --output " + (folder / "m.safetensors").string() + " " + more);
+  const Outcome outcome = run(train + "--data " + data + " --output " + (folder / "m.safetensors").string() + " " + more);
   EXPECT_EQ(outcome.code, 2) << outcome.out << outcome.err;
   for (const std::string& fragment : fragments) EXPECT_SAYS(outcome.err, fragment);
   EXPECT_TRUE(folder.names().empty()) << folder.names().front();
@@ -113,7 +113,7 @@ TEST(BadInput, MissingValueInARow) {
   ASSERT_TRUE(found);
   const std::string path = file.done();
   expect_refused(path, {"FDH", "--drop-incomplete"});
-  const Outcome dropped = lavoisier(train + "--data " + path + " --drop-incomplete --output " + (folder / "m.safetensors").string());
+  const Outcome dropped = run(train + "--data " + path + " --drop-incomplete --output " + (folder / "m.safetensors").string());
   EXPECT_EQ(dropped.code, 0) << dropped.err;
 }
 
@@ -126,7 +126,7 @@ TEST(BadInput, ModelFileCutShortOrFlipped) {
     std::ofstream(folder / "bad.safetensors", std::ios::binary) << bytes;
     for (const std::string& words :
          {"generate --model " + (folder / "bad.safetensors").string() + generate, "inspect " + (folder / "bad.safetensors").string()}) {
-      const Outcome outcome = lavoisier(words);
+      const Outcome outcome = run(words);
       EXPECT_EQ(outcome.code, 2) << what << outcome.out << outcome.err;
       EXPECT_SAYS(outcome.err, "bad.safetensors");
     }
@@ -143,21 +143,21 @@ TEST(BadInput, ModelFileCutShortOrFlipped) {
 }
 
 TEST(BadInput, OutputThatCannotBeWritten) {
-  const Outcome model = lavoisier(train + "--data " + ocean_file + " --output /proc/lavoisier/m.safetensors");
+  const Outcome model = run(train + "--data " + ocean_file + " --output /proc/lavoisier/m.safetensors");
   EXPECT_EQ(model.code, 2);
   EXPECT_SAYS(model.err, "/proc/lavoisier");
   const std::string generate = "generate --model " + small_model().string() + " --inputs " + ocean_file + " --members 1 --output ";
-  const Outcome members = lavoisier(generate + "/proc/lavoisier");
+  const Outcome members = run(generate + "/proc/lavoisier");
   EXPECT_EQ(members.code, 2);
   EXPECT_SAYS(members.err, "/proc/lavoisier");
   const Folder folder;
   std::ofstream(folder / "file") << "a file";
-  EXPECT_EQ(lavoisier(generate + (folder / "file").string()).code, 2);
-  const Outcome json = lavoisier("domains --json " + (folder / "file/x.json").string());
+  EXPECT_EQ(run(generate + (folder / "file").string()).code, 2);
+  const Outcome json = run("domains --json " + (folder / "file/x.json").string());
   EXPECT_EQ(json.code, 2);
   if (geteuid() != 0) {
     std::filesystem::permissions(folder.path(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
-    EXPECT_EQ(lavoisier(generate + folder.path().string()).code, 2);
+    EXPECT_EQ(run(generate + folder.path().string()).code, 2);
   }
 }
 
@@ -165,7 +165,7 @@ TEST(BadInput, FailedWriteOfAMember) {
   // A limit on the size of files makes HDF5's own writes fail; a shell counts in KiB (bash) or half of them (dash).
   const Folder folder;
   const Outcome outcome =
-      lavoisier("generate --model " + small_model().string() + " --inputs " + ocean_file + " --members 2 --output " +
+      run("generate --model " + small_model().string() + " --inputs " + ocean_file + " --members 2 --output " +
                     (folder / "out").string(),
                 "trap '' XFSZ; ulimit -f 800;");
   EXPECT_EQ(outcome.code, 2) << outcome.out << outcome.err;
@@ -264,7 +264,7 @@ TEST(BadInput, InterruptedTrainingKeepsItsCheckpoint) {
 
 TEST(BadInput, ResumeWithoutACheckpoint) {
   const Folder folder;
-  const Outcome outcome = lavoisier(train + "--data " + ocean_file + " --resume --output " + (folder / "m.safetensors").string());
+  const Outcome outcome = run(train + "--data " + ocean_file + " --resume --output " + (folder / "m.safetensors").string());
   EXPECT_EQ(outcome.code, 2);
   EXPECT_SAYS(outcome.err, "no checkpoint to resume from");
 }

@@ -10,14 +10,14 @@ using namespace lavoisier::testing;
 using nlohmann::json;
 
 TEST(CommandLine, VersionAndHelp) {
-  const Outcome version = lavoisier("--version");
+  const Outcome version = run("--version");
   EXPECT_EQ(version.code, 0);
   EXPECT_SAYS(version.out, "lavoisier 0.");
-  const Outcome overview = lavoisier("--help");
+  const Outcome overview = run("--help");
   EXPECT_EQ(overview.code, 0);
   for (const char* name : {"train", "generate", "validate", "compare", "inspect", "domains"}) {
     EXPECT_SAYS(overview.out, name);
-    const Outcome help = lavoisier(std::string(name) + " --help");
+    const Outcome help = run(std::string(name) + " --help");
     EXPECT_EQ(help.code, 0) << name;
     EXPECT_SAYS(help.out, std::string("lavoisier ") + name);
     EXPECT_SAYS(help.out, "Example");
@@ -27,38 +27,38 @@ TEST(CommandLine, VersionAndHelp) {
 }
 
 TEST(CommandLine, UsageErrorsExitWithOne) {
-  EXPECT_EQ(lavoisier("").code, 1);
-  const Outcome subcommand = lavoisier("tran");
+  EXPECT_EQ(run("").code, 1);
+  const Outcome subcommand = run("tran");
   EXPECT_EQ(subcommand.code, 1);
   EXPECT_SAYS(subcommand.err, "did you mean 'train'?");
-  const Outcome option = lavoisier("train --epoch 3");
+  const Outcome option = run("train --epoch 3");
   EXPECT_EQ(option.code, 1);
   EXPECT_SAYS(option.err, "unknown option 'epoch'; did you mean 'epochs'?");
-  const Outcome missing = lavoisier("train --data " + std::string(ocean_file));
+  const Outcome missing = run("train --data " + std::string(ocean_file));
   EXPECT_EQ(missing.code, 1);
   EXPECT_SAYS(missing.err, "--output is needed");
-  const Outcome word = lavoisier("train --strategy condtional --output x --data y --domain z");
+  const Outcome word = run("train --strategy condtional --output x --data y --domain z");
   EXPECT_EQ(word.code, 1);
   EXPECT_SAYS(word.err, "did you mean 'conditional'?");
-  const Outcome number = lavoisier("generate --model x --inputs y --output z --members many");
+  const Outcome number = run("generate --model x --inputs y --output z --members many");
   EXPECT_EQ(number.code == 1 || number.code == 2, true);
 }
 
 TEST(CommandLine, ConfigFilesAreReadAndChecked) {
   const Folder folder;
   std::ofstream(folder / "train.cfg") << "domain = ocean_heat_budget\nlerning-rate = 0.1\n";
-  const Outcome outcome = lavoisier("train --config " + (folder / "train.cfg").string());
+  const Outcome outcome = run("train --config " + (folder / "train.cfg").string());
   EXPECT_EQ(outcome.code, 1);
   EXPECT_SAYS(outcome.err, "did you mean 'learning-rate'?");
 }
 
 TEST(Domains, ListsAndPrints) {
   const Folder folder;
-  const Outcome list = lavoisier("domains --json " + (folder / "list.json").string());
+  const Outcome list = run("domains --json " + (folder / "list.json").string());
   EXPECT_EQ(list.code, 0) << list.err;
   EXPECT_SAYS(list.out, "ocean_heat_budget");
   EXPECT_FALSE(json::parse(content(folder / "list.json"))["domains"].empty());
-  const Outcome one = lavoisier("domains ocean_heat_budget --data " + std::string(ocean_file) + " --json " +
+  const Outcome one = run("domains ocean_heat_budget --data " + std::string(ocean_file) + " --json " +
                                 (folder / "one.json").string());
   EXPECT_EQ(one.code, 0) << one.err;
   EXPECT_SAYS(one.out, "FDR = FSR - FUL");
@@ -74,7 +74,7 @@ TEST(Domains, ListsAndPrints) {
 }
 
 TEST(Domains, UnknownNameIsAnError) {
-  const Outcome outcome = lavoisier("domains ocean_heat_budgt");
+  const Outcome outcome = run("domains ocean_heat_budgt");
   EXPECT_EQ(outcome.code, 2);
   EXPECT_SAYS(outcome.err, "ocean_heat_budget");
 }
@@ -86,23 +86,23 @@ TEST(Domains, ContradictoryLawsAreRefusedByName) {
   ASSERT_NE(place, std::string::npos);
   text.resize(place);
   std::ofstream(folder / "own.toml") << text << "[laws]\nfirst = \"FDR = FSR - FUL\"\nsecond = \"2*FDR = 2*FSR - 2*FUL\"\n";
-  const Outcome redundant = lavoisier("domains " + (folder / "own.toml").string());
+  const Outcome redundant = run("domains " + (folder / "own.toml").string());
   EXPECT_EQ(redundant.code, 0) << redundant.err;
   EXPECT_SAYS(redundant.out, "1 independent of 2 laws");
   EXPECT_SAYS(redundant.out, "second follows from first");
   std::ofstream(folder / "own.toml") << text << "[laws]\nfirst = \"FDR = FSR - FUL\"\nsecond = \"FDR - FSR + FUL = FDR - FSR + FUL\"\n";
-  const Outcome empty = lavoisier("domains " + (folder / "own.toml").string());
+  const Outcome empty = run("domains " + (folder / "own.toml").string());
   EXPECT_EQ(empty.code, 2) << empty.out;
   EXPECT_SAYS(empty.err, "second");
   std::ofstream(folder / "own.toml") << text << "[laws]\nfirst = \"FDR = FSR\"\nsecond = \"FDR = FSR - FLOW\"\n";
-  const Outcome unknown = lavoisier("domains " + (folder / "own.toml").string());
+  const Outcome unknown = run("domains " + (folder / "own.toml").string());
   EXPECT_EQ(unknown.code, 2) << unknown.out;
   EXPECT_SAYS(unknown.err, "FLOW");
 }
 
 TEST(Inspect, SaysWhatAModelHolds) {
   const Folder folder;
-  const Outcome outcome = lavoisier("inspect " + small_model().string() + " --json " + (folder / "i.json").string());
+  const Outcome outcome = run("inspect " + small_model().string() + " --json " + (folder / "i.json").string());
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   for (const char* word : {"digest holds", "FDR = FSR - FUL", "conditional", "constrain", "gaussian_diagonal", "learning-rate"}) {
     EXPECT_SAYS(outcome.out, word);
@@ -115,7 +115,7 @@ TEST(Inspect, SaysWhatAModelHolds) {
 }
 
 TEST(Inspect, SaysWhatADataSetHolds) {
-  const Outcome outcome = lavoisier("inspect " + std::string(ocean_file) + " --domain ocean_heat_budget");
+  const Outcome outcome = run("inspect " + std::string(ocean_file) + " --domain ocean_heat_budget");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   for (const char* word : {"FDH", "W/M2", "TIME (12)", "Closure under ocean_heat_budget"}) EXPECT_SAYS(outcome.out, word);
 }

@@ -29,14 +29,14 @@ std::string generate(const std::string& strategy, const std::filesystem::path& o
 
 TEST(EndToEnd, TrainGenerateValidate) {
   const Folder folder;
-  const Outcome made = lavoisier(generate("conditional", folder / "e", "--members 4 --subset test --json " + (folder / "g.json").string()));
+  const Outcome made = run(generate("conditional", folder / "e", "--members 4 --subset test --json " + (folder / "g.json").string()));
   ASSERT_EQ(made.code, 0) << made.err;
   const json generated = json::parse(content(folder / "g.json"));
   EXPECT_EQ(generated["pass"], true);
   EXPECT_EQ(generated["columns"], 2956);
-  ASSERT_EQ(lavoisier(generate("none", folder / "n", "--members 4 --subset test --allow-violation")).code, 0);
+  ASSERT_EQ(run(generate("none", folder / "n", "--members 4 --subset test --allow-violation")).code, 0);
 
-  const Outcome judged = lavoisier("validate --domain ocean_heat_budget --candidate conditional=" + (folder / "e").string() +
+  const Outcome judged = run("validate --domain ocean_heat_budget --candidate conditional=" + (folder / "e").string() +
                                    " --baseline none=" + (folder / "n").string() + " --reference " + ocean_file +
                                    " --subset test --json " + (folder / "v.json").string() + " --html " + (folder / "v.html").string());
   EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
@@ -63,13 +63,13 @@ TEST(EndToEnd, TrainGenerateValidate) {
   for (const char* outside : {"<script", "src=", "href=", "url(", "@import"}) EXPECT_EQ(page.find(outside), std::string::npos) << outside;
 
   // The other way round the candidate breaks its laws: exit code 3.
-  const Outcome broken = lavoisier("validate --domain ocean_heat_budget --candidate " + (folder / "n").string() + " --reference " +
+  const Outcome broken = run("validate --domain ocean_heat_budget --candidate " + (folder / "n").string() + " --reference " +
                                    ocean_file + " --subset test --quiet");
   EXPECT_EQ(broken.code, 3) << broken.err;
-  EXPECT_EQ(lavoisier(generate("none", folder / "n2", "--members 1 --subset test")).code, 3);
+  EXPECT_EQ(run(generate("none", folder / "n2", "--members 1 --subset test")).code, 3);
 
   // An ensemble of the test cells is no ensemble of the validation cells, and half of one of all cells.
-  const Outcome other = lavoisier("validate --domain ocean_heat_budget --candidate " + (folder / "e").string() + " --reference " +
+  const Outcome other = run("validate --domain ocean_heat_budget --candidate " + (folder / "e").string() + " --reference " +
                                   ocean_file + " --subset validation --quiet");
   EXPECT_EQ(other.code, 2);
   EXPECT_SAYS(other.err, "no value in any");
@@ -77,8 +77,8 @@ TEST(EndToEnd, TrainGenerateValidate) {
 
 TEST(EndToEnd, ScoresEqualThoseTakenByHand) {
   const Folder folder;
-  ASSERT_EQ(lavoisier(generate("conditional", folder / "e", "--members 3")).code, 0);
-  ASSERT_EQ(lavoisier("validate --domain ocean_heat_budget --candidate " + (folder / "e").string() + " --reference " + ocean_file +
+  ASSERT_EQ(run(generate("conditional", folder / "e", "--members 3")).code, 0);
+  ASSERT_EQ(run("validate --domain ocean_heat_budget --candidate " + (folder / "e").string() + " --reference " + ocean_file +
                       " --quiet --json " + (folder / "v.json").string()).code, 0);
   const json report = json::parse(content(folder / "v.json"));
   const auto y = values(ocean_file, "FLH");
@@ -107,14 +107,14 @@ TEST(EndToEnd, ScoresEqualThoseTakenByHand) {
 
 TEST(EndToEnd, ValuesDoNotDependOnChunksBackendsOrThreads) {
   const Folder folder;
-  ASSERT_EQ(lavoisier(generate("conditional", folder / "base", "--members 2 --chunk 1000 --backend serial")).code, 0);
+  ASSERT_EQ(run(generate("conditional", folder / "base", "--members 2 --chunk 1000 --backend serial")).code, 0);
   const std::vector<std::string> ways = {"--chunk 1 --backend serial",  "--chunk 7 --backend serial",
                                          "--chunk 64 --backend openmp --threads 1", "--chunk 1000 --backend openmp --threads 2",
                                          "--chunk 7 --backend openmp --threads 2",  "--backend automatic"};
   int number = 0;
   for (const std::string& way : ways) {
     const std::filesystem::path other = folder / ("way" + std::to_string(number++));
-    const Outcome outcome = lavoisier(generate("conditional", other, "--members 2 " + way));
+    const Outcome outcome = run(generate("conditional", other, "--members 2 " + way));
     ASSERT_EQ(outcome.code, 0) << way << outcome.err;
     for (const char* file : {"member_0001.nc", "member_0002.nc"}) {
       for (const char* name : {"FSR", "FUL", "FDR", "FLH", "FSH", "FDH"}) {
@@ -124,7 +124,7 @@ TEST(EndToEnd, ValuesDoNotDependOnChunksBackendsOrThreads) {
   }
   // Members, seeds and subsets do what they say.
   EXPECT_NE(values(folder / "base/member_0001.nc", "FDH"), values(folder / "base/member_0002.nc", "FDH"));
-  ASSERT_EQ(lavoisier(generate("conditional", folder / "test", "--members 1 --subset test")).code, 0);
+  ASSERT_EQ(run(generate("conditional", folder / "test", "--members 1 --subset test")).code, 0);
   const auto all = values(folder / "base/member_0001.nc", "FDH"), test = values(folder / "test/member_0001.nc", "FDH");
   std::size_t same = 0;
   for (std::size_t c = 0; c < all.size(); ++c) {
@@ -137,10 +137,10 @@ TEST(EndToEnd, ValuesDoNotDependOnChunksBackendsOrThreads) {
 
 TEST(EndToEnd, FloatStorageKeepsItsOwnTolerance) {
   const Folder folder;
-  ASSERT_EQ(lavoisier(generate("conditional", folder / "f", "--members 2 --storage f32 --subset test --json " + (folder / "g.json").string())).code, 0);
+  ASSERT_EQ(run(generate("conditional", folder / "f", "--members 2 --storage f32 --subset test --json " + (folder / "g.json").string())).code, 0);
   const json generated = json::parse(content(folder / "g.json"));
   EXPECT_EQ(generated["laws"][0]["tolerance"], 5e-7);
-  ASSERT_EQ(lavoisier("validate --domain ocean_heat_budget --candidate " + (folder / "f").string() + " --reference " + ocean_file +
+  ASSERT_EQ(run("validate --domain ocean_heat_budget --candidate " + (folder / "f").string() + " --reference " + ocean_file +
                       " --subset test --quiet --json " + (folder / "v.json").string()).code, 0);
   const json report = json::parse(content(folder / "v.json"));
   EXPECT_EQ(report["candidate"]["storage"], "f32");
@@ -150,17 +150,17 @@ TEST(EndToEnd, FloatStorageKeepsItsOwnTolerance) {
 
 TEST(EndToEnd, LeftoversOfALargerEnsembleAreNotMixedIn) {
   const Folder folder;
-  ASSERT_EQ(lavoisier(generate("conditional", folder / "e", "--members 3 --subset test")).code, 0);
-  const Outcome outcome = lavoisier(generate("conditional", folder / "e", "--members 2 --subset test"));
+  ASSERT_EQ(run(generate("conditional", folder / "e", "--members 3 --subset test")).code, 0);
+  const Outcome outcome = run(generate("conditional", folder / "e", "--members 2 --subset test"));
   EXPECT_EQ(outcome.code, 2);
   EXPECT_SAYS(outcome.err, "--overwrite");
-  EXPECT_EQ(lavoisier(generate("conditional", folder / "e", "--members 2 --subset test --overwrite")).code, 0);
+  EXPECT_EQ(run(generate("conditional", folder / "e", "--members 2 --subset test --overwrite")).code, 0);
   EXPECT_FALSE(std::filesystem::exists(folder / "e/member_0003.nc"));
 }
 
 TEST(EndToEnd, CompareRunsAProtocol) {
   const Folder folder;
-  const Outcome outcome = lavoisier("compare --protocol ocean_heat_budget --data " + std::string(ocean_file) +
+  const Outcome outcome = run("compare --protocol ocean_heat_budget --data " + std::string(ocean_file) +
                                     " --runs 2 --epochs 1 --quiet --json " + (folder / "c.json").string());
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const json report = json::parse(content(folder / "c.json"));
@@ -187,7 +187,7 @@ TEST(EndToEnd, CompareRunsAProtocol) {
 TEST(EndToEnd, ProtocolsWithUnknownKeysAreRefused) {
   const Folder folder;
   std::ofstream(folder / "p.toml") << "domain = \"ocean_heat_budget\"\n[training]\nepoch = 3\n";
-  const Outcome outcome = lavoisier("compare --protocol " + (folder / "p.toml").string() + " --data " + ocean_file);
+  const Outcome outcome = run("compare --protocol " + (folder / "p.toml").string() + " --data " + ocean_file);
   EXPECT_EQ(outcome.code, 2);
   EXPECT_SAYS(outcome.err, "p.toml:3");
   EXPECT_SAYS(outcome.err, "did you mean 'epochs'?");
