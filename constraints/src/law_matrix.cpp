@@ -17,7 +17,8 @@ LawMatrix::LawMatrix(const RowMatrix& A)
       largest = std::max(largest, std::abs(A(k, j)));
     }
     if (largest == 0.0)
-      throw Error(Status::invalid_argument, "row " + std::to_string(k) + " of A is zero: expected the coefficients of a law");
+      throw Error(Status::invalid_argument, "row " + std::to_string(k) +
+                                                " of A is zero: expected the coefficients of a law");
     double sum = 0.0;
     for (Eigen::Index j = 0; j < A.cols(); ++j) sum += (A(k, j) / largest) * (A(k, j) / largest);
     const double scale = 1.0 / (largest * std::sqrt(sum));

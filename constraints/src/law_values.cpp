@@ -10,7 +10,8 @@ LawValues::LawValues(const StateLayout& layout, const std::vector<Constant>& con
   for (const Variable& variable : layout.with_role(Role::input)) {
     Input input;
     input.dimensions = variable.dimensions;
-    for (const std::string& dimension : variable.dimensions) input.extents.push_back(layout.dimension(dimension).extent);
+    for (const std::string& dimension : variable.dimensions)
+      input.extents.push_back(layout.dimension(dimension).extent);
     input.offset = static_cast<std::size_t>(layout.offset(variable.name));
     input.count = static_cast<std::size_t>(layout.elements(variable));
     input_variables_.emplace(variable.name, std::move(input));

@@ -133,8 +133,8 @@ class SampleKernel {
     }
     project_adjoint(m_bar, mu_bar);
     fill(product_.data(), 0.0);
-    // Sum over i of v_bar_i P_ij^2 with P_ij = -S_i x_i'x_j, x = L^-1 D a: a quadratic form for the ordinary outputs, and
-    // term by term for those of large leverage, whose share of a matrix would swamp the rest.
+    // Sum over i of v_bar_i P_ij^2 with P_ij = -S_i x_i'x_j, x = L^-1 D a: a quadratic form for the ordinary outputs,
+    // and term by term for those of large leverage, whose share of a matrix would swamp the rest.
     for (std::size_t i = 0; i < n; ++i) {
       if (leverage_[i] > 0.5) continue;
       const double weight = v_bar[i] * variance_[i] * variance_[i];

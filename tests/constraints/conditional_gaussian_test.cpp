@@ -171,8 +171,9 @@ TEST(ConditionalMomentsOf, VarianceDoesNotCancel) {
 }
 
 TEST(ConditionalMomentsOf, VarianceDoesNotCancelWithSeveralLaws) {
-  // Variances over many decades: W's condition reaches 1e10, which is what the bound allows for. The reference works in the precision of the null coordinates, where the large
-  // variances add next to nothing: nothing is subtracted.
+  // Variances over many decades: W's condition reaches 1e10, which is what the bound allows for. The reference
+  // works in the precision of the null coordinates, where the large variances add next to nothing: nothing is
+  // subtracted.
   const RandomProblem problem(13, 4, 40, 29, 3.0);
   const ConditionalMoments moments =
       conditional_moments(problem.A, problem.mean, problem.standard_deviation, problem.d);

@@ -5,8 +5,10 @@
 // train with. arXiv 2502.05416; formulas as corrected in docs/method.md.
 //
 // Shapes: N samples, n outputs, m rows. A: m x n, full row rank, shared by the batch. mean, standard_deviation: N x n.
-// d: N x m. Everything FP64, physical or standardised units, as long as A and d agree with them. Samples are independent: one that
-// fails (its status is not ok) leaves the others bitwise unchanged, and its own row NaN. `threads` = 0: all.
+// d: N x m. Everything FP64, physical or standardised units, as long as A and d agree with them. Samples are
+// independent: one that fails (its status is not ok) leaves the others bitwise unchanged, and its own row NaN.
+// `threads` = 0: all. Results do not depend on it. Errors: shape_mismatch; invalid_argument for an A with a zero row or a
+// number that is not finite.
 
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/status.hpp>
@@ -57,7 +59,8 @@ GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Eigen::Ref<c
                                           const BatchOptions& options = {});
 
 /// log p(y | A y = d) with respect to the surface measure: log N(y; mu, S) - log N(d; A mu, W) - 1/2 log det(A A').
-/// y must be on the laws (moved there by project_onto_laws).
+/// y must be on the laws (moved there by project_onto_laws): status law_violated where its relative residual is above
+/// tolerances::identity::relative_fp32.
 struct LogDensity {
   Eigen::VectorXd value;      ///< N
   GaussianGradient gradient;  ///< of value; empty unless asked for
@@ -69,12 +72,14 @@ LogDensity conditional_log_density(const RowMatrix& A, const Eigen::Ref<const Ro
                                    bool with_gradient, const BatchOptions& options = {});
 
 /// log N(N'y; N'mu, N'SN), N an orthonormal null basis of A: what an unconstrained Gaussian scores on the same
-/// coordinates, so that `nll` is comparable between strategies.
+/// coordinates, so that `nll` is comparable between strategies. NaN where it is not defined (input that is no number,
+/// negative deviation, N'SN singular).
 Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
                                        const Eigen::Ref<const RowMatrix>& standard_deviation,
                                        const Eigen::Ref<const RowMatrix>& y, const BatchOptions& options = {});
 
-/// Closed-form CRPS of N(m, v) at y, elementwise (Gneiting and Raftery 2007, eq. 21), and its gradients; v = 0: |y - m|.
+/// Closed-form CRPS of N(m, v) at y, elementwise (Gneiting and Raftery 2007, eq. 21), and its gradients; v = 0:
+/// |y - m|, with gradient 0 in v.
 struct GaussianCrps {
   RowMatrix value;          ///< N x n
   RowMatrix mean_bar;       ///< d value / d m

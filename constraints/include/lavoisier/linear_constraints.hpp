@@ -26,11 +26,11 @@ struct LawReport {
 /// output variables in layout order.
 ///
 /// The constructor assembles A where all coefficients are constant (`shared()`), decides rank on rows scaled to unit
-/// norm (tolerances::identity::rank), drops redundant laws and reports them. Where coefficients or right-hand sides depend on
-/// inputs, laws are compared at fixed pseudo-random points (docs/method.md, "Laws"); laws of global scope are no rows and
-/// not in the report. Errors: inconsistent_laws names the laws that contradict each other; invalid_argument names a law
-/// whose row is zero, or a name used twice; non_finite a law with a coefficient or right-hand side that is no number;
-/// unsupported a ragged variable; Error from validate_law.
+/// norm (tolerances::identity::rank), drops redundant laws and reports them. Where coefficients or right-hand sides
+/// depend on inputs, laws are compared at fixed pseudo-random points (docs/method.md, "Laws"); laws of global scope are
+/// no rows and not in the report. Errors: inconsistent_laws names the laws that contradict each other; invalid_argument
+/// names a law whose row is zero, or a name used twice; non_finite a law with a coefficient or right-hand side that is
+/// no number; unsupported a ragged variable; Error from validate_law.
 class LinearConstraints {
  public:
   LinearConstraints(const StateLayout& layout, std::vector<Law> laws, std::vector<Constant> constants);
