@@ -48,7 +48,7 @@ code{font:13px/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace;ove
 svg{display:block;width:100%;height:auto}
 svg text{font-family:inherit;fill:var(--ink)}svg .title{font-size:12.5px;font-weight:600}svg .label{font-size:11px;fill:var(--soft)}
 svg .tick{font-size:10px;fill:var(--soft)}svg .grid{stroke:#e8ecf0;stroke-width:1}svg .axis{fill:none;stroke:#9aa4ae;stroke-width:1}
-svg .land{fill:#e3e5e8}
+svg .land{fill:#d5d8dc}
 details{margin-top:10px}summary{cursor:pointer;font-weight:600;color:#0b6e99}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:6px 0;font-size:13.5px}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 @media print{body{background:#fff}section,.card{break-inside:avoid}}
@@ -57,7 +57,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:6px 0;
 std::string scientific_html(double value) {
   if (std::isnan(value)) return "\u2013";
   if (value == 0.0) return "0";
-  if (value >= 0.01 && value < 1e4) return fmt::format("{:.3g}", value);
+  if (value >= 0.01 && value < 1e4) return fmt::format("{:.4g}", value);
   const int exponent = static_cast<int>(std::floor(std::log10(value)));
   return fmt::format("{:.1f}\u00b710<sup>{}{}</sup>", value / std::pow(10.0, exponent), exponent < 0 ? "\u2212" : "",
                      std::abs(exponent));
@@ -395,7 +395,7 @@ class Page {
     for (std::size_t b = 0; b < bars; ++b) top = std::max(top, 1.1 * height[b] / (expected[b] * total));
     Chart chart(340, 190, fmt::format("{} rank histogram", s.variable), "rank of the truth", "relative frequency");
     chart.x_range(0, 1);
-    chart.x_ticks({{0, "lowest"}, {0.5, "median"}, {1, "highest"}});
+    chart.x_ticks({{0, "low"}, {0.5, "middle"}, {1, "high"}});
     chart.y_range(0, top);
     const double p = expected.front(), band = 1.96 * std::sqrt((1.0 - p) / (p * total));
     chart.bar(0, 1, 1 - band, 1 + band, "fill:#dfe3e8");

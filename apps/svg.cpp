@@ -67,7 +67,7 @@ std::vector<double> ticks(double low, double high, int about) {
 
 std::string colour(Scale scale, double t) {
   using Rgb = std::array<double, 3>;
-  static const std::vector<Rgb> sequential = {{247, 251, 255}, {210, 227, 243}, {158, 202, 225}, {99, 168, 211},
+  static const std::vector<Rgb> sequential = {{226, 238, 249}, {198, 219, 239}, {158, 202, 225}, {99, 168, 211},
                                               {49, 130, 189},  {15, 90, 160},   {8, 48, 107}};
   static const std::vector<Rgb> diverging = {{5, 48, 97},     {33, 102, 172},  {67, 147, 195},  {146, 197, 222},
                                              {209, 229, 240}, {247, 247, 247}, {253, 219, 199}, {244, 165, 130},
