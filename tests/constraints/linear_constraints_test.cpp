@@ -130,7 +130,8 @@ TEST(Laws, AsManyAsOutputsAreLegalAndMoreAreRedundantOrWrong) {
   three.push_back(make_law("third", {{"q", number(4)}}, number(8)));
   EXPECT_EQ(LinearConstraints(two, three, {}).rows(), 2);
   three.back() = make_law("third", {{"q", number(4)}}, number(9));
-  expect_error(Status::inconsistent_laws, {"'third'", "'first'", "'second'"}, [&] { LinearConstraints(two, three, {}); });
+  expect_error(Status::inconsistent_laws, {"'third'", "'first'", "'second'"},
+               [&] { LinearConstraints(two, three, {}); });
   EXPECT_EQ(LinearConstraints(two, {}, {}).rows(), 0);
   EXPECT_EQ(LinearConstraints(two, {}, {}).A().cols(), 2);
 }

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 
 namespace lavoisier {
@@ -54,6 +56,24 @@ TEST_P(Projections, VarianceIsTheDiagonalOfTheDenseOne) {
     EXPECT_LE((variance.row(s).transpose() - expected).norm(),
               1e-11 * problem.standard_deviation.row(s).squaredNorm());
   }
+}
+
+TEST(OrthogonalProjection, HoldsIllConditionedLaws) {
+  // One pass, by the book, does not.
+  RandomProblem problem(100, 20, 20, 203);
+  problem.A = tests::with_condition(problem.A, 1e4);
+  problem.d = problem.y * problem.A.transpose();
+  const RowMatrix y = orthogonal_projection(problem.A, Vector::Ones(100), problem.mean, problem.d);
+  const Matrix A = problem.A, inverse = tests::inverse(A * A.transpose());
+  double worst_one_pass = 0.0;
+  for (Eigen::Index s = 0; s < 20; ++s) {
+    EXPECT_LE(tests::relative_residual_of(problem.A, y.row(s), problem.d.row(s)),
+              tolerances::identity::relative_fp64);
+    const Vector mean = problem.mean.row(s), d = problem.d.row(s);
+    const Vector once = mean - A.transpose() * (inverse * (A * mean - d));
+    worst_one_pass = std::max(worst_one_pass, tests::relative_residual_of(problem.A, once, d));
+  }
+  EXPECT_GT(worst_one_pass, tolerances::identity::relative_fp64);
 }
 
 TEST(ProjectedVariance, DoesNotCancel) {

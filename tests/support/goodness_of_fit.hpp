@@ -103,7 +103,8 @@ struct NullSpaceLaw {
     // N'VN is the inverse of N'S^-1 N: nothing is subtracted.
     const Eigen::MatrixXd precision = N.transpose() * S.cwiseInverse().asDiagonal() * N;
     factor.compute(precision.llt().solve(Eigen::MatrixXd::Identity(N.cols(), N.cols())));
-    if (factor.info() != Eigen::Success) throw std::runtime_error("the conditional covariance is not positive definite");
+    if (factor.info() != Eigen::Success)
+      throw std::runtime_error("the conditional covariance is not positive definite");
   }
 
   /// members x (n - m), independent standard normals if the rows of `draws` follow the law.

@@ -7,8 +7,8 @@
 // Shapes: N samples, n outputs, m rows. A: m x n, full row rank, shared by the batch. mean, standard_deviation: N x n.
 // d: N x m. Everything FP64, physical or standardised units, as long as A and d agree with them. Samples are
 // independent: one that fails (its status is not ok) leaves the others bitwise unchanged, and its own row NaN.
-// `threads` = 0: all. Results do not depend on it. Errors: shape_mismatch; invalid_argument for an A with a zero row or a
-// number that is not finite.
+// `threads` = 0: all. Results do not depend on it. Errors: shape_mismatch; invalid_argument for an A with a
+// zero row or a number that is not finite.
 
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/status.hpp>

@@ -2,8 +2,8 @@
 #define LAVOISIER_TRAINING_LOSSES_HPP
 
 // What training minimises, fused: value and gradients with respect to the network's mean and standard deviation in one
-// pass over a sample. Shapes and units as in conditional_gaussian.hpp. A sample that fails has a status, a NaN value and
-// NaN gradients, and leaves the others bitwise unchanged.
+// pass over a sample. Shapes and units as in conditional_gaussian.hpp. A sample that fails has a status, a NaN value
+// and NaN gradients, and leaves the others bitwise unchanged.
 
 #include <lavoisier/conditional_gaussian.hpp>
 
