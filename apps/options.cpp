@@ -109,8 +109,12 @@ bool parse(const Command& command, int count, const char* const* words, Argument
       description.add_options()(option.name.c_str(), po::value<std::string>());
     }
   }
+  // Words that belong to no option are gathered, so that an unknown option before them is what gets named.
+  const char* const stray = "word without an option";
+  description.add_options()(stray, po::value<std::vector<std::string>>());
   po::positional_options_description positional;
-  if (!command.positional.empty()) positional.add(command.positional.c_str(), -1);
+  if (!command.positional.empty()) positional.add(command.positional.c_str(), 1);
+  positional.add(stray, -1);
 
   arguments = Arguments();
   arguments.command_ = command.name;
@@ -133,14 +137,13 @@ bool parse(const Command& command, int count, const char* const* words, Argument
         name.erase(0, name.find_first_not_of('-') == std::string::npos ? name.size() : name.find_first_not_of('-'));
         refuse("", name, options);
       }
-      if (option.string_key.empty()) {
-        throw UsageError(fmt::format("unexpected word '{}': options start with --",
-                                     option.value.empty() ? std::string() : option.value.front()));
+    }
+    for (const auto& option : parsed.options) {
+      if (option.string_key == stray) {
+        throw UsageError(fmt::format("unexpected word '{}': options start with --", option.value.front()));
       }
     }
     po::store(parsed, map);
-  } catch (const po::too_many_positional_options_error&) {
-    throw UsageError("unexpected word without an option before it: options start with --");
   } catch (const po::error& error) {
     throw UsageError(error.what());
   }
@@ -173,7 +176,8 @@ bool parse(const Command& command, int count, const char* const* words, Argument
     try {
       po::parsed_options parsed = po::parse_config_file(stream, description, true);
       for (auto& option : parsed.options) {
-        if (option.unregistered || option.string_key == "config" || option.string_key == "help") {
+        if (option.unregistered || option.string_key == "config" || option.string_key == "help" ||
+            option.string_key == stray) {
           refuse(path + ": ", option.string_key, options);
         }
         for (std::string& value : option.value) value = without_quotes(value);

@@ -150,7 +150,7 @@ int run_train(const Arguments& arguments) {
   } catch (const Error& error) {
     progress.clear();
     if (error.status() != Status::interrupted) throw;
-    throw Error(Status::interrupted, fmt::format("{}\ncheckpoint kept in {}; resume with\n  {}", error.what(),
+    throw Error(Status::interrupted, fmt::format("interrupted: {}\ncheckpoint kept in {}; resume with\n  {}", error.what(),
                                                  options.checkpoint.string(), resume_command(arguments)));
   }
   progress.clear();

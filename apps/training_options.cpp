@@ -57,7 +57,13 @@ std::map<std::string, std::string> provenance_of(const Domain& domain, const std
 SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete) {
   LoadOptions options;
   options.drop_incomplete = drop_incomplete;
-  SampleSet samples = load_samples(domain, std::vector<std::filesystem::path>(files.begin(), files.end()), options);
+  SampleSet samples;
+  try {
+    samples = load_samples(domain, std::vector<std::filesystem::path>(files.begin(), files.end()), options);
+  } catch (const Error& error) {
+    if (error.status() != Status::non_finite) throw;
+    throw Error(error.status(), std::string(error.what()) + ": --drop-incomplete");
+  }
   if (samples.subset.empty()) {
     throw Error(Status::invalid_argument,
                 fmt::format("domain '{}' has no split: training needs training and validation samples", domain.name));

@@ -249,6 +249,7 @@ TEST(BadInput, InterruptedTrainingKeepsItsCheckpoint) {
   // It goes on from there: interrupted again, it is further on.
   std::vector<std::string> more = words;
   more.push_back("--resume");
+  std::filesystem::remove(err);
   const pid_t second = start(more, err);
   for (int k = 0; k < 1200 && content(err).find("epoch ") == std::string::npos; ++k) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

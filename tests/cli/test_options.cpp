@@ -68,6 +68,7 @@ TEST(Options, UnknownOnesNameTheNearest) {
   EXPECT_NE(refused({"--cup", "3"}).find("unknown option 'cup'; did you mean 'cups'?"), std::string::npos);
   EXPECT_NE(refused({"--strenth=1"}).find("'strength'"), std::string::npos);
   EXPECT_NE(refused({"--cu", "3"}), "");  // no abbreviations
+  EXPECT_NE(refused({"--milk", "here", "there"}).find("unexpected word 'there'"), std::string::npos);
 }
 
 TEST(Options, BadValuesNameOptionAndValue) {
