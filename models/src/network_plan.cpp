@@ -124,7 +124,7 @@ NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights) {
   return plan;
 }
 
-std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed) {
+std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed, const std::string& initialization) {
   std::vector<double> weights(static_cast<std::size_t>(plan.size), 0.0);
   const random::Key key = key_of(seed, TrainingStream::weights);
   for (std::size_t index = 0; index < plan.parameters.size(); ++index) {
@@ -136,7 +136,9 @@ std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed)
       std::fill_n(values, parameter.elements(), weight ? 1.0 : 0.0);
       continue;
     }
-    const double bound = 1.0 / std::sqrt(static_cast<double>(parameter.fan_in));
+    const bool lecun = initialization == "lecun";
+    if (lecun && !parameter.decays) continue;  // biases 0
+    const double bound = std::sqrt((lecun ? 3.0 : 1.0) / static_cast<double>(parameter.fan_in));
     for (std::int64_t element = 0; element < parameter.elements(); ++element) {
       const auto words = random::words(key, {.column = index, .element = static_cast<std::uint64_t>(element)});
       values[element] = bound * (2.0 * random::uniform_open_right(words[0]) - 1.0);

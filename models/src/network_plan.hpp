@@ -39,9 +39,10 @@ NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_
 /// Error(invalid_format) names the operation that this release doesn't know or that doesn't fit.
 NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights);
 
-/// Uniform in (-1, 1) / sqrt(fan in) for weights and biases (LeCun et al. 1998; PyTorch's default for its linear layers),
-/// from Philox: the same everywhere. Layer norms start as the identity.
-std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed);
+/// As `initialization` ("torch" or "lecun", see MlpOptions) says, from Philox: the same everywhere. Layer norms start as
+/// the identity.
+std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed,
+                                    const std::string& initialization = "torch");
 
 /// Streams of the training's own random numbers: key (seed, stream).
 enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3 };

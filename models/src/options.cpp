@@ -81,6 +81,7 @@ void validate(const TrainingOptions& options) {
     require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
   require_word("activation", network.activation, {"silu"});
   require_word("parametrization", network.parametrization, {"softplus", "exp"});
+  require_word("initialization", network.initialization, {"torch", "lecun"});
   require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);
   require(network.floor > 0.0 && std::isfinite(network.floor), "network.floor", "a positive number", network.floor);
   require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
@@ -110,6 +111,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.network.layer_norm", options.network.layer_norm ? "true" : "false"},
           {"option.network.dropout", text_of(options.network.dropout)},
           {"option.network.parametrization", options.network.parametrization},
+          {"option.network.initialization", options.network.initialization},
           {"option.network.floor", text_of(options.network.floor)},
           {"option.epochs", std::to_string(options.epochs)},
           {"option.batch", std::to_string(options.batch)},

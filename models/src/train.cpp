@@ -64,7 +64,7 @@ class Training {
       adam_.average = state_.average;
     } else {
       if (!options.checkpoint.empty()) require_no_unfinished_checkpoint(options.checkpoint);
-      const std::vector<double> start = initial_weights(plan_, options.seed);
+      const std::vector<double> start = initial_weights(plan_, options.seed, options.network.initialization);
       const std::span<float> weights = network_.weights();
       for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
       for (Index i = 0; i < static_cast<Index>(samples.output_elements()); ++i)

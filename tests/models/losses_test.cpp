@@ -61,7 +61,9 @@ TEST_P(Losses, AdjointIsTheDerivative) {
       down(i, j) -= step;
       const double expected = (f(up, at.y, at.d, nullptr).mean() - f(down, at.y, at.d, nullptr).mean()) / (2 * step);
       EXPECT_NEAR(h_bar(i, j), expected, 2e-8 * (1.0 + std::abs(expected))) << i << ", " << j;
-      if (j == 2 || j == 8) EXPECT_EQ(h_bar(i, j), 0.0) << "the constant output has no gradient";
+      if (j == 2 || j == 8) {
+        EXPECT_EQ(h_bar(i, j), 0.0) << "the constant output has no gradient";
+      }
     }
 }
 

@@ -114,7 +114,11 @@ TEST(InitialWeights, LieWithinTheirBoundsAndDependOnTheSeed) {
   const std::vector<double> weights = initial_weights(plan, 3);
   EXPECT_EQ(weights, initial_weights(plan, 3));
   EXPECT_NE(weights, initial_weights(plan, 4));
+  const std::vector<double> lecun = initial_weights(plan, 3, "lecun");
   for (const Parameter& parameter : plan.parameters) {
+    // The same numbers, wider; and no biases.
+    const auto at = static_cast<std::size_t>(parameter.offset);
+    EXPECT_NEAR(lecun[at], parameter.decays ? std::sqrt(3.0) * weights[at] : 0.0, 1e-12) << parameter.name;
     const double bound = 1.0 / std::sqrt(static_cast<double>(parameter.fan_in));
     const auto first = weights.begin() + parameter.offset, last = first + parameter.elements();
     EXPECT_LE(*std::max_element(first, last), bound);

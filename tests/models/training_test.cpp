@@ -99,7 +99,9 @@ TEST_P(Strategies, ExportedModelIsTheTrainedOne) {
   EXPECT_EQ(operations, (std::vector<std::string>{"standardize", "dense", "silu", "dense", "silu", "dense", "gaussian_head",
                                                   "normal_noise", "gaussian_draw", none ? "identity" : "constrain"}));
   EXPECT_EQ(description.graph.back().outputs, std::vector<std::string>{"outputs"});
-  if (!none) EXPECT_EQ(description.graph.back().attributes.at("metric"), strategy == Strategy::projection ? "scale" : "covariance");
+  if (!none) {
+    EXPECT_EQ(description.graph.back().attributes.at("metric"), strategy == Strategy::projection ? "scale" : "covariance");
+  }
   ASSERT_EQ(description.heads.size(), 1U);
   EXPECT_EQ(description.heads[0].strategy, to_string(strategy));
   EXPECT_EQ(description.heads[0].variables, (std::vector<std::string>{"y0", "y1", "y2"}));
@@ -196,11 +198,14 @@ TEST_P(Constants, SurviveTraining) {
     ASSERT_EQ(found.mean(row, 3), 42.0);
     ASSERT_EQ(found.network_standard_deviation(row, 3), 0.0);
     ASSERT_EQ(found.variance(row, 3), 0.0);
-    if (GetParam() != Strategy::none) ASSERT_NEAR(found.mean(row, 0) - 42.0 + found.mean(row, 4), 0.0, 1e-12);
+    if (GetParam() != Strategy::none) {
+      ASSERT_NEAR(found.mean(row, 0) - 42.0 + found.mean(row, 4), 0.0, 1e-12);
+    }
   }
   // y4 = 42 - y0 has y0's law.
-  if (GetParam() != Strategy::none)
+  if (GetParam() != Strategy::none) {
     EXPECT_LT((found.variance.col(0) - found.variance.col(4)).cwiseAbs().maxCoeff(), 1e-9);
+  }
 }
 INSTANTIATE_TEST_SUITE_P(All, Constants,
                          testing::Values(Strategy::none, Strategy::projection, Strategy::post_hoc, Strategy::conditional),

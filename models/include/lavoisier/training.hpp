@@ -32,6 +32,9 @@ struct MlpOptions {
   bool layer_norm = false;                     ///< before each activation
   double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
   std::string parametrization = "softplus";    ///< of the standard deviation: "softplus" or "exp"
+  /// "torch": weights and biases uniform in (-1, 1) / sqrt(fan in), PyTorch's default for its linear layers;
+  /// "lecun": weights uniform with variance 1 / fan in (LeCun et al. 1998), biases 0.
+  std::string initialization = "torch";
   double floor = 1e-4;                         ///< least standard deviation, standardised units
 };
 
