@@ -117,7 +117,8 @@ Protocol load_protocol(const std::string& name_or_file) {
     return *node->as_table();
   };
 
-  const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "floor"});
+  const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "floor",
+                         "initialization", "initial_deviation"});
   std::string model = "mlp";
   network.read("model", model, "text");
   if (model != "mlp") network.fail(*network.table().get("model"), fmt::format("'network.model': expected mlp, found {}", model));
@@ -127,9 +128,11 @@ Protocol load_protocol(const std::string& name_or_file) {
   network.read("dropout", mlp.dropout, "a number");
   network.read("parametrization", mlp.parametrization, "text");
   network.read("floor", mlp.floor, "a number");
+  network.read("initialization", mlp.initialization, "text");
+  network.read("initial_deviation", mlp.initial_deviation, "a number");
 
   const Section training(table("training"), "training", file,
-                         {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "schedule", "ema", "selection"});
+                         {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "input_noise", "schedule", "ema", "selection"});
   TrainingOptions& options = protocol.training;
   std::string optimizer = "adam";
   training.read("optimizer", optimizer, "text");
@@ -140,6 +143,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   training.read("batch", options.batch, "a whole number");
   training.read("learning_rate", options.learning_rate, "a number");
   training.read("weight_decay", options.weight_decay, "a number");
+  training.read("input_noise", options.input_noise, "a number");
   training.read("schedule", options.schedule, "text");
   training.read("ema", options.ema, "a number");
   training.read("selection", options.selection, "text");

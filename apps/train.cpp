@@ -38,10 +38,13 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
   options.network.parametrization = arguments.choice("parametrization", {"softplus", "exp"});
   options.network.floor = arguments.number("floor", 0.0, 1.0);
+  options.network.initialization = arguments.choice("initialization", {"lecun", "he", "torch"});
+  options.network.initial_deviation = arguments.number("initial-deviation", 0.0, 1e3);
   options.epochs = arguments.integer("epochs", 1, 100000000);
   options.batch = arguments.integer("batch", 1, 100000000);
   options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
   options.weight_decay = arguments.number("weight-decay", 0.0, 1e3);
+  options.input_noise = arguments.number("input-noise", 0.0, 1e3);
   options.schedule = arguments.choice("schedule", {"cosine", "constant"});
   options.ema = arguments.number("ema", 0.0, 0.9999999);
   options.selection = arguments.choice("selection", {"best", "last"});
@@ -91,12 +94,15 @@ const Command& train_command() {
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},
           {"dropout", "P", "share of units dropped while training", "0", false},
-          {"parametrization", "NAME", "of the standard deviation: softplus or exp", "softplus", false},
-          {"floor", "S", "least standard deviation, in standardised units", "0.0001", false},
+          {"parametrization", "NAME", "of the standard deviation: softplus or exp", "exp", false},
+          {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
+          {"initialization", "NAME", "of the weights: lecun, he or torch", "he", false},
+          {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.05", false},
           {"epochs", "N", "passes over the training samples", "60", false},
           {"batch", "N", "samples a step", "256", false},
           {"learning-rate", "R", "of Adam", "0.002", false},
           {"weight-decay", "W", "decoupled (AdamW)", "0", false},
+          {"input-noise", "S", "normal noise on the standardised inputs while training", "0", false},
           {"schedule", "NAME", "of the learning rate: cosine or constant", "cosine", false},
           {"ema", "D", "decay of the averaged weights; 0: none", "0", false},
           {"selection", "NAME", "which epoch's weights: best (on validation) or last", "best", false},

@@ -124,25 +124,32 @@ NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights) {
   return plan;
 }
 
-std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed, const std::string& initialization) {
+std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed) {
   std::vector<double> weights(static_cast<std::size_t>(plan.size), 0.0);
   const random::Key key = key_of(seed, TrainingStream::weights);
+  const bool torch = options.initialization == "torch";
   for (std::size_t index = 0; index < plan.parameters.size(); ++index) {
     const Parameter& parameter = plan.parameters[index];
     double* values = weights.data() + parameter.offset;
+    const bool weight = parameter.name.ends_with(".weight");
     if (parameter.fan_in == 0) {
-      // layer_norm: weight 1, bias 0; the weight comes first.
-      const bool weight = parameter.name.size() > 7 && parameter.name.ends_with(".weight");
-      std::fill_n(values, parameter.elements(), weight ? 1.0 : 0.0);
+      std::fill_n(values, parameter.elements(), weight ? 1.0 : 0.0);  // layer_norm
       continue;
     }
-    const bool lecun = initialization == "lecun";
-    if (lecun && !parameter.decays) continue;  // biases 0
-    const double bound = std::sqrt((lecun ? 3.0 : 1.0) / static_cast<double>(parameter.fan_in));
+    if (!weight && !torch) continue;
+    const bool last = index + 2 >= plan.parameters.size();
+    const double gain = torch ? 1.0 / 3.0 : options.initialization == "he" && !last ? 2.0 : 1.0;
+    const double bound = std::sqrt(3.0 * gain / static_cast<double>(parameter.fan_in));
     for (std::int64_t element = 0; element < parameter.elements(); ++element) {
       const auto words = random::words(key, {.column = index, .element = static_cast<std::uint64_t>(element)});
       values[element] = bound * (2.0 * random::uniform_open_right(words[0]) - 1.0);
     }
+  }
+  if (!torch) {
+    const double above = options.initial_deviation - options.floor;
+    const double raw = options.parametrization == "exp" ? std::log(above) : std::log(std::expm1(above));
+    const Parameter& bias = plan.parameters.back();
+    std::fill_n(weights.begin() + bias.offset + plan.outputs / 2, plan.outputs / 2, raw);
   }
   return weights;
 }
@@ -175,6 +182,12 @@ void dropout_factors(std::span<float> factors, double share, std::uint64_t seed,
     for (std::size_t i = 0; i < count; ++i)
       factors[first + i] = ((words[i / 4] >> (16 * (i % 4))) & 0xffffU) < threshold ? 0.0F : kept;
   }
+}
+
+void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step) {
+  const random::Key key = key_of(seed, TrainingStream::input_noise);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    inputs[i] += static_cast<float>(deviation * random::normal(key, {.column = static_cast<std::uint64_t>(step), .element = i}));
 }
 
 }  // namespace lavoisier::detail

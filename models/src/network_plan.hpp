@@ -39,13 +39,14 @@ NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_
 /// Error(invalid_format) names the operation that this release doesn't know or that doesn't fit.
 NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights);
 
-/// As `initialization` ("torch" or "lecun", see MlpOptions) says, from Philox: the same everywhere. Layer norms start as
-/// the identity.
-std::vector<double> initial_weights(const NetworkPlan& plan, std::uint64_t seed,
-                                    const std::string& initialization = "torch");
+/// Uniform weights, from Philox: the same everywhere. `options.initialization`, by variance: "lecun" 1 / fan in in every
+/// layer (LeCun et al. 1998); "he" 2 / fan in in hidden layers (He et al. 2015), 1 / fan in in the last; "torch" 1 / (3 fan
+/// in) for weights and biases (PyTorch's default). Biases of the first two are zero, but for those of the last
+/// layer's second half (raw scales), which give `options.initial_deviation`. Layer norms start as the identity.
+std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed);
 
 /// Streams of the training's own random numbers: key (seed, stream).
-enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3 };
+enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3, input_noise = 4 };
 
 /// A permutation of 0..count-1 (Fisher and Yates) that depends on seed and epoch alone, so that a resumed training
 /// continues as if it had never stopped.
@@ -53,6 +54,9 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, st
 
 /// Factors of 0 and 1 / (1 - share) that depend on seed, step and layer alone; `share` in units of 2^-16.
 void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer);
+
+/// Adds normal noise that depends on seed, step and place alone to a batch of standardised inputs.
+void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step);
 
 }  // namespace lavoisier::detail
 

@@ -81,15 +81,20 @@ void validate(const TrainingOptions& options) {
     require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
   require_word("activation", network.activation, {"silu"});
   require_word("parametrization", network.parametrization, {"softplus", "exp"});
-  require_word("initialization", network.initialization, {"torch", "lecun"});
   require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);
   require(network.floor > 0.0 && std::isfinite(network.floor), "network.floor", "a positive number", network.floor);
+  require_word("initialization", network.initialization, {"lecun", "he", "torch"});
+  require(network.initial_deviation > network.floor && std::isfinite(network.initial_deviation),
+          "network.initial_deviation", "more than network.floor (" + detail::text_of(network.floor) + ")",
+          network.initial_deviation);
   require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
   require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
   require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
           options.learning_rate);
   require(options.weight_decay >= 0.0 && std::isfinite(options.weight_decay), "weight_decay",
           "a number that is not negative", options.weight_decay);
+  require(options.input_noise >= 0.0 && std::isfinite(options.input_noise), "input_noise",
+          "a number that is not negative", options.input_noise);
   require_word("schedule", options.schedule, {"cosine", "constant"});
   require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
   require_word("selection", options.selection, {"best", "last"});
@@ -111,12 +116,14 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.network.layer_norm", options.network.layer_norm ? "true" : "false"},
           {"option.network.dropout", text_of(options.network.dropout)},
           {"option.network.parametrization", options.network.parametrization},
-          {"option.network.initialization", options.network.initialization},
           {"option.network.floor", text_of(options.network.floor)},
+          {"option.network.initialization", options.network.initialization},
+          {"option.network.initial_deviation", text_of(options.network.initial_deviation)},
           {"option.epochs", std::to_string(options.epochs)},
           {"option.batch", std::to_string(options.batch)},
           {"option.learning_rate", text_of(options.learning_rate)},
           {"option.weight_decay", text_of(options.weight_decay)},
+          {"option.input_noise", text_of(options.input_noise)},
           {"option.schedule", options.schedule},
           {"option.ema", text_of(options.ema)},
           {"option.seed", std::to_string(options.seed)},

@@ -64,7 +64,7 @@ class Training {
       adam_.average = state_.average;
     } else {
       if (!options.checkpoint.empty()) require_no_unfinished_checkpoint(options.checkpoint);
-      const std::vector<double> start = initial_weights(plan_, options.seed, options.network.initialization);
+      const std::vector<double> start = initial_weights(plan_, options.network, options.seed);
       const std::span<float> weights = network_.weights();
       for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
       for (Index i = 0; i < static_cast<Index>(samples.output_elements()); ++i)
@@ -127,6 +127,8 @@ class Training {
         y.row(i) = rows.y.row(from);
         d.row(i) = rows.d.row(from);
       }
+      if (options_.input_noise > 0.0)
+        add_input_noise({x.data(), static_cast<std::size_t>(x.size())}, options_.input_noise, options_.seed, state_.step);
       Eigen::VectorXd each;
       const auto loss = [&](const float* h, std::int64_t count, float* h_bar) {
         RowMatrix gradient;

@@ -26,7 +26,7 @@ TEST_P(Gradients, AgreeWithCentralDifferences) {
   const auto [residual, layer_norm, share] = GetParam();
   const NetworkPlan plan = plan_mlp(small(residual, layer_norm), 3, 4);
   Network<double> network(plan);
-  const std::vector<double> start = initial_weights(plan, 5);
+  const std::vector<double> start = initial_weights(plan, {}, 5);
   std::copy(start.begin(), start.end(), network.weights().begin());
   const std::vector<double> x = {0.3, -1.2, 2.0, 0.1, 0.7, -0.4, -2.0, 1.0, 0.5};
   const auto loss = [](const double* h, std::int64_t rows, double* h_bar) {
@@ -60,7 +60,7 @@ TEST(Network, IsTheGraphThatTheModelFileDescribes) {
   for (const GraphOperation& operation : plan.operations) operations.push_back(operation.op);
   EXPECT_EQ(operations, (std::vector<std::string>{"dense", "silu", "dense", "silu", "add", "dense", "silu", "dense"}));
   Network<float> network(plan);
-  const std::vector<double> start = initial_weights(plan, 5);
+  const std::vector<double> start = initial_weights(plan, {}, 5);
   std::transform(start.begin(), start.end(), network.weights().begin(), [](double w) { return static_cast<float>(w); });
   const std::vector<float> x = {0.3F, -1.2F, 2.0F};
   std::vector<float> h(4);
@@ -96,7 +96,7 @@ TEST(Network, IsTheGraphThatTheModelFileDescribes) {
 TEST(Network, RowsDoNotDependOnEachOther) {
   const NetworkPlan plan = plan_mlp({}, 3, 4);
   Network<float> network(plan);
-  const std::vector<double> start = initial_weights(plan, 1);
+  const std::vector<double> start = initial_weights(plan, {}, 1);
   std::transform(start.begin(), start.end(), network.weights().begin(), [](double w) { return static_cast<float>(w); });
   const std::int64_t rows = 2050;  // more than two pieces
   std::vector<float> x(3 * rows), h(4 * rows), one(4);
@@ -111,15 +111,29 @@ TEST(Network, RowsDoNotDependOnEachOther) {
 
 TEST(InitialWeights, LieWithinTheirBoundsAndDependOnTheSeed) {
   const NetworkPlan plan = plan_mlp({}, 11, 12);
-  const std::vector<double> weights = initial_weights(plan, 3);
-  EXPECT_EQ(weights, initial_weights(plan, 3));
-  EXPECT_NE(weights, initial_weights(plan, 4));
-  const std::vector<double> lecun = initial_weights(plan, 3, "lecun");
+  MlpOptions options;
+  options.initialization = "lecun";
+  const std::vector<double> weights = initial_weights(plan, options, 3);
+  EXPECT_EQ(weights, initial_weights(plan, options, 3));
+  EXPECT_NE(weights, initial_weights(plan, options, 4));
+  const std::int64_t last_bias = plan.parameters.back().offset;
+  for (std::int64_t j = 0; j < 12; ++j)  // six means, six raw scales
+    EXPECT_DOUBLE_EQ(weights[static_cast<std::size_t>(last_bias + j)],
+                     j < 6 ? 0.0 : std::log(options.initial_deviation - options.floor));
+  MlpOptions softplus = options, he = options, torch = options;
+  softplus.parametrization = "softplus";
+  EXPECT_NEAR(std::log1p(std::exp(initial_weights(plan, softplus, 3).back())) + softplus.floor, softplus.initial_deviation, 1e-15);
+  he.initialization = "he";
+  torch.initialization = "torch";
+  const std::vector<double> wide = initial_weights(plan, he, 3), narrow = initial_weights(plan, torch, 3);
+  EXPECT_NEAR(wide[5], weights[5] * std::sqrt(2.0), 1e-15);
+  EXPECT_NEAR(narrow[5], weights[5] / std::sqrt(3.0), 1e-15);
+  EXPECT_NE(narrow.back(), narrow[narrow.size() - 2]);
+  const Parameter& last = plan.parameters[plan.parameters.size() - 2];
+  EXPECT_EQ(wide[static_cast<std::size_t>(last.offset)], weights[static_cast<std::size_t>(last.offset)]);
   for (const Parameter& parameter : plan.parameters) {
-    // The same numbers, wider; and no biases.
-    const auto at = static_cast<std::size_t>(parameter.offset);
-    EXPECT_NEAR(lecun[at], parameter.decays ? std::sqrt(3.0) * weights[at] : 0.0, 1e-12) << parameter.name;
-    const double bound = 1.0 / std::sqrt(static_cast<double>(parameter.fan_in));
+    if (parameter.name == plan.parameters.back().name) continue;
+    const double bound = parameter.name.ends_with(".bias") ? 0.0 : std::sqrt(3.0 / static_cast<double>(parameter.fan_in));
     const auto first = weights.begin() + parameter.offset, last = first + parameter.elements();
     EXPECT_LE(*std::max_element(first, last), bound);
     EXPECT_GE(*std::min_element(first, last), -bound);
@@ -130,6 +144,23 @@ TEST(InitialWeights, LieWithinTheirBoundsAndDependOnTheSeed) {
       EXPECT_NEAR(sum / static_cast<double>(parameter.elements()), bound * bound / 3, 0.05 * bound * bound) << parameter.name;
     }
   }
+}
+
+TEST(InputNoise, IsNormalAndDependsOnSeedAndStep) {
+  std::vector<float> noise(100000, 1.0F), again(noise), other(noise);
+  add_input_noise(noise, 0.5, 7, 3);
+  add_input_noise(again, 0.5, 7, 3);
+  add_input_noise(other, 0.5, 7, 4);
+  EXPECT_EQ(noise, again);
+  EXPECT_NE(noise, other);
+  double sum = 0.0, squares = 0.0;
+  for (const float x : noise) {
+    const double step = static_cast<double>(x) - 1.0;
+    sum += step;
+    squares += step * step;
+  }
+  EXPECT_NEAR(sum / 1e5, 0.0, 5 * 0.5 / std::sqrt(1e5));
+  EXPECT_NEAR(squares / 1e5, 0.25, 5 * 0.25 * std::sqrt(2.0 / 1e5));
 }
 
 TEST(Permutation, IsOneAndDependsOnSeedAndEpoch) {

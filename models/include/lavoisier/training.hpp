@@ -31,11 +31,10 @@ struct MlpOptions {
   bool residual = false;                       ///< adds a layer's input to its output where widths agree (not the first)
   bool layer_norm = false;                     ///< before each activation
   double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
-  std::string parametrization = "softplus";    ///< of the standard deviation: "softplus" or "exp"
-  /// "torch": weights and biases uniform in (-1, 1) / sqrt(fan in), PyTorch's default for its linear layers;
-  /// "lecun": weights uniform with variance 1 / fan in (LeCun et al. 1998), biases 0.
-  std::string initialization = "torch";
-  double floor = 1e-4;                         ///< least standard deviation, standardised units
+  std::string parametrization = "exp";         ///< of the standard deviation: "softplus" or "exp"
+  double floor = 1e-3;                         ///< least standard deviation, standardised units
+  std::string initialization = "he";           ///< of weights: "lecun", "he", "torch" (docs/method.md, "Training")
+  double initial_deviation = 0.05;             ///< standard deviation that training starts from, standardised units
 };
 
 struct TrainingOptions {
@@ -46,6 +45,7 @@ struct TrainingOptions {
   std::int64_t batch = 256;
   double learning_rate = 2e-3;
   double weight_decay = 0.0;                   ///< decoupled (AdamW)
+  double input_noise = 0.0;                    ///< normal noise on the standardised inputs while training, its deviation
   std::string schedule = "cosine";             ///< "cosine" (to 0 over all steps) or "constant"
   double ema = 0.0;                            ///< decay of the averaged weights; 0: none
   std::uint64_t seed = 0;
