@@ -129,8 +129,8 @@ TEST(InitialWeights, LieWithinTheirBoundsAndDependOnTheSeed) {
   EXPECT_NEAR(wide[5], weights[5] * std::sqrt(2.0), 1e-15);
   EXPECT_NEAR(narrow[5], weights[5] / std::sqrt(3.0), 1e-15);
   EXPECT_NE(narrow.back(), narrow[narrow.size() - 2]);
-  const Parameter& last = plan.parameters[plan.parameters.size() - 2];
-  EXPECT_EQ(wide[static_cast<std::size_t>(last.offset)], weights[static_cast<std::size_t>(last.offset)]);
+  const Parameter& last_weight = plan.parameters[plan.parameters.size() - 2];
+  EXPECT_EQ(wide[static_cast<std::size_t>(last_weight.offset)], weights[static_cast<std::size_t>(last_weight.offset)]);
   for (const Parameter& parameter : plan.parameters) {
     if (parameter.name == plan.parameters.back().name) continue;
     const double bound = parameter.name.ends_with(".bias") ? 0.0 : std::sqrt(3.0 / static_cast<double>(parameter.fan_in));
