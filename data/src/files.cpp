@@ -179,9 +179,14 @@ std::vector<std::byte> read_file(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  const auto temporary = temporary_name_for(path);
-  const int opened = uninterrupted(
-      [&] { return ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
+  std::filesystem::path temporary;
+  int opened = -1;
+  // Another host on the same file system may have our process number and take the name in between.
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    temporary = temporary_name_for(path);
+    opened = uninterrupted([&] { return ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); });
+    if (opened >= 0 || errno != EEXIST) break;
+  }
   if (opened < 0) fail(errno, "cannot write", path);
   Descriptor fd(opened);
   RemoveOnFailure guard{temporary};
@@ -203,10 +208,14 @@ void write_file_atomically(const std::filesystem::path& path, const std::string&
 }
 
 std::filesystem::path temporary_name_for(const std::filesystem::path& path) {
+  // Process numbers come again (in a container almost at once): a name that a killed process left behind is not taken.
   static std::atomic<unsigned long> count{0};
-  auto name = path;
-  name += ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(count.fetch_add(1));
-  return name;
+  for (;;) {
+    auto name = path;
+    name += ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(count.fetch_add(1));
+    struct stat status {};
+    if (::lstat(name.c_str(), &status) != 0) return name;
+  }
 }
 
 void commit_file(const std::filesystem::path& temporary, const std::filesystem::path& path) {

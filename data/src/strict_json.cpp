@@ -13,6 +13,9 @@ namespace lavoisier::detail {
 namespace {
 
 constexpr std::size_t deepest = 16;
+// A value takes some hundred bytes in memory and two in a file: without a bound, a hostile header of 64 MiB costs
+// gigabytes.
+constexpr std::size_t most_values = std::size_t{1} << 20;
 
 class Builder {
  public:
@@ -75,6 +78,7 @@ class Builder {
     return add(std::move(json));
   }
   bool add(Json json) {
+    if (++values_ > most_values) fail("more than " + std::to_string(most_values) + " values");
     if (stack_.empty()) {
       root_ = std::move(json);
     } else if (auto& level = stack_.back(); level.json.kind == Json::Kind::array) {
@@ -87,6 +91,7 @@ class Builder {
 
   const std::string& origin_;
   std::vector<Level> stack_;
+  std::size_t values_ = 0;
   Json root_;
 };
 

@@ -83,6 +83,19 @@ TEST(Files, CommitPutsAFileOfSomebodyElseInPlace) {
   EXPECT_FALSE(std::filesystem::exists(temporary));
 }
 
+TEST(Files, NamesThatAKilledProcessLeftBehindAreNotTaken) {
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "file";
+  // The names that come next, as a process with our number may have left them.
+  const auto text = temporary_name_for(path).string();
+  const auto dash = text.rfind('-') + 1;
+  const unsigned long next = std::stoul(text.substr(dash)) + 1;
+  for (unsigned long i = next; i < next + 5; ++i) std::ofstream(text.substr(0, dash) + std::to_string(i)) << "half";
+  write_file_atomically(path, std::string("whole"));
+  EXPECT_EQ(content(path), "whole");
+  EXPECT_EQ(files_in(folder.path()), 6u);
+}
+
 TEST(Files, AFailedWriteLeavesTheOldFile) {
   // A limit on the size of files: the write fails half-way.
   const TemporaryFolder folder;

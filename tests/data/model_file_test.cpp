@@ -323,6 +323,12 @@ TEST_F(Malformed, Description) {
   change("\"laws.numbers\":{", "\"laws.number\":{", "'laws.numbers' must be there");
   change("\"input.minimum\":{", "\"input.lowest\":{", "'input.minimum' is not in the file");
 }
+TEST_F(Malformed, MoreValuesThanAnyModelHas) {
+  std::string ones = "\"mask\":[1";
+  for (int i = 0; i < 1100000; ++i) ones += ",1";
+  file.replace("\"mask\":{", ones + "],\"mask2\":{");
+  refused("more than 1048576 values");
+}
 TEST_F(Malformed, NumbersThatAreNotFinite) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   // constants.values come first, then laws.numbers.
