@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <numeric>
 
 namespace lavoisier {
@@ -88,6 +89,12 @@ std::string join(const std::vector<std::string>& names) {
     if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
     text += "'" + names[i] + "'";
   }
+  return text;
+}
+
+std::string scientific(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", number);
   return text;
 }
 
@@ -210,7 +217,7 @@ LinearConstraints::LinearConstraints(const StateLayout& layout, std::vector<Law>
       throw Error(Status::inconsistent_laws,
                   "law '" + law->name + "' contradicts " + join(entry.implied_by) +
                       ": its left-hand side follows from theirs, its right-hand side does not (scaled rows differ by " +
-                      std::to_string(difference) + (points > 1 ? " at one choice of inputs)" : ")"));
+                      scientific(difference) + (points > 1 ? " at one choice of inputs)" : ")"));
     entry.redundant = true;
     report_.push_back(std::move(entry));
   }
