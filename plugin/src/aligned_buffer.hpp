@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -19,8 +20,7 @@ class AlignedBuffer {
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(std::size_t size)
-      : data_(static_cast<T*>(::operator new(std::max<std::size_t>(size, 1) * sizeof(T), std::align_val_t{cache_line}))),
-        size_(size) {
+      : data_(static_cast<T*>(::operator new(bytes(size), std::align_val_t{cache_line}))), size_(size) {
     std::fill_n(data_.get(), size, T{});
   }
 
@@ -31,6 +31,10 @@ class AlignedBuffer {
   const T& operator[](std::size_t i) const noexcept { return data_.get()[i]; }
 
  private:
+  static std::size_t bytes(std::size_t size) {
+    if (size > static_cast<std::size_t>(PTRDIFF_MAX) / sizeof(T)) throw std::bad_array_new_length();
+    return std::max<std::size_t>(size, 1) * sizeof(T);
+  }
   struct Delete {
     void operator()(T* p) const noexcept { ::operator delete(p, std::align_val_t{cache_line}); }
   };

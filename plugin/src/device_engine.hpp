@@ -131,7 +131,8 @@ struct ColumnLaws {
     residual = sum - b;
     const double magnitude = size + (b < 0.0 ? -b : b);
     const double absolute = residual < 0.0 ? -residual : residual;
-    relative = absolute == 0.0 ? 0.0 : absolute / magnitude;
+    // Infinite terms say nothing about closing: NaN, and the column is flagged.
+    relative = magnitude - magnitude == 0.0 ? (absolute == 0.0 ? 0.0 : absolute / magnitude) : magnitude - magnitude;
   }
 };
 
@@ -541,6 +542,18 @@ class DeviceEngine final : public Engine {
           for (std::int64_t i = 0; i < n; ++i)
             if (!is_finite(stored[i * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
         });
+    const ColumnLaws laws = column_laws();
+    const double* d = right_hand_side_.data();
+    double *residual = residual_.data(), *relative = relative_.data();
+    if (laws.laws > 0)
+      Kokkos::parallel_for(
+          "lav::closure", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
+            for (std::int32_t l = 0; l < laws.laws; ++l) {
+              laws.closure(l, stored + s, d + s, residual[l * ld + s], relative[l * ld + s], ld);
+              // A law that cannot be told: the column is not stored either.
+              if (!is_finite(relative[l * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
+            }
+          });
     download(status_, host_status_.data(), count);
     bool any_host = false;
     for (std::size_t f = 0; f < work.output_count; ++f) {
@@ -585,21 +598,14 @@ class DeviceEngine final : public Engine {
 
   void close(const RunWork& work) {
     const std::int64_t ld = ld_, count = work.count;
-    const ColumnLaws laws = column_laws();
-    if (laws.laws == 0) {
+    const std::int64_t laws = program_.laws.count();
+    if (laws == 0) {
       space_.fence();
       return;
     }
-    const double *stored = stored_.data(), *d = right_hand_side_.data();
-    double *residual = residual_.data(), *relative = relative_.data();
-    Kokkos::parallel_for(
-        "lav::closure", Range(space_, 0, laws.laws * count), KOKKOS_LAMBDA(const std::int64_t job) {
-          const std::int64_t l = job / count, s = job % count;
-          laws.closure(static_cast<std::int32_t>(l), stored + s, d + s, residual[l * ld + s], relative[l * ld + s], ld);
-        });
     const auto copy_back = [&](const Array<double>& from, double* to) {
-      download(from, host_laws_.data(), laws.laws * ld);
-      for (std::int64_t l = 0; l < laws.laws; ++l)
+      download(from, host_laws_.data(), laws * ld);
+      for (std::int64_t l = 0; l < laws; ++l)
         std::memcpy(to + l * work.capacity, host_laws_.data() + l * ld, static_cast<std::size_t>(count) * sizeof(double));
     };
     copy_back(residual_, work.residual);

@@ -71,7 +71,9 @@ std::int64_t gcd(std::int64_t a, std::int64_t b) {
 bool overlap(const Field& a, const Field& b, std::int64_t columns) {
   const Extent ea = extent(a, columns), eb = extent(b, columns);
   if (ea.high <= eb.low || eb.high <= ea.low) return false;
-  const std::int64_t sa = a.column_stride * size_of(a), sb = b.column_stride * size_of(b);
+  // With one column the strides between columns say nothing.
+  const bool one = columns == 1;
+  const std::int64_t sa = one ? 0 : a.column_stride * size_of(a), sb = one ? 0 : b.column_stride * size_of(b);
   const std::int64_t wa = size_of(a), wb = size_of(b);
   const auto base = reinterpret_cast<std::intptr_t>(b.data) - reinterpret_cast<std::intptr_t>(a.data);
   const std::int64_t g = gcd(sa, sb);

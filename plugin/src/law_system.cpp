@@ -13,6 +13,9 @@ namespace {
 // Largest straight-line program that a file may unroll to: a bound on what a hostile or mistaken file can make us
 // allocate. 2^16 operations are far beyond any column's laws.
 constexpr std::size_t largest_program = std::size_t{1} << 16;
+// The same for the values met on the way, and for the laws' coefficients (rows are dense while rank is decided).
+constexpr std::size_t most_values = std::size_t{1} << 22;
+constexpr std::size_t most_coefficients = std::size_t{1} << 26;
 
 double apply(ScalarCode code, double a, double b) {
   switch (code) {
@@ -68,7 +71,13 @@ class Unroller {
     return result;
   }
 
-  Symbolic symbol(const std::string& name, const std::string& where) const {
+  void count(std::int64_t values, const std::string& where) {
+    if (values > static_cast<std::int64_t>(most_values - values_))
+      throw Error(Status::unsupported, where + ": more than " + std::to_string(most_values) + " values on the way");
+    values_ += static_cast<std::size_t>(values);
+  }
+
+  Symbolic symbol(const std::string& name, const std::string& where) {
     for (const auto& constant : description_.constants) {
       if (constant.name != name) continue;
       Symbolic value;
@@ -89,6 +98,7 @@ class Unroller {
         }
         const std::int64_t offset = description_.layout.offset(name);
         const std::int64_t size = product(value.extents);
+        count(size, where);
         value.elements.resize(static_cast<std::size_t>(size));
         for (std::int64_t i = 0; i < size; ++i) {
           value.elements[static_cast<std::size_t>(i)].kind = ScalarOperand::Kind::input;
@@ -115,7 +125,11 @@ class Unroller {
         throw Error(Status::invalid_format, where + ": dimension '" + b.dimensions[j] + "' has two extents");
       }
     }
-    const std::int64_t size = product(result.extents);
+    std::int64_t size = 1;
+    for (const auto extent : result.extents) {
+      size *= extent;  // both below most_values
+      count(size, where);
+    }
     result.elements.reserve(static_cast<std::size_t>(size));
     std::vector<std::int64_t> index(result.dimensions.size(), 0);
     const auto pick = [&](const Symbolic& operand) {
@@ -208,6 +222,7 @@ class Unroller {
 
   const ModelDescription& description_;
   ScalarProgram& program_;
+  std::size_t values_ = 0;
 };
 
 double value_of(const ScalarOperand& operand, const std::vector<double>& inputs, const std::vector<double>& results) {
@@ -240,6 +255,9 @@ LawSystem compile_laws(const ModelDescription& description, const std::vector<do
   Unroller unroller(description, system.right_hand_side);
 
   std::vector<std::vector<double>> rows;  // dense, one a law
+  if (!description.laws.empty() && outputs > most_coefficients / description.laws.size())
+    throw Error(Status::unsupported, std::to_string(description.laws.size()) + " laws over " + std::to_string(outputs) +
+                                         " output elements: more than this release can hold");
   system.term_begin.push_back(0);
   for (const auto& law : description.laws) {
     const std::string where = "law '" + law.name + "'";
@@ -272,6 +290,8 @@ LawSystem compile_laws(const ModelDescription& description, const std::vector<do
         throw Error(Status::non_finite, where + ": the coefficient of '" + term.variable + "' is not finite");
       const std::int64_t offset = layout.offset(term.variable);
       const std::int64_t elements = layout.elements(layout.variable(term.variable));
+      if (static_cast<std::size_t>(elements) > most_coefficients - system.term_element.size())
+        throw Error(Status::unsupported, where + ": more coefficients than this release can hold");
       for (std::int64_t e = 0; e < elements; ++e) {
         system.term_element.push_back(static_cast<std::int32_t>(offset + e));
         system.term_coefficient.push_back(coefficient);
@@ -289,9 +309,14 @@ LawSystem compile_laws(const ModelDescription& description, const std::vector<do
   // looked at in four points of the training range.
   std::vector<std::vector<double>> basis, combination;  // orthonormal rows, and each in terms of the kept rows
   for (std::size_t l = 0; l < rows.size(); ++l) {
-    double norm = 0.0;
-    for (const double a : rows[l]) norm += a * a;
-    norm = std::sqrt(norm);
+    // Squares of coefficients may leave the range of double; their ratios to the largest don't.
+    double largest = 0.0, norm = 0.0;
+    for (const double a : rows[l]) largest = std::max(largest, std::abs(a));
+    for (const double a : rows[l])
+      if (a != 0.0) norm += (a / largest) * (a / largest);
+    norm = largest * std::sqrt(norm);
+    if (!std::isfinite(norm))
+      throw Error(Status::non_finite, "law '" + system.laws[l].name + "': its coefficients are not finite together");
     if (!(norm > 0.0)) throw Error(Status::invalid_format, "law '" + system.laws[l].name + "' has no coefficient but zero");
     std::vector<double> rest(rows[l]);
     for (double& a : rest) a /= norm;

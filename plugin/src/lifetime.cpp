@@ -2,6 +2,13 @@
 
 #include <Kokkos_Core.hpp>
 
+#include "device_engine_factory.hpp"
+
+#if defined(KOKKOS_ENABLE_OPENMP)
+#include <omp.h>
+#endif
+
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 
@@ -11,6 +18,29 @@ namespace {
 std::mutex mutex;  // of the three below
 bool ours = false;
 bool finalized = false;
+
+/// Kokkos' OpenMP keeps a table of this many threads and writes behind its end where there are more.
+constexpr long most_threads = 512;
+
+void check_threads(long asked) {
+#if defined(KOKKOS_ENABLE_OPENMP)
+  const char* source = "threads";
+  long found = asked;
+  if (asked <= 0) {
+    source = "OMP_NUM_THREADS, or the processors there are";
+    found = omp_get_max_threads();
+  }
+  if (const char* text = std::getenv("KOKKOS_NUM_THREADS"); text != nullptr && std::atol(text) > most_threads) {
+    source = "KOKKOS_NUM_THREADS";
+    found = std::atol(text);
+  }
+  if (found > most_threads)
+    throw Error(Status::unsupported, std::string(source) + ": Kokkos' OpenMP has at most " +
+                                         std::to_string(most_threads) + " threads, found " + std::to_string(found));
+#else
+  static_cast<void>(asked);
+#endif
+}
 
 }  // namespace
 
@@ -23,6 +53,14 @@ void initialize(const InitializeOptions& options) {
     throw Error(Status::invalid_argument, "threads: expected 0 (all) or more, found " + std::to_string(options.threads));
   if (options.device < -1)
     throw Error(Status::invalid_argument, "device: expected -1 (any) or more, found " + std::to_string(options.device));
+  if (options.device >= 0 && detail::device_backend().empty())
+    throw Error(Status::unsupported, "device " + std::to_string(options.device) +
+                                         ": this library's Kokkos was built without CUDA and HIP");
+  check_threads(options.threads);
+#if KOKKOS_VERSION >= 30700
+  if (Kokkos::is_finalized())
+    throw Error(Status::not_initialized, "Kokkos was finalised by the host and cannot start twice");
+#endif
   try {
 #if KOKKOS_VERSION >= 30700
     Kokkos::InitializationSettings settings;

@@ -1,5 +1,7 @@
 #include "model.hpp"
 
+#include "floating_point_environment.hpp"
+
 #include <algorithm>
 
 namespace lavoisier {
@@ -57,12 +59,14 @@ void require_initialized() {
 
 std::shared_ptr<const Model> Model::load(const std::string& path) {
   detail::require_initialized();
+  const detail::DefaultFloatingPoint environment;
   return std::make_shared<const detail::ProgramModel>(ModelFile::read(path));
 }
 
 std::shared_ptr<const Model> Model::parse(const void* bytes, std::size_t size, const std::string& origin) {
   detail::require_initialized();
   if (bytes == nullptr) throw Error(Status::invalid_argument, origin + ": null instead of a model file's bytes");
+  const detail::DefaultFloatingPoint environment;
   return std::make_shared<const detail::ProgramModel>(
       ModelFile::parse({static_cast<const std::byte*>(bytes), size}, origin));
 }

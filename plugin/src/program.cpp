@@ -25,8 +25,8 @@ class Compiler {
     layout();
     ranges();
     heads();
+    graph();  // before the laws: it ties the number of outputs to what the file holds
     program_.laws = compile_laws(description_, program_.minimum, program_.maximum);
-    graph();
     arena();
     return std::move(program_);
   }

@@ -454,8 +454,10 @@ LAVOISIER_KERNEL void closure(const ClosureArguments& a) {
         const double residual = sum[c] - d[first + c];
         const double magnitude = size[c] + (d[first + c] < 0.0 ? -d[first + c] : d[first + c]);
         const double absolute = residual < 0.0 ? -residual : residual;
+        // Infinite terms say nothing about closing: NaN, and the caller flags the column.
+        const double relative = absolute == 0.0 ? 0.0 : absolute / magnitude;
         a.residual[l * a.stride + first + c] = residual;
-        a.relative[l * a.stride + first + c] = absolute == 0.0 ? 0.0 : absolute / magnitude;
+        a.relative[l * a.stride + first + c] = magnitude - magnitude == 0.0 ? relative : magnitude - magnitude;
       }
     }
   }

@@ -277,6 +277,8 @@ struct Tile {
     }
   }
 
+  /// Residuals of the stored values. A column where a law cannot be told (a right-hand side or a term that is no finite
+  /// number, which a law that follows from others may have although every output is finite) is not stored either.
   void close() noexcept {
     const LawSystem& laws = program.laws;
     ClosureArguments a{};
@@ -294,6 +296,7 @@ struct Tile {
       for (std::int64_t c = 0; c < count; ++c) {
         work.residual[l * work.capacity + first + c] = a.residual[l * stride + c];
         work.relative[l * work.capacity + first + c] = a.relative[l * stride + c];
+        if (!finite(a.relative[l * stride + c])) status[c] = static_cast<SlotStatus>(Status::non_finite);
       }
     for (std::int64_t c = 0; c < count; ++c) work.status[first + c] = status[c];
   }
@@ -333,8 +336,8 @@ void run_tile(const Program& program, const TileLayout& layout, const TileKernel
   tile.right_hand_sides();
   tile.graph();
   tile.round();
-  tile.scatter();
   tile.close();
+  tile.scatter();
 }
 
 }  // namespace lavoisier::detail

@@ -94,6 +94,9 @@ struct Workspace::Implementation {
   std::int64_t select(const RunArguments& a) {
     if (a.columns < 0)
       throw Error(Status::invalid_argument, "columns: expected 0 or more, found " + std::to_string(a.columns));
+    if (a.active_count < -1)
+      throw Error(Status::invalid_argument,
+                  "active_count: expected -1 (no list) or more, found " + std::to_string(a.active_count));
     const bool list = a.active != nullptr || a.active_count >= 0;
     if (list && a.mask != nullptr) throw Error(Status::invalid_argument, "a list and a mask of active columns: give one");
     if (a.columns == 0 && (!list || a.active_count <= 0)) return 0;
@@ -140,6 +143,8 @@ struct Workspace::Implementation {
   }
 
   const RunReport& run(const RunArguments& a, bool draw) {
+    if (!is_initialized())
+      throw Error(Status::not_initialized, "a run after lavoisier::finalize() (lav_finalize): Kokkos has ended");
     const detail::DefaultFloatingPoint environment;
     const std::int64_t count = select(a);
     if (a.member > 0xffffffffu)

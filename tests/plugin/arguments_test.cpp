@@ -100,6 +100,7 @@ TEST(Arguments, EachMistakeHasItsStatusAndTouchesNothing) {
   refuse(Status::invalid_argument, "give one", [](F, A a) { a.active = outside; a.active_count = 1; a.mask = mask; });
   refuse(Status::invalid_argument, "without active_count", [](F, A a) { a.active = outside; });
   refuse(Status::invalid_argument, "active is null", [](F, A a) { a.active_count = 2; });
+  refuse(Status::invalid_argument, "active_count: expected -1", [](F, A a) { a.active_count = -5; });
   refuse(Status::invalid_argument, "unknown precision", [](F f, A) { f.input_fields[0].precision = static_cast<Precision>(7); });
 }
 
@@ -116,12 +117,36 @@ TEST(Arguments, InputsMayOverlapAndUnitsMayBeSpeltOtherwise) {
   EXPECT_EQ(workspace.run(fields.arguments()).columns, 20);
 }
 
+TEST(Arguments, OneColumnMayHaveAnyStrideBetweenColumns) {
+  ModelBuilder b;
+  b.dimensions = {{"level", DimensionKind::level, 3, false}};
+  b.input("x");
+  b.output("a", "W m-2", {"level"}).output("b", "W m-2", {"level"});
+  const auto model = model_of(b.build());
+  Workspace workspace(model);
+  Fields<double> fields(*model, 1), apart(*model, 1);
+  std::vector<double> interleaved(6);
+  for (std::size_t v = 0; v < 2; ++v) {
+    fields.output_fields[v].data = interleaved.data() + v;
+    fields.output_fields[v].element_stride = 2;
+    fields.output_fields[v].column_stride = v == 0 ? 6 : 1;
+  }
+  workspace.run(apart.arguments());
+  EXPECT_EQ(workspace.run(fields.arguments()).columns, 1);
+  for (std::size_t v = 0; v < 2; ++v)
+    for (std::size_t e = 0; e < 3; ++e) EXPECT_EQ(interleaved[2 * e + v], apart.outputs[v][e]);
+  fields.output_fields[1].data = interleaved.data() + 2;
+  expect_error(Status::invalid_argument, "overlap", [&] { workspace.run(fields.arguments()); });
+}
+
 TEST(Arguments, WorkspacesAreChecked) {
   const auto model = model_of(ModelBuilder::ocean().build());
   WorkspaceOptions options;
   options.max_columns = 0;
   expect_error(Status::invalid_argument, "max_columns", [&] { Workspace(model, options); });
   expect_error(Status::invalid_argument, "without a model", [&] { Workspace(nullptr); });
+  options.max_columns = std::int64_t{1} << 41;
+  expect_error(Status::invalid_argument, "max_columns", [&] { Workspace(model, options); });
   options.max_columns = 1;
   options.backend = static_cast<Backend>(9);
   expect_error(Status::invalid_argument, "unknown backend 9", [&] { Workspace(model, options); });
@@ -160,6 +185,19 @@ TEST(Arguments, ModelsThatCannotRunAreRefusedByName) {
                [](D d, T) { d.laws[0].terms[0].coefficient = Expression::symbol("SST"); });
   refuse_model(Status::unsupported, "law 'net_heat' holds for the sum over all columns",
                [](D d, T) { d.laws[1].scope = LawScope::global; });
+  // What a few bytes of layout and laws claim is refused before memory is asked for.
+  refuse_model(Status::invalid_format, "has length 6, expected 30000005", [](D d, T) {
+    auto dimensions = d.layout.dimensions();
+    auto variables = d.layout.variables();
+    dimensions.push_back({"many", DimensionKind::level, 30000000, false});
+    for (auto& variable : variables)
+      if (variable.name == "FDH") variable.dimensions = {"many"};
+    d.layout = StateLayout(dimensions, variables);
+    for (int i = 0; i < 500; ++i) {
+      d.laws.push_back(d.laws[0]);
+      d.laws.back().name += std::to_string(i);
+    }
+  });
   refuse_model(Status::inconsistent_laws, "law 'again' contradicts 'radiation'", [](D d, T) {
     Law law = d.laws[0];
     law.name = "again";

@@ -286,6 +286,79 @@ TEST(Emulator, LawAmongConstantsThatHoldIsKeptAndOneThatDoesNotIsFlagged) {
   }
 }
 
+TEST(Emulator, ALawThatCannotBeToldLeavesItsColumnUntouched) {
+  // The second law follows from the first, so only its right-hand side says that z = 0 has no number for it.
+  ModelBuilder b;
+  b.input("x").input("z");
+  b.output("a").output("b");
+  const auto x = Expression::symbol("x"), z = Expression::symbol("z");
+  b.law("sum", {{"a", 1.0}, {"b", 1.0}}, x);
+  b.law("twice", {{"a", 2.0}, {"b", 2.0}}, Expression(2.0) * (x * z / z));
+  const auto model = model_of(b.build());
+  Workspace workspace(model, options_for(Backend::serial));
+  Fields<double> clean(*model, 40), fields(*model, 40);
+  fields.inputs[1][17] = 0.0;
+  std::vector<Status> status(40, Status::internal);
+  auto arguments = fields.arguments();
+  arguments.status = status.data();
+  workspace.run(clean.arguments());
+  const auto& report = workspace.run(arguments);
+  EXPECT_EQ(report.columns, 39);
+  EXPECT_EQ(report.non_finite, 1);
+  EXPECT_EQ(status[17], Status::non_finite);
+  for (std::size_t v = 0; v < 2; ++v)
+    for (std::size_t c = 0; c < 40; ++c)
+      EXPECT_EQ(fields.outputs[v][c], c == 17 ? Fields<double>::untouched : clean.outputs[v][c]);
+  for (const auto& law : report.laws) EXPECT_LE(law.max_relative, 1e-14);
+}
+
+TEST(Emulator, TermsBeyondTheRangeOfDoubleAreNoClosure) {
+  // 'huge' is true of every draw up to rounding; its terms are infinite, so nothing is known of it.
+  ModelBuilder b;
+  b.input("x");
+  b.output("a").output("b");
+  b.strategy = "none";
+  b.output_mean = {1e300, 1e300};
+  b.output_scale = {1e290, 1e290};
+  b.law("huge", {{"a", 1e100}, {"b", -1e100}});
+  const auto model = model_of(b.build());
+  Workspace workspace(model, options_for(Backend::serial));
+  Fields<double> fields(*model, 20);
+  EXPECT_EQ(workspace.run(fields.arguments()).non_finite, 20);
+  for (const double y : fields.outputs[0]) EXPECT_EQ(y, Fields<double>::untouched);
+}
+
+TEST(Emulator, ADeviationBeyondTheRangeOfDoubleIsAStatus) {
+  for (const char* strategy : {"conditional", "none", "projection"}) {
+    auto b = ModelBuilder::ocean();
+    b.strategy = strategy;
+    b.parametrization = "exp";
+    auto file = b.build(), changed = ModelFile();
+    changed.description = file.description;
+    for (auto tensor : file.tensors()) {
+      if (tensor.name == "dense2.bias") {  // the logarithm of the third output's deviation
+        auto bias = std::vector<float>(tensor.f32().begin(), tensor.f32().end());
+        bias[8] = 1000.0f;
+        tensor = Tensor::from(tensor.name, tensor.shape, std::span<const float>(bias));
+      }
+      changed.add(tensor);
+    }
+    const auto model = model_of(changed);
+    Workspace workspace(model, options_for(Backend::serial));
+    Fields<double> fields(*model, 40);
+    std::vector<Status> status(40, Status::internal);
+    auto arguments = fields.arguments();
+    arguments.status = status.data();
+    for (const bool draw : {true, false}) {
+      const auto& report = draw ? workspace.run(arguments) : workspace.run_mean(arguments);
+      EXPECT_EQ(report.columns, 0) << strategy;
+      EXPECT_EQ(report.non_finite, 40) << strategy;
+      for (const auto& data : fields.outputs)
+        for (const double y : data) EXPECT_EQ(y, Fields<double>::untouched) << strategy;
+    }
+  }
+}
+
 TEST(Emulator, SameBitsForEveryChunkPositionAndBackend) {
   for (const auto& shape : shapes()) {
     SCOPED_TRACE(shape.name);

@@ -102,6 +102,43 @@ TEST(Host, FloatingPointModeIsKeptAndDoesNotReachTheBits) {
   EXPECT_TRUE(same_bits(plain.outputs, strange.outputs));
 }
 
+TEST(Host, ModelsLoadTheSameInAnyFloatingPointMode) {
+  // A right-hand side that is 0/0 at a point of the training range, and a law that follows from another.
+  ModelBuilder b;
+  b.input("x").input("z");
+  b.output("a").output("b");
+  b.law("sum", {{"a", 0.1}, {"b", 0.2}}, Expression::symbol("x") / Expression::symbol("z"));
+  b.law("thrice", {{"a", 0.3}, {"b", 0.6}}, Expression(3.0) * Expression::symbol("x") / Expression::symbol("z"));
+  const auto bytes = b.build().serialize();
+  const unsigned before = _mm_getcsr();
+  const unsigned mode = 0x0000u | (2u << 13) | 0x8040u;  // as in the test before
+  _mm_setcsr(mode);
+  const auto strange = Model::parse(bytes.data(), bytes.size(), "memory");
+  const unsigned after = _mm_getcsr();
+  _mm_setcsr(before);
+  EXPECT_EQ(after, mode);
+  const auto plain = Model::parse(bytes.data(), bytes.size(), "memory");
+  Fields<double> expected(*plain, 50), found(*strange, 50);
+  Workspace(plain).run(expected.arguments());
+  Workspace(strange).run(found.arguments());
+  EXPECT_TRUE(same_bits(expected.outputs, found.outputs));
+}
+
+TEST(Host, FewerThreadsThanKokkosStartedWith) {
+  const auto model = model_of(ModelBuilder::ocean().build());
+  WorkspaceOptions options;
+  options.backend = Backend::openmp;
+  Workspace workspace(model, options);
+  Fields<double> expected(*model, 900), found(*model, 900);
+  workspace.run(expected.arguments());
+  const int levels = omp_get_max_active_levels();
+  omp_set_max_active_levels(0);  // every team is one thread
+  const auto& report = workspace.run(found.arguments());
+  omp_set_max_active_levels(levels);
+  EXPECT_EQ(report.columns, 900);
+  EXPECT_TRUE(same_bits(expected.outputs, found.outputs));
+}
+
 TEST(Host, ThreadCountsStay) {
   const auto model = model_of(ModelBuilder::ocean().build());
   const int threads = omp_get_max_threads(), dynamic = omp_get_dynamic(), levels = omp_get_max_active_levels();

@@ -21,14 +21,28 @@ int main() {
   CHECK(lav_model_parse(bytes.data(), bytes.size(), "memory", &model) == LAV_NOT_INITIALIZED);
   CHECK(model == nullptr);
   CHECK(lav_finalize() == LAV_OK);  // nothing to do
+  lav_initialize_options options = LAV_INITIALIZE_OPTIONS_INIT;
+  options.threads = 100000;  // more than Kokkos' table holds
+  CHECK(lav_initialize(&options) == LAV_UNSUPPORTED);
+  options.threads = -1;
+  CHECK(lav_initialize(&options) == LAV_INVALID_ARGUMENT);
+  options.threads = 0;
+  if (lavoisier::available_backends().size() < 3) {
+    options.device = 0;
+    CHECK(lav_initialize(&options) == LAV_UNSUPPORTED);
+  }
+  CHECK(lav_is_initialized() == 0);
   CHECK(lav_initialize(nullptr) == LAV_OK);
   CHECK(lav_initialize(nullptr) == LAV_OK);
   CHECK(lav_model_parse(bytes.data(), bytes.size(), "memory", &model) == LAV_OK);
   lav_workspace* workspace = nullptr;
   CHECK(lav_workspace_create(model, nullptr, &workspace) == LAV_OK);
+  lav_run_arguments nothing = LAV_RUN_ARGUMENTS_INIT;
+  CHECK(lav_run(workspace, &nothing, nullptr) == LAV_OK);
+  CHECK(lav_finalize() == LAV_OK);
+  CHECK(lav_finalize() == LAV_OK);
+  CHECK(lav_run(workspace, &nothing, nullptr) == LAV_NOT_INITIALIZED);
   lav_workspace_destroy(workspace);
-  CHECK(lav_finalize() == LAV_OK);
-  CHECK(lav_finalize() == LAV_OK);
   CHECK(lav_workspace_create(model, nullptr, &workspace) == LAV_NOT_INITIALIZED);
   CHECK(lav_initialize(nullptr) == LAV_NOT_INITIALIZED);
   lav_model_destroy(model);

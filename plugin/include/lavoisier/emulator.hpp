@@ -16,8 +16,8 @@ namespace lavoisier {
 /// Kokkos' lifetime is the host's or ours, explicitly (DESIGN, "The plugin"): initialises Kokkos if nobody has.
 /// Calling it again is harmless. Nothing else in the library starts or stops Kokkos.
 struct InitializeOptions {
-  int threads = 0;  ///< of Kokkos' OpenMP; 0: OMP_NUM_THREADS or all
-  int device = -1;  ///< -1: Kokkos' choice
+  int threads = 0;  ///< of Kokkos' OpenMP, at most 512; 0: OMP_NUM_THREADS or all
+  int device = -1;  ///< -1: Kokkos' choice; a number without a device in this build: Error(unsupported)
 };
 void initialize(const InitializeOptions& options = {});
 /// Finalises Kokkos if initialize() started it, once, at the end; a later initialize() is Error(not_initialized).
@@ -122,7 +122,7 @@ struct LawClosure {
 };
 struct RunReport {
   std::int64_t columns = 0;        ///< computed and written
-  std::int64_t non_finite = 0;     ///< columns with an input (or a result) that is no number: outputs untouched
+  std::int64_t non_finite = 0;     ///< columns with an input, a result or a law that is no number: outputs untouched
   std::int64_t rank_deficient = 0; ///< columns whose constant outputs break a law that nothing else can meet: untouched
   std::int64_t out_of_range = 0;   ///< columns outside the training range: computed and flagged
   std::vector<LawClosure> laws;    ///< in the model's order

@@ -58,7 +58,7 @@ const char* lav_last_error(void);
 typedef struct lav_initialize_options {
   size_t size;
   int abi_version;
-  int threads; /* of Kokkos' OpenMP; 0: OMP_NUM_THREADS or all */
+  int threads; /* of Kokkos' OpenMP, at most 512; 0: OMP_NUM_THREADS or all */
   int device;  /* -1: Kokkos' choice */
 } lav_initialize_options;
 #define LAV_INITIALIZE_OPTIONS_INIT \
