@@ -17,6 +17,7 @@ void refuse(Status status, const std::string& part,
   SCOPED_TRACE(part);
   WorkspaceOptions options;
   options.max_columns = 20;
+  options.backend = Backend::serial;
   Workspace workspace(model, options);
   Fields<double> fields(*model, 20);
   auto arguments = fields.arguments();
@@ -115,6 +116,58 @@ TEST(Arguments, InputsMayOverlapAndUnitsMayBeSpeltOtherwise) {
   fields.input_fields[3].column_stride = 0;  // one number for all columns
   fields.output_fields[0].units = "W/m2";
   EXPECT_EQ(workspace.run(fields.arguments()).columns, 20);
+}
+
+TEST(Arguments, OutputsMayInterleaveButNotMeet) {
+  ModelBuilder b;
+  b.dimensions = {{"level", DimensionKind::level, 3, false}};
+  b.input("x");
+  b.output("a", "W m-2", {"level"}).output("b", "W m-2", {"level"});
+  const auto model = model_of(b.build());
+  Workspace workspace(model);
+  constexpr std::int64_t columns = 10;
+  Fields<double> fields(*model, columns), apart(*model, columns);
+  workspace.run(apart.arguments());
+  std::vector<double> memory(130, -1.0);
+  const auto place = [&](std::size_t v, std::size_t first, std::int64_t column_stride, std::int64_t element_stride) {
+    auto& field = fields.output_fields[v];
+    field.data = memory.data() + first;
+    field.column_stride = column_stride;
+    field.element_stride = element_stride;
+  };
+  // Records a a a b b b; then a b a b a b; then levels outermost, columns backwards.
+  const auto lie_apart = [&] {
+    EXPECT_EQ(workspace.run(fields.arguments()).columns, columns);
+    for (std::size_t v = 0; v < 2; ++v)
+      for (std::int64_t c = 0; c < columns; ++c)
+        for (std::int64_t e = 0; e < 3; ++e) {
+          const auto& field = fields.output_fields[v];
+          EXPECT_EQ(static_cast<double*>(field.data)[c * field.column_stride + e * field.element_stride],
+                    apart.outputs[v][static_cast<std::size_t>(3 * c + e)]);
+        }
+  };
+  place(0, 0, 6, 1), place(1, 3, 6, 1), lie_apart();
+  place(0, 0, 6, 2), place(1, 1, 6, 2), lie_apart();
+  place(0, 9, -1, 20), place(1, 19, -1, 20), lie_apart();
+  // a's last level is b's first; a's columns run into b's.
+  const auto meet = [&] {
+    expect_error(Status::invalid_argument, "outputs 'a' and 'b' overlap", [&] { workspace.run(fields.arguments()); });
+  };
+  place(0, 0, 6, 1), place(1, 2, 6, 1), meet();
+  place(0, 0, 1, 20), place(1, 9, 1, 20), meet();
+  place(0, 0, 6, 1), place(1, 63, 6, 1), lie_apart();
+  place(0, 0, 6, 1), place(1, 56, 6, 1), meet();
+  // Level e of column c is level e - 1 of column c + 1, and the like.
+  const auto coincide = [&] {
+    expect_error(Status::shape_mismatch, "'a': with strides", [&] { workspace.run(fields.arguments()); });
+  };
+  place(1, 60, 3, 1);
+  place(0, 0, 1, 1), coincide();
+  place(0, 20, 2, -4), coincide();
+  place(0, 0, 3, 0), coincide();
+  place(0, 0, 1, 9), coincide();
+  place(0, 0, 1, 10), lie_apart();
+  place(0, 0, 2, 19), lie_apart();
 }
 
 TEST(Arguments, OneColumnMayHaveAnyStrideBetweenColumns) {
