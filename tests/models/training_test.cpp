@@ -36,18 +36,22 @@ TEST(Words, AreRefusedWithTheLegalOnes) {
 class Recovery : public testing::TestWithParam<Loss> {};
 
 TEST_P(Recovery, ConditionalFindsTheExactLaw) {
-  const Synthetic problem = synthetic(4000);
+  // With as many samples, what is left is the trainer's own error, no longer that of the estimate.
+  const Synthetic problem = synthetic(12000);
   TrainingOptions options = quick(Strategy::conditional, GetParam());
   options.network.hidden = {32};
-  options.epochs = 60;
+  // From a deviation far below the law's the likelihood's first gradients are so large that Adam takes hundreds of epochs
+  // to forget them.
+  options.network.initial_deviation = 1.0;
+  options.epochs = 40;
   options.learning_rate = 1e-2;
   const TrainingResult result = train(problem.samples, problem.constraints(), options);
   const PredictedMarginals found = predict(result.model, problem.samples);
   for (Eigen::Index j = 0; j < 3; ++j) {
     const double sd = std::sqrt(problem.variance[j]);
     // Root mean square error of the mean, in standard deviations of the law; an untrained mean is off by 3 to 10.
-    EXPECT_LT(std::sqrt((found.mean - problem.mean).col(j).array().square().mean()) / sd, 0.12) << j;
-    EXPECT_NEAR(std::sqrt(found.variance.col(j).mean()) / sd, 1.0, 0.06) << j;
+    EXPECT_LT(std::sqrt((found.mean - problem.mean).col(j).array().square().mean()) / sd, 0.1) << j;
+    EXPECT_NEAR(std::sqrt(found.variance.col(j).mean()) / sd, 1.0, 0.04) << j;
   }
   // The mean keeps the law.
   for (Eigen::Index row = 0; row < found.mean.rows(); ++row)
