@@ -46,6 +46,7 @@ function(lavoisier_dependency edge)
     # For the package config, which is written in the top folder.
     set(LAVOISIER_KOKKOS_DIR "${Kokkos_DIR}" CACHE INTERNAL "")
     set(LAVOISIER_KOKKOS_VERSION "${Kokkos_VERSION}" CACHE INTERNAL "")
+    set(LAVOISIER_KOKKOS_DEVICES "${Kokkos_DEVICES}" CACHE INTERNAL "")
     set_target_properties(Kokkos::kokkos PROPERTIES IMPORTED_GLOBAL TRUE)
     target_link_libraries(${target} INTERFACE Kokkos::kokkos)
   elseif(edge STREQUAL "torch")

@@ -258,15 +258,19 @@ class DeviceEngine final : public Engine {
                             x, static_cast<std::size_t>(program_.input_elements * ld)),
                         HostArray<double>(host_.data(), static_cast<std::size_t>(program_.input_elements * ld)));
     for (std::size_t f = 0; f < work.input_count; ++f) {
-      const BoundField field = work.inputs[f];
+      const BoundField& field = work.inputs[f];
       if (!field.on_device) continue;
-      const auto columns = columns_;
+      const std::int64_t* columns = columns_.data();
+      const std::int64_t column_stride = field.column_stride, element_stride = field.element_stride;
+      const float* singles = static_cast<const float*>(field.data);
+      const double* doubles = static_cast<const double*>(field.data);
+      const bool f32 = field.f32;
+      double* to = x + field.offset * ld;
       Kokkos::parallel_for(
           "lav::gather", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t j) {
             const std::int64_t e = j / count, s = j % count;
-            const std::int64_t at = columns(static_cast<std::size_t>(s)) * field.column_stride + e * field.element_stride;
-            x[(field.offset + e) * ld + s] = field.f32 ? static_cast<double>(static_cast<const float*>(field.data)[at])
-                                                       : static_cast<const double*>(field.data)[at];
+            const std::int64_t at = columns[s] * column_stride + e * element_stride;
+            to[e * ld + s] = f32 ? static_cast<double>(singles[at]) : doubles[at];
           });
     }
   }
@@ -557,22 +561,26 @@ class DeviceEngine final : public Engine {
     download(status_, host_status_.data(), count);
     bool any_host = false;
     for (std::size_t f = 0; f < work.output_count; ++f) {
-      const BoundField field = work.outputs[f];
+      const BoundField& field = work.outputs[f];
       if (!field.on_device) {
         any_host = true;
         continue;
       }
-      const auto columns = columns_;
+      const std::int64_t* columns = columns_.data();
+      const std::int64_t column_stride = field.column_stride, element_stride = field.element_stride;
+      float* singles = static_cast<float*>(field.data);
+      double* doubles = static_cast<double*>(field.data);
+      const bool f32 = field.f32;
+      const double* from = stored + field.offset * ld;
       Kokkos::parallel_for(
           "lav::scatter", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t job) {
             const std::int64_t e = job / count, s = job % count;
             if (status[s] != 0 && status[s] != static_cast<SlotStatus>(Status::out_of_range)) return;
-            const std::int64_t at = columns(static_cast<std::size_t>(s)) * field.column_stride + e * field.element_stride;
-            const double value = stored[(field.offset + e) * ld + s];
-            if (field.f32)
-              static_cast<float*>(field.data)[at] = static_cast<float>(value);
+            const std::int64_t at = columns[s] * column_stride + e * element_stride;
+            if (f32)
+              singles[at] = static_cast<float>(from[e * ld + s]);
             else
-              static_cast<double*>(field.data)[at] = value;
+              doubles[at] = from[e * ld + s];
           });
     }
     if (any_host) {

@@ -329,34 +329,39 @@ TEST(Emulator, TermsBeyondTheRangeOfDoubleAreNoClosure) {
 }
 
 TEST(Emulator, ADeviationBeyondTheRangeOfDoubleIsAStatus) {
-  for (const char* strategy : {"conditional", "none", "projection"}) {
-    auto b = ModelBuilder::ocean();
-    b.strategy = strategy;
-    b.parametrization = "exp";
-    auto file = b.build(), changed = ModelFile();
-    changed.description = file.description;
-    for (auto tensor : file.tensors()) {
-      if (tensor.name == "dense2.bias") {  // the logarithm of the third output's deviation
-        auto bias = std::vector<float>(tensor.f32().begin(), tensor.f32().end());
-        bias[8] = 1000.0f;
-        tensor = Tensor::from(tensor.name, tensor.shape, std::span<const float>(bias));
+  for (const char* strategy : {"conditional", "none", "projection"})
+    for (const std::size_t which : {std::size_t{2}, std::size_t{6}}) {  // under both laws; under none
+      auto b = ModelBuilder::ocean();
+      b.output("free");
+      b.strategy = strategy;
+      b.parametrization = "exp";
+      const auto file = b.build();
+      ModelFile changed;
+      changed.description = file.description;
+      for (auto tensor : file.tensors()) {
+        if (tensor.name == "dense2.bias") {  // means, then logarithms of deviations
+          auto bias = std::vector<float>(tensor.f32().begin(), tensor.f32().end());
+          bias[7 + which] = 1000.0f;
+          tensor = Tensor::from(tensor.name, tensor.shape, std::span<const float>(bias));
+        }
+        changed.add(tensor);
       }
-      changed.add(tensor);
+      const auto model = model_of(changed);
+      Workspace workspace(model, options_for(Backend::serial));
+      Fields<double> fields(*model, 40);
+      std::vector<Status> status(40, Status::internal);
+      auto arguments = fields.arguments();
+      arguments.status = status.data();
+      for (const bool draw : {true, false}) {
+        SCOPED_TRACE(std::string(strategy) + (draw ? ", draw, output " : ", mean, output ") + std::to_string(which));
+        const auto& report = draw ? workspace.run(arguments) : workspace.run_mean(arguments);
+        EXPECT_EQ(report.columns, 0);
+        EXPECT_EQ(report.non_finite, 40);
+        for (const Status s : status) EXPECT_EQ(s, Status::non_finite);
+        for (const auto& data : fields.outputs)
+          for (const double y : data) EXPECT_EQ(y, Fields<double>::untouched);
+      }
     }
-    const auto model = model_of(changed);
-    Workspace workspace(model, options_for(Backend::serial));
-    Fields<double> fields(*model, 40);
-    std::vector<Status> status(40, Status::internal);
-    auto arguments = fields.arguments();
-    arguments.status = status.data();
-    for (const bool draw : {true, false}) {
-      const auto& report = draw ? workspace.run(arguments) : workspace.run_mean(arguments);
-      EXPECT_EQ(report.columns, 0) << strategy;
-      EXPECT_EQ(report.non_finite, 40) << strategy;
-      for (const auto& data : fields.outputs)
-        for (const double y : data) EXPECT_EQ(y, Fields<double>::untouched) << strategy;
-    }
-  }
 }
 
 TEST(Emulator, SameBitsForEveryChunkPositionAndBackend) {
