@@ -91,9 +91,11 @@ TEST(Files, NamesThatAKilledProcessLeftBehindAreNotTaken) {
   const auto dash = text.rfind('-') + 1;
   const unsigned long next = std::stoul(text.substr(dash)) + 1;
   for (unsigned long i = next; i < next + 5; ++i) std::ofstream(text.substr(0, dash) + std::to_string(i)) << "half";
+  EXPECT_FALSE(std::filesystem::exists(temporary_name_for(path)));
+  for (unsigned long i = next + 6; i < next + 12; ++i) std::ofstream(text.substr(0, dash) + std::to_string(i)) << "half";
   write_file_atomically(path, std::string("whole"));
   EXPECT_EQ(content(path), "whole");
-  EXPECT_EQ(files_in(folder.path()), 6u);
+  EXPECT_EQ(files_in(folder.path()), 12u);
 }
 
 TEST(Files, AFailedWriteLeavesTheOldFile) {
