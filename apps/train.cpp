@@ -56,6 +56,32 @@ TrainingOptions options_from(const Arguments& arguments) {
   return options;
 }
 
+// What the model records of its options: whether it was interrupted and resumed isn't part of it, so that a resumed
+// training gives the same file, digest and random numbers as one that ran through.
+void record(const Arguments& arguments, std::map<std::string, std::string>& provenance) {
+  ordered_json options = ordered_json::object();
+  for (const auto& [name, value] : arguments.resolved()) {
+    if (name != "resume") options[name] = value;
+  }
+  provenance["options"] = options.dump();
+  std::string command = arguments.command_line();
+  const std::string word = " --resume";
+  for (std::size_t at = command.find(word); at != std::string::npos; at = command.find(word, at)) {
+    const std::size_t end = at + word.size();
+    if (end == command.size() || command[end] == ' ') command.erase(at, word.size());
+    else at = end;
+  }
+  provenance["command"] = command;
+}
+
+// Before hours of training, not at the first checkpoint.
+void require_checkpoint_folder(const std::filesystem::path& folder) {
+  const bool existed = std::filesystem::exists(folder);
+  require_writable(folder / "checkpoint.safetensors");
+  std::error_code ignored;
+  if (!existed) std::filesystem::remove(folder, ignored);
+}
+
 ordered_json scores_json(const MarginalScores& scores) {
   ordered_json list = ordered_json::array();
   for (std::size_t i = 0; i < scores.variables.size(); ++i) {
@@ -97,7 +123,7 @@ const Command& train_command() {
           {"parametrization", "NAME", "of the standard deviation: softplus or exp", "exp", false},
           {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
           {"initialization", "NAME", "of the weights: lecun, he or torch", "he", false},
-          {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.05", false},
+          {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.5", false},
           {"epochs", "N", "passes over the training samples", "60", false},
           {"batch", "N", "samples a step", "256", false},
           {"learning-rate", "R", "of Adam", "0.002", false},
@@ -128,11 +154,12 @@ int run_train(const Arguments& arguments) {
     throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
   }
 
+  require_checkpoint_folder(options.checkpoint);
+
   const SampleSet samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
   const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
   options.provenance = provenance_of(domain, files);
-  options.provenance["options"] = arguments.resolved_json();
-  options.provenance["command"] = arguments.command_line();
+  record(arguments, options.provenance);
 
   const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
   if (!quiet) {

@@ -34,7 +34,7 @@ struct MlpOptions {
   std::string parametrization = "exp";         ///< of the standard deviation: "softplus" or "exp"
   double floor = 1e-3;                         ///< least standard deviation, standardised units
   std::string initialization = "he";           ///< of weights: "lecun", "he", "torch" (docs/method.md, "Training")
-  double initial_deviation = 0.05;             ///< standard deviation that training starts from, standardised units
+  double initial_deviation = 0.5;              ///< standard deviation that training starts from, standardised units
 };
 
 struct TrainingOptions {
