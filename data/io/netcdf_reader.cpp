@@ -227,6 +227,10 @@ NetcdfReader::NetcdfReader(const fs::path& path) : implementation_(std::make_uni
     throw Error(Status::invalid_format, "expected a NetCDF file, found something else or a file cut short at " +
                                             quoted(path) + " (" + nc_strerror(code) + ")");
   }
+  const std::uint64_t expected = detail::classic_file_size(path), found = fs::file_size(path);
+  if (found < expected)
+    throw Error(Status::invalid_format, quoted(path) + " was cut short: its header promises " +
+                                            std::to_string(expected) + " bytes, found " + std::to_string(found));
 }
 
 NetcdfReader::~NetcdfReader() = default;

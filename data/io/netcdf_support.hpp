@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 namespace lavoisier::detail {
@@ -17,6 +18,10 @@ struct Hyperslab {
 /// Cuts the flat range first .. first+count-1 into as few hyperslabs as flat order allows (at most 2 rank - 1).
 /// The range must lie in the array.
 std::vector<Hyperslab> hyperslabs(const std::vector<std::int64_t>& extents, std::int64_t first, std::int64_t count);
+
+/// Bytes that a classic NetCDF file (CDF-1, CDF-2, CDF-5) must have for all its variables to be there; 0 for any other
+/// format. Past the end of a classic file that was cut short the library reads zeros without an error. (HDF5 notices.)
+std::uint64_t classic_file_size(const std::filesystem::path& path);
 
 }  // namespace lavoisier::detail
 

@@ -92,6 +92,22 @@ TEST_P(NetcdfReading, EveryFlatRangeIsTheSameNumbers) {
   EXPECT_THROW(reader.read("plain", -1, 1), Error);
 }
 
+TEST_P(NetcdfReading, AFileCutShortIsRefusedHoweverLittleIsMissing) {
+  const auto size = fs::file_size(file_);
+  for (const auto lost : {std::uintmax_t{1}, std::uintmax_t{60}, size / 2}) {
+    const fs::path cut = folder_ / "cut.nc";
+    fs::copy_file(file_, cut, fs::copy_options::overwrite_existing);
+    fs::resize_file(cut, size - lost);
+    try {
+      const NetcdfReader reader(cut);
+      ADD_FAILURE() << "opened without its last " << lost << " bytes";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::invalid_format);
+      EXPECT_NE(std::string(error.what()).find("cut short"), std::string::npos) << error.what();
+    }
+  }
+}
+
 TEST_P(NetcdfReading, MissingAndPackedNumbers) {
   const NetcdfReader reader(file_);
   const auto packed = reader.read("packed");
