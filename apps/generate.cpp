@@ -183,6 +183,8 @@ void clear_leftovers(const std::filesystem::path& folder, std::int64_t members, 
   std::vector<std::filesystem::path> others;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
+    // Of a run that was killed: nobody will finish it.
+    if (overwrite && name.rfind("member_", 0) == 0 && name.find(".nc.tmp-") != std::string::npos) others.push_back(entry.path());
     if (name.rfind("member_", 0) != 0 || entry.path().extension() != ".nc") continue;
     const std::int64_t number = std::atoll(name.c_str() + 7);
     if (number > members || number < 1) others.push_back(entry.path());

@@ -9,10 +9,12 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <unistd.h>
@@ -97,6 +99,9 @@ int guarded(int count, char** words) {
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "{}out of memory\n", name);
     return exit_failure;
+  } catch (const std::system_error& error) {  // what fmt::print throws where the terminal's place is a full disk
+    fmt::print(stderr, "{}cannot write the output: {}\n", name, error.what());
+    return exit_failure;
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}{} (a defect of Lavoisier: please report it)\n", name, error.what());
     return exit_failure;
@@ -106,7 +111,11 @@ int guarded(int count, char** words) {
 }  // namespace
 
 int main(int count, char** words) {
-  const int code = guarded(count, words);
+  int code = guarded(count, words);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    fmt::print(stderr, "lavoisier: cannot write the output: {}\n", std::strerror(errno));
+    if (code == exit_ok) code = exit_failure;
+  }
   std::fflush(nullptr);
   // HDF5's exit handlers can crash after a failed write (a full disk): everything of ours is closed by now.
   if (lavoisier::hdf5_write_failed()) _exit(code == exit_ok ? exit_failure : code);

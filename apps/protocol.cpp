@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 namespace lavoisier::cli {
 namespace {
@@ -63,8 +64,8 @@ class Section {
 
 std::filesystem::path find(const std::string& name) {
   if (std::filesystem::exists(name)) return name;
+  std::vector<std::filesystem::path> folders;
   if (name.find('/') == std::string::npos) {
-    std::vector<std::filesystem::path> folders;
     if (const char* folder = std::getenv("LAVOISIER_PROTOCOLS")) folders.emplace_back(folder);
     std::error_code error;
     const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -76,7 +77,17 @@ std::filesystem::path find(const std::string& name) {
       }
     }
   }
-  throw Error(Status::not_found, fmt::format("no protocol file {}", name));
+  std::set<std::string> known;
+  for (const auto& folder : folders) {
+    std::error_code unreadable;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, unreadable)) {
+      if (entry.path().extension() == ".toml") known.insert(entry.path().stem().string());
+    }
+  }
+  const std::vector<std::string> names(known.begin(), known.end());
+  throw Error(Status::not_found, fmt::format("no protocol '{}'", name) + suggestion(name, names) +
+                                     fmt::format("; shipped are {}; a file of your own is given by its path (NAME.toml)",
+                                                 fmt::join(names, ", ")));
 }
 
 }  // namespace

@@ -371,7 +371,7 @@ class Page {
 
   void calibration() {
     body_ += fmt::format("<section><h2>Calibration</h2><p class=\"soft\">Rank of the truth among the {} members: flat where truth and "
-                         "members are alike, U-shaped where the spread is too small. Grey band: where 95 % of bins fall for a "
+                         "members are alike, U-shaped where the spread is too small, humped where it is too large. Grey band: where 95 % of bins fall for a "
                          "calibrated ensemble with independent cells.</p><div class=\"three\">", main_.members);
     for (const VariableScore& s : main_.scores) rank_histogram(s);
     body_ += "</div><h3>Coverage of central intervals</h3><p class=\"soft\">Share of truths inside the central interval, by randomised "

@@ -263,6 +263,23 @@ TEST(BadInput, InterruptedTrainingKeepsItsCheckpoint) {
   EXPECT_GT(std::atoi(log.c_str() + at + 6), 1) << log;
 }
 
+TEST(BadInput, OutputThatCannotBePrinted) {
+  if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "needs /dev/full";
+  const std::string line = "'" + executable() + "' domains ocean_heat_budget >/dev/full 2>/dev/null";
+  EXPECT_EQ(WEXITSTATUS(std::system(line.c_str())), 2);
+}
+
+TEST(BadInput, ClassicFileCutShort) {
+  const Folder folder;
+  const std::filesystem::path cut = folder / "cut.nc";
+  std::filesystem::copy_file(ocean_file, cut);
+  std::filesystem::resize_file(cut, std::filesystem::file_size(cut) / 2);
+  const Outcome outcome = run(train + "--data " + cut.string() + " --output " + (folder / "m.safetensors").string());
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_SAYS(outcome.err, "cut short");
+  EXPECT_FALSE(std::filesystem::exists(folder / "m.safetensors"));
+}
+
 TEST(BadInput, ResumeWithoutACheckpoint) {
   const Folder folder;
   const Outcome outcome = run(train + "--data " + ocean_file + " --resume --output " + (folder / "m.safetensors").string());
