@@ -2,6 +2,8 @@
 #include <lavoisier/files.hpp>
 #include <lavoisier/status.hpp>
 
+#include "temporary_folder.hpp"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -217,12 +219,12 @@ TEST(DomainFile, TheDocumentedExampleWorks) {
 }
 
 TEST(DomainFile, IsReadFromAPath) {
-  const auto path = std::filesystem::path(testing::TempDir()) / "lavoisier_pipes.toml";
+  const tests::TemporaryFolder folder;
+  const auto path = folder.path() / "pipes.toml";
   std::ofstream(path) << base;
   const Domain domain = load_domain(path.string());
   EXPECT_EQ(domain.name, "pipes");
   EXPECT_EQ(domain.file, path);
-  std::filesystem::remove(path);
 }
 
 }  // namespace

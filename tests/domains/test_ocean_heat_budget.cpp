@@ -3,6 +3,7 @@
 #include <lavoisier/tolerances.hpp>
 
 #include "netcdf_file.hpp"
+#include "temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -133,14 +134,6 @@ class SmallFile : public testing::Test {
  protected:
   static constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("lavoisier_small_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_);
-    file_ = folder_ / "small.nc";
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static Domain domain(const std::string& empty = "\"all missing\"") {
     return parse_domain("format = 1\nname = \"small\"\ntitle = \"small\"\n"
                         "samples = { dimensions = [\"t\", \"x\"], column = [\"x\"], empty = " + empty + " }\n"
@@ -188,7 +181,8 @@ class SmallFile : public testing::Test {
     }
   }
 
-  fs::path folder_, file_;
+  tests::TemporaryFolder folder_;
+  fs::path file_ = folder_.path() / "small.nc";
 };
 
 TEST_F(SmallFile, IsReadInTheDomainsUnits) {

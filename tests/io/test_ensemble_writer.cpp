@@ -3,6 +3,7 @@
 #include <lavoisier/status.hpp>
 
 #include "netcdf_file.hpp"
+#include "temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -49,13 +50,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 class Writing : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("lavoisier_writer_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_;
+  tests::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path() / "files";  // not there yet
 };
 
 void expect_error(Status status, const std::string& message, const auto& call) {
@@ -287,7 +283,6 @@ void write_member(EnsembleWriter& writer, std::int64_t steps) {
 class SmallDisk : public Writing {
  protected:
   void SetUp() override {
-    Writing::SetUp();
     fs::create_directories(folder_);
     if (::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=20m") != 0)
       GTEST_SKIP() << "a full disk is not tested: this user may not mount a tmpfs (" << std::strerror(errno) << ")";
@@ -295,7 +290,6 @@ class SmallDisk : public Writing {
   }
   void TearDown() override {
     if (mounted_) ::umount(folder_.c_str());
-    Writing::TearDown();
   }
   bool mounted_ = false;
 };

@@ -2,6 +2,7 @@
 #include <lavoisier/status.hpp>
 
 #include "netcdf_file.hpp"
+#include "temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,8 +22,6 @@ namespace fs = std::filesystem;
 class NetcdfReading : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("lavoisier_reader_" + std::to_string(GetParam()));
-    fs::create_directories(folder_);
     file_ = folder_ / "file.nc";
     tests::NetcdfFile file(file_, NC_CLOBBER | GetParam());
     const int t = file.dimension("t", NC_UNLIMITED);
@@ -61,9 +60,9 @@ class NetcdfReading : public testing::TestWithParam<int> {
     file.write(missing, {1, 1e34, -999, 9.96920996838687e36, 5});
     file.write(number, {7});
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
-  fs::path folder_, file_;
+  tests::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path(), file_;
   std::vector<double> values_;
 };
 
