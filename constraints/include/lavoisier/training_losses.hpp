@@ -26,12 +26,6 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Eigen::Ref<const RowMa
                                 const Eigen::Ref<const RowMatrix>& standard_deviation,
                                 const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
                                 const Eigen::VectorXd& score_scale, const BatchOptions& options = {});
-/// `projection`: of the marginals of the projected Gaussian, in the metric diag(metric^2).
-BatchLoss projected_crps_loss(const RowMatrix& A, const Eigen::VectorXd& metric,
-                              const Eigen::Ref<const RowMatrix>& mean,
-                              const Eigen::Ref<const RowMatrix>& standard_deviation,
-                              const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
-                              const Eigen::VectorXd& score_scale, const BatchOptions& options = {});
 /// `none` (and `post_hoc`, which trains as `none` does): of the Gaussian itself.
 BatchLoss gaussian_crps_loss(const Eigen::Ref<const RowMatrix>& mean,
                              const Eigen::Ref<const RowMatrix>& standard_deviation,
@@ -44,12 +38,6 @@ BatchLoss conditional_likelihood_loss(const RowMatrix& A, const Eigen::Ref<const
                                       const Eigen::Ref<const RowMatrix>& standard_deviation,
                                       const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
                                       const BatchOptions& options = {});
-/// `projection` in the metric diag(metric^2): minus the density, on the laws' surface, of the projected Gaussian.
-/// A zero standard deviation is invalid_argument here.
-BatchLoss projected_likelihood_loss(const RowMatrix& A, const Eigen::VectorXd& metric,
-                                    const Eigen::Ref<const RowMatrix>& mean,
-                                    const Eigen::Ref<const RowMatrix>& standard_deviation,
-                                    const Eigen::Ref<const RowMatrix>& y, const BatchOptions& options = {});
 /// `none`: minus log N(y; mu, S), all n outputs. A zero standard deviation is invalid_argument here.
 BatchLoss gaussian_likelihood_loss(const Eigen::Ref<const RowMatrix>& mean,
                                    const Eigen::Ref<const RowMatrix>& standard_deviation,
