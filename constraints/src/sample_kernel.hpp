@@ -80,7 +80,7 @@ class SampleKernel {
     const std::size_t n = outputs();
     special_.clear();
     for (std::size_t j = 0; j < n; ++j) {
-      whole_.half_solve(laws_->column(j), half(j));
+      whole_.half_solve(laws_->column(j), half_of(j));
       leverage_[j] = variance_[j] * dot_of_halves(j, j);
       if (leverage_[j] > 0.5) special_.push_back(j);
     }
@@ -272,6 +272,9 @@ class SampleKernel {
 
   double variance(std::size_t j) const noexcept { return variance_[j]; }
   double leverage(std::size_t j) const noexcept { return leverage_[j]; }
+  const double* column(std::size_t j) const noexcept { return laws_->column(j); }  ///< a_j, rows scaled
+  const double* half(std::size_t j) const noexcept { return half_.data() + j * rows(); }  ///< L^-1 D a_j
+  double A_lambda(std::size_t j) const noexcept { return dot(j, lambda_.data()); }
   double dot(std::size_t j, const double* x) const noexcept {
     const double* a = laws_->column(j);
     double sum = 0.0;
@@ -306,7 +309,7 @@ class SampleKernel {
   /// W without an output is stored for this many; W near singular may bring more, which are summed one by one.
   std::size_t stored_limit() const noexcept { return std::min(2 * laws_->rows, laws_->outputs); }
 
-  double* half(std::size_t j) noexcept { return half_.data() + j * rows(); }
+  double* half_of(std::size_t j) noexcept { return half_.data() + j * rows(); }
   double dot_of_halves(std::size_t i, std::size_t j) noexcept {
     double sum = 0.0;
     for (std::size_t k = 0; k < rows(); ++k) sum += half(i)[k] * half(j)[k];
