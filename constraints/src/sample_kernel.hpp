@@ -88,6 +88,7 @@ class SampleKernel {
 
   double variance(std::size_t j) const noexcept { return to_double(variance_[j]); }
   double leverage(std::size_t j) const noexcept { return to_double(leverage_[j]); }
+  const double* column(std::size_t j) const noexcept { return laws_->column(j); }  ///< a_j, rows scaled
   template <class X>
   Real dot(std::size_t j, const X* x) const noexcept {
     const double* a = laws_->column(j);
