@@ -1,5 +1,7 @@
 #include "law_matrix.hpp"
 
+#include "parallel.hpp"
+
 #include <algorithm>
 
 namespace lavoisier::detail {
@@ -50,6 +52,27 @@ void LawMatrix::assign(const double* A, std::size_t stride) noexcept {
       log_det_row_scale += std::log(row_scale[k]);
     }
     for (std::size_t j = 0; j < outputs; ++j) columns[j * rows + k] = row[j] * row_scale[k];
+  }
+}
+
+LawBatch::LawBatch(const char* function, const RowMatrix& A, Eigen::Index samples, Eigen::Index rows,
+                   SharedFaults faults)
+    : A_(&A), rows_(static_cast<std::size_t>(rows)) {
+  // One sample's own A is everybody's A.
+  if (A.rows() == rows) {
+    if (faults == SharedFaults::to_throw) {
+      shared_.emplace(A);
+    } else {
+      shared_.emplace(rows_, outputs());
+      shared_->assign(A.data(), outputs());
+    }
+  } else if (A.rows() != samples * rows) {
+    const std::string columns = " x " + std::to_string(A.cols());
+    throw Error(Status::shape_mismatch,
+                std::string(function) + ": A is " + std::to_string(A.rows()) + columns + ", expected " +
+                    std::to_string(rows) + columns + " (shared by the batch) or " + std::to_string(samples * rows) +
+                    columns + " (" + std::to_string(rows) + " rows of each of " + std::to_string(samples) +
+                    " samples)");
   }
 }
 

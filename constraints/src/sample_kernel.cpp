@@ -1,8 +1,9 @@
-#include "sample_kernel.hpp"
+#include "sample_kernel_members.hpp"
 
 namespace lavoisier::detail {
 
-// One sample in a few needs it: compiled once, not in every loop over a batch.
 template class SampleKernel<-1, DoubleDouble>;
+template class SampleKernel<-1>;
+template class SampleKernel<1>;
 
 }  // namespace lavoisier::detail

@@ -37,8 +37,12 @@ class SampleKernel {
   std::size_t rows() const noexcept { return whole_.size(); }
   /// Rows that count for this sample: rows() but for dropped ones. After set() or null_space_log_density().
   std::size_t rank() const noexcept;
-  /// Of set(): smallest scaled pivot of W, and the row that was found to be at fault (rows() if none).
+  /// Their indices.
+  std::vector<std::size_t> kept_rows() const;
+  /// Of set(): smallest scaled pivot of W, the row that has it, and the row that was found to be at fault
+  /// (rows() if none).
   double smallest_pivot() const noexcept;
+  std::size_t smallest_pivot_row() const noexcept;
   std::size_t failed_row() const noexcept { return failed_row_; }
 
   /// Variances, W and its factor, d. The kernel keeps pointers to nothing but the laws.
@@ -176,10 +180,18 @@ class SampleKernel {
   std::vector<double> marginal_mean, marginal_variance, mean_bar, variance_bar;  ///< scratch of callers
 };
 
+// Instantiated in sample_kernel*.cpp from sample_kernel_members.hpp.
 extern template class SampleKernel<-1, DoubleDouble>;
+extern template class SampleKernel<-1>;
+extern template class SampleKernel<1>;
+extern template class SampleKernel<2>;
+extern template class SampleKernel<3>;
+extern template class SampleKernel<4>;
+extern template class SampleKernel<5>;
+extern template class SampleKernel<6>;
+extern template class SampleKernel<7>;
+extern template class SampleKernel<8>;
 
 }  // namespace lavoisier::detail
-
-#include "sample_kernel_members.hpp"
 
 #endif

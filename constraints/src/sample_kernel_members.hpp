@@ -3,6 +3,8 @@
 
 #include "sample_kernel.hpp"
 
+#include <numeric>
+
 namespace lavoisier::detail {
 
 template <int Rows, class Real>
@@ -46,6 +48,24 @@ std::size_t SampleKernel<Rows, Real>::rank() const noexcept {
   if constexpr (refines)
     if (refined_) return precise_->rows();
   return rows();
+}
+
+template <int Rows, class Real>
+std::vector<std::size_t> SampleKernel<Rows, Real>::kept_rows() const {
+  if constexpr (refines)
+    if (refined_) return precise_->kept_rows();
+  if (rows() < given_->rows) return kept_;
+  std::vector<std::size_t> all(rows());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+template <int Rows, class Real>
+std::size_t SampleKernel<Rows, Real>::smallest_pivot_row() const noexcept {
+  if constexpr (refines)
+    if (refined_) return precise_->smallest_pivot_row();
+  const std::size_t row = whole_.smallest_pivot_row();
+  return rows() < given_->rows ? kept_[row] : row;
 }
 
 template <int Rows, class Real>

@@ -57,7 +57,10 @@ class ScaledCholesky {
         } else {
           const double pivot = to_double(sum);
           if (!(pivot > singular)) return fail(k, std::max(pivot, 0.0));
-          smallest_pivot_ = std::min(smallest_pivot_, pivot);
+          if (k == 0 || pivot < smallest_pivot_) {
+            smallest_pivot_ = pivot;
+            smallest_pivot_row_ = k;
+          }
           factor_[k * m + k] = sqrt(sum);
           inverse_pivot_[k] = Real(1.0) / factor_[k * m + k];
         }
@@ -69,6 +72,7 @@ class ScaledCholesky {
   /// Of the last factorize(): the smallest squared distance (0..1) of a scaled row from those before it, in the metric of
   /// W.
   double smallest_pivot() const noexcept { return smallest_pivot_; }
+  std::size_t smallest_pivot_row() const noexcept { return smallest_pivot_row_; }
   /// Whether the last factorize() failed for a zero (or what is no number) on the diagonal: singular beyond doubt.
   bool zero_diagonal() const noexcept { return zero_diagonal_; }
   /// The row that made the last factorize() fail, or size().
@@ -106,7 +110,7 @@ class ScaledCholesky {
 
  private:
   bool fail(std::size_t row, double pivot) noexcept {
-    failed_row_ = row;
+    failed_row_ = smallest_pivot_row_ = row;
     smallest_pivot_ = pivot;
     return false;
   }
@@ -114,7 +118,7 @@ class ScaledCholesky {
   std::size_t m_;
   std::vector<Real> factor_, inverse_pivot_, scale_;
   double smallest_pivot_ = 1.0;
-  std::size_t failed_row_ = 0;
+  std::size_t failed_row_ = 0, smallest_pivot_row_ = 0;
   bool zero_diagonal_ = false;
 };
 
