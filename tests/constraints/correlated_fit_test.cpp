@@ -33,8 +33,8 @@ class CorrelatedFit : public testing::TestWithParam<Size> {
   Eigen::Index draws = GetParam().draws;
 
   GoodnessOfFit test(const RowMatrix& y, const Matrix& S) const {
-    return goodness_of_fit(y, problem.A, NullSpaceLaw::of_covariance(problem.A, problem.mean.row(0), S, problem.d.row(0)),
-                           problem.d.row(0));
+    const NullSpaceLaw law = NullSpaceLaw::of_covariance(problem.A, problem.mean.row(0), S, problem.d.row(0));
+    return goodness_of_fit(y, problem.A, law, problem.d.row(0));
   }
   RowMatrix low_rank(const LowRankGaussian& gaussian) const {
     return conditional_draw(problem.A, gaussian, problem.d, tests::normals(draws, problem.n + problem.r, 902)).value;
@@ -103,8 +103,8 @@ TEST_P(CorrelatedFit, AGainWithoutTheCorrelationsFails) {
   const GoodnessOfFit low = test(twin(problem.low_rank_covariance(0), factor,
                                       tests::normals(draws, problem.n + problem.r, 904)),
                                  problem.low_rank_covariance(0));
-  const GoodnessOfFit wrong =
-      test(twin(problem.full_covariance(), problem.L, tests::normals(draws, problem.n, 905)), problem.full_covariance());
+  const RowMatrix of_full = twin(problem.full_covariance(), problem.L, tests::normals(draws, problem.n, 905));
+  const GoodnessOfFit wrong = test(of_full, problem.full_covariance());
   EXPECT_LT(low.p, level) << low.text();
   EXPECT_LT(wrong.p, level) << wrong.text();
 }

@@ -145,7 +145,8 @@ TEST_P(CorrelatedSizes, LossesAreTheirDefinitions) {
 TEST(CorrelatedMoments, AreThoseOfTheDiagonalFamilyWithoutFactor) {
   const CorrelatedProblem problem(9, 3, 1, 4, 721);
   const RowMatrix none = RowMatrix::Zero(4, 9);
-  const ConditionalMoments a = conditional_moments(problem.A, LowRankGaussian{problem.mean, problem.s, none}, problem.d);
+  const LowRankGaussian gaussian{problem.mean, problem.s, none};
+  const ConditionalMoments a = conditional_moments(problem.A, gaussian, problem.d);
   const ConditionalMoments b = conditional_moments(problem.A, problem.mean, problem.s, problem.d);
   EXPECT_LE(relative_difference(a.mean, b.mean), 1e-13);
   EXPECT_LE(relative_difference(a.variance, b.variance), 1e-13);
