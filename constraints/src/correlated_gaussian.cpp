@@ -83,7 +83,8 @@ std::vector<Status> for_each_kernel(const Call& call, Needs needs, std::initiali
     if (status == Status::ok) {
       const detail::LawMatrix& laws = call.laws.of(s, own.scratch);
       const auto set = [&](auto& kernel) {
-        const Status of_set = kernel.set(laws, row(call.gaussian.mean, s), call.s(s), call.U(s), call.rhs(s), variances);
+        const Status of_set =
+            kernel.set(laws, row(call.gaussian.mean, s), call.s(s), call.U(s), call.rhs(s), variances);
         if (of_set != Status::ok) return of_set;
         return inverse && !kernel.set_inverse() ? Status::rank_deficient : Status::ok;
       };

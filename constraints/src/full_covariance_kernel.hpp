@@ -208,7 +208,8 @@ struct FullSample {
         law_normals(outputs), Lp(outputs) {}
 
   void set(const FullKernel<Real>& kernel, const double* mu, const double* rhs) noexcept {
-    for (std::size_t k = 0; k < kernel.m; ++k) d[k] = rhs == nullptr ? Real(0.0) : Real(rhs[k]) * kernel.laws().row_scale[k];
+    for (std::size_t k = 0; k < kernel.m; ++k)
+      d[k] = rhs == nullptr ? Real(0.0) : Real(rhs[k]) * kernel.laws().row_scale[k];
     for (std::size_t j = 0; j < kernel.n; ++j) z[j] = mu[j];
   }
   /// mean, lambda, b = A' lambda and L' b.

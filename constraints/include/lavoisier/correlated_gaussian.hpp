@@ -4,8 +4,8 @@
 // The exact conditional law given A y = d of Gaussians whose outputs are correlated, batched. Two families:
 //   low rank: S = diag(s^2) + U U', per sample;     full: S = L L', one L for the batch.
 //
-// Shapes: N samples, n outputs, m rows (laws), r columns of U. A: m x n, shared by the batch, or (N m) x n, one block of
-// m rows a sample, one after another. d: N x m. Units: physical or standardised, as long as all agree. FP64; samples
+// Shapes: N samples, n outputs, m rows (laws), r columns of U. A: m x n, shared by the batch, or (N m) x n, one block
+// of m rows a sample, one after another. d: N x m. Units: physical or standardised, as long as all agree. FP64; samples
 // whose laws or variances lose digits (a scaled pivot of W below 1e-4, or less than 1e-3 of an output's variance left)
 // are computed in double-double. Samples are independent: one that fails has a status and NaN rows, and leaves the
 // others bitwise unchanged. Results depend neither on `threads` (0: all) nor on the place in the batch; sums over the
