@@ -270,6 +270,8 @@ class SampleKernel {
            0.5 * (log_det_S + whole_.log_det() - gram);
   }
 
+  /// x = W^-1 b, both of scaled rows; x may be b.
+  void solve(const double* b, double* x) const noexcept { whole_.solve(b, x); }
   double variance(std::size_t j) const noexcept { return variance_[j]; }
   double leverage(std::size_t j) const noexcept { return leverage_[j]; }
   double dot(std::size_t j, const double* x) const noexcept {
