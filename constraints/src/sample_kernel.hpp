@@ -90,6 +90,9 @@ class SampleKernel {
   /// Differential entropy on the laws, surface measure, and its gradient in the deviation unless null.
   Status entropy(const double* deviation, double& value, double* deviation_bar) noexcept;
 
+  /// x = W^-1 b, both of scaled rows; x may be b.
+  void solve(const double* b, double* x) noexcept;
+
   double variance(std::size_t j) const noexcept { return to_double(variance_[j]); }
   double leverage(std::size_t j) const noexcept { return to_double(leverage_[j]); }
   const double* column(std::size_t j) const noexcept { return laws_->column(j); }  ///< a_j, rows scaled

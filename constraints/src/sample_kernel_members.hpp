@@ -419,6 +419,14 @@ void SampleKernel<Rows, Real>::project_adjoint(const double* y_bar, double* p) n
 }
 
 template <int Rows, class Real>
+void SampleKernel<Rows, Real>::solve(const double* b, double* x) noexcept {
+  if constexpr (refines)
+    if (refined_) return precise_->solve(b, x);
+  whole_.solve(b, u_.data());
+  for (std::size_t k = 0; k < rows(); ++k) x[k] = to_double(u_[k]);
+}
+
+template <int Rows, class Real>
 void SampleKernel<Rows, Real>::draw_adjoint(const double* deviation, const double* e, const double* y_bar,
                                             double* mu_bar, double* deviation_bar) noexcept {
   if constexpr (refines)
