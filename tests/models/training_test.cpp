@@ -292,7 +292,7 @@ TEST(Completion, TakesTheOutputsThatAreNamed) {
   EXPECT_ERROR(train(two.samples, two.constraints(), options), Status::invalid_argument, "'y3' is constant in training");
 }
 
-/// y0 + (x1 - 10) y1 - 2 y2 = x0: coefficients of each sample's own.
+/// y0 + x1 y1 - 2 y2 = x0: coefficients of each sample's own.
 Synthetic with_own_coefficients() {
   Synthetic problem = synthetic(400);
   Law& law = problem.laws[0];
