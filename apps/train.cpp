@@ -32,6 +32,19 @@ TrainingOptions options_from(const Arguments& arguments) {
   arguments.choice("model", {"mlp"});
   options.strategy = strategy_from(arguments.choice("strategy", strategy_words()));
   options.loss = loss_from(arguments.choice("loss", loss_words()));
+  try {
+    // With one law l1_layer admits more: train() knows the laws.
+    require_admitted(options.strategy, options.loss, true);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  options.penalty_weight = arguments.number("penalty-weight", 0.0, 1e9);
+  if (arguments.has("dependent")) options.dependent = arguments.words("dependent");
+  if (arguments.given("penalty-weight") && options.strategy != Strategy::penalty)
+    throw UsageError(fmt::format("--penalty-weight: only --strategy penalty has one, found '{}'", to_string(options.strategy)));
+  if (!options.dependent.empty() && options.strategy != Strategy::completion)
+    throw UsageError(fmt::format("--dependent: only --strategy completion has dependent outputs, found '{}'",
+                                 to_string(options.strategy)));
   arguments.choice("estimator", {"exact"});
   options.network.hidden = widths_from(arguments.words("hidden"), "--hidden");
   options.network.activation = arguments.choice("activation", {"silu"});
@@ -114,8 +127,11 @@ const Command& train_command() {
           {"data", "FILE", "reference data (NetCDF)", "", true},
           {"output", "FILE", "the model file to write", "", false},
           {"model", "NAME", "generator: mlp", "mlp", false},
-          {"strategy", "NAME", "none, projection, post_hoc or conditional", "conditional", false},
-          {"loss", "NAME", "likelihood or crps", "crps", false},
+          {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
+           "conditional", false},
+          {"loss", "NAME", "likelihood, crps or squared_error (of the constrained mean: no deviation is trained)", "crps", false},
+          {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
+          {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
           {"estimator", "NAME", "of the loss' gradient: exact", "exact", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},

@@ -56,7 +56,7 @@ Status MetricProjection::set(const double* A, const double* scale) {
       if (!std::isfinite(A[k * n + j])) return Status::non_finite;
       largest = std::max(largest, std::abs(A[k * n + j]));
     }
-    if (largest == 0.0) return Status::invalid_argument;
+    if (largest == 0.0) return Status::rank_deficient;
     for (std::size_t j = 0; j < n; ++j) sum += (A[k * n + j] / largest) * (A[k * n + j] / largest);
     row_scale_[k] = 1.0 / (largest * std::sqrt(sum));
     for (std::size_t j = 0; j < n; ++j) columns_[j * m + k] = A[k * n + j] * row_scale_[k];

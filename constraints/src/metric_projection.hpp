@@ -14,8 +14,8 @@ class MetricProjection {
  public:
   MetricProjection(std::size_t outputs, std::size_t rows);
 
-  /// A: rows x outputs, row-major. non_finite; invalid_argument (a negative scale, a zero row); rank_deficient (also
-  /// where fewer outputs move than there are laws).
+  /// A: rows x outputs, row-major. non_finite; invalid_argument (a negative scale); rank_deficient (also a zero row,
+  /// or fewer outputs that move than laws).
   Status set(const double* A, const double* scale);
 
   /// result = y - G (A y - d), two passes. Non-finite input gives a NaN row.

@@ -7,6 +7,8 @@
 #include "training_data.hpp"
 
 #include <lavoisier/files.hpp>
+#include <lavoisier/layout.hpp>
+#include <lavoisier/metric_projection.hpp>
 #include <lavoisier/status.hpp>
 
 #include <algorithm>
@@ -27,9 +29,67 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 std::string digest_of(const TrainingData& data) {
   std::vector<double> numbers(data.A.data(), data.A.data() + data.A.size());
+  numbers.insert(numbers.end(), data.training.A.data(), data.training.A.data() + data.training.A.size());
   numbers.insert(numbers.end(), data.training.d.data(), data.training.d.data() + data.training.d.size());
   numbers.insert(numbers.end(), data.output_scale.data(), data.output_scale.data() + data.output_scale.size());
   return sha256(std::as_bytes(std::span<const double>(numbers)));
+}
+
+/// "flux[2]": how an element of the flat outputs is named.
+std::string element_name(const StateLayout& layout, Index element) {
+  for (const Variable& variable : layout.with_role(Role::output)) {
+    const Index first = layout.offset(variable.name), count = layout.elements(variable);
+    if (element >= first && element < first + count)
+      return count == 1 ? variable.name : variable.name + "[" + std::to_string(element - first) + "]";
+  }
+  return "output " + std::to_string(element);
+}
+
+/// Flat outputs that a word of `dependent` names.
+std::vector<Index> elements_of(const StateLayout& layout, const std::string& word) {
+  std::vector<Index> all;
+  std::vector<std::string> names;
+  for (const Variable& variable : layout.with_role(Role::output)) {
+    names.push_back(variable.name);
+    const Index first = layout.offset(variable.name), count = layout.elements(variable);
+    for (Index e = 0; e < count; ++e)
+      if (word == variable.name || word == variable.name + "[" + std::to_string(e) + "]") all.push_back(first + e);
+  }
+  if (!all.empty()) return all;
+  std::string message = "dependent: no output '" + word + "'; outputs:";
+  for (const std::string& name : names) message += (&name == &names.front() ? " " : ", ") + name;
+  const std::string nearest = nearest_name(word, names);
+  throw Error(Status::invalid_argument, message + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
+}
+
+/// The outputs that completion (and an l1_layer of one shared law, which is one) computes: places among the active ones.
+std::vector<Index> dependent_of(const SampleSet& samples, const LinearConstraints& constraints,
+                                const TrainingOptions& options, const TrainingData& data) {
+  const bool one_shared_law = data.laws == 1 && constraints.shared();
+  if (data.laws > 0) require_admitted(options.strategy, options.loss, one_shared_law);
+  if (data.laws == 0 || (options.strategy != Strategy::completion && !(options.strategy == Strategy::l1_layer && one_shared_law)))
+    return {};
+  const RowMatrix& A = constraints.shared() ? data.A : data.training.A;
+  const Eigen::VectorXd ones = Eigen::VectorXd::Ones(A.cols());
+  if (options.dependent.empty()) return dependent_outputs(A, data.laws, ones);
+  std::vector<Index> dependent;
+  std::string names;
+  for (const std::string& word : options.dependent)
+    for (const Index element : elements_of(samples.layout, word)) {
+      const auto at = std::find(data.active.begin(), data.active.end(), element);
+      const std::string name = element_name(samples.layout, element);
+      if (at == data.active.end())
+        throw Error(Status::invalid_argument, "dependent: output '" + name + "' is constant in training");
+      dependent.push_back(static_cast<Index>(at - data.active.begin()));
+      names += (names.empty() ? "" : ", ") + name;
+    }
+  try {
+    require_dependent(A, data.laws, ones, dependent);
+  } catch (const Error& error) {
+    throw Error(error.status(), std::string(error.what()) + " (dependent: " + names + ")");
+  }
+  std::sort(dependent.begin(), dependent.end());
+  return dependent;
 }
 
 /// One training from preparation to export. Its state between two steps is a TrainingState, nothing else.
@@ -44,7 +104,8 @@ class Training {
         network_(plan_),
         evaluator_(plan_),
         adam_(plan_, options),
-        loss_(options, data_.A, data_.active, training_threads()),
+        dependent_(dependent_of(samples, constraints, options, data_)),
+        loss_(options, data_.A, data_.laws, data_.active, dependent_, training_threads()),
         steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
     identity_ = resolved(options);
     identity_["data.digest"] = data_.digest;
@@ -111,7 +172,8 @@ class Training {
     const std::int64_t steps = steps_per_epoch_ * options_.epochs;
     const Index inputs = plan_.inputs;
     FloatRows x;
-    RowMatrix y, d;
+    RowMatrix y, d, A;
+    const Index laws = data_.laws;
     while (state_.step_in_epoch < steps_per_epoch_) {
       if (stop && stop->load(std::memory_order_relaxed)) interrupt();
       // All rows in batches of nearly equal size: a small rest would weigh as much as a full batch.
@@ -121,18 +183,20 @@ class Training {
       x.resize(end - begin, inputs);
       y.resize(end - begin, rows.y.cols());
       d.resize(end - begin, rows.d.cols());
+      A.resize(rows.A.rows() > 0 ? (end - begin) * laws : 0, rows.A.cols());
       for (Index i = 0; i < x.rows(); ++i) {
         const std::int64_t from = batch[static_cast<std::size_t>(i)];
         std::copy_n(rows.x.data() + from * inputs, inputs, x.data() + i * inputs);
         y.row(i) = rows.y.row(from);
         d.row(i) = rows.d.row(from);
+        if (A.rows() > 0) A.middleRows(i * laws, laws) = rows.A.middleRows(from * laws, laws);
       }
       if (options_.input_noise > 0.0)
         add_input_noise({x.data(), static_cast<std::size_t>(x.size())}, options_.input_noise, options_.seed, state_.step);
       Eigen::VectorXd each;
       const auto loss = [&](const float* h, std::int64_t count, float* h_bar) {
         RowMatrix gradient;
-        each = loss_(Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>(), y, d, &gradient);
+        each = loss_(Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>(), y, d, &gradient, A);
         Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = gradient.cast<float>();
         return each.mean();
       };
@@ -151,7 +215,7 @@ class Training {
   double evaluate(const StandardisedRows& rows) {
     FloatRows h(rows.count(), plan_.outputs);
     evaluator_.evaluate(rows.x.data(), rows.count(), h.data());
-    return loss_(h.cast<double>(), rows.y, rows.d, nullptr).mean();
+    return loss_(h.cast<double>(), rows.y, rows.d, nullptr, rows.A).mean();
   }
 
   /// The weights by which an epoch is judged.
@@ -196,7 +260,7 @@ class Training {
     const std::vector<float> weights = state_.best.empty() ? judged() : state_.best;
     provenance.insert(identity_.begin(), identity_.end());
     provenance.insert(options_.provenance.begin(), options_.provenance.end());
-    return export_model(samples_, constraints_, options_, data_, plan_, weights, std::move(provenance));
+    return export_model(samples_, constraints_, options_, data_, dependent_, plan_, weights, std::move(provenance));
   }
 
   ModelFile finished_model() {
@@ -278,6 +342,7 @@ class Training {
   NetworkPlan plan_;
   Network<float> network_, evaluator_;
   Adam adam_;
+  std::vector<Index> dependent_;  ///< of completion, among the active outputs
   HeadLoss loss_;
   std::int64_t steps_per_epoch_;
   std::map<std::string, std::string> identity_;

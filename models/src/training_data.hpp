@@ -16,6 +16,7 @@ struct StandardisedRows {
   std::vector<float> x;            ///< rows x inputs
   RowMatrix y;                     ///< rows x active outputs, on the laws
   RowMatrix d;                     ///< rows x laws: A y = d in standardised units
+  RowMatrix A;                     ///< (rows * laws) x active where coefficients differ between samples, else empty
   std::int64_t count() const { return static_cast<std::int64_t>(rows.size()); }
 };
 
@@ -26,13 +27,14 @@ struct StandardisedRows {
 /// orthogonally (physical units) onto the laws, the constant outputs staying where they are.
 struct TrainingData {
   /// Errors: law_violated (a target beyond a law's physics tolerance: law and sample named), rank_deficient (laws among
-  /// the constant outputs), non_finite (row named), invalid_argument, unsupported.
+  /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
   TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation);
 
   Eigen::VectorXd input_mean, input_scale, input_minimum, input_maximum;
   Eigen::VectorXd output_mean, output_scale;
   std::vector<Eigen::Index> active;  ///< outputs that vary
-  RowMatrix A;                       ///< laws x active outputs, standardised units
+  RowMatrix A;                       ///< laws x active outputs, standardised units; 0 x active where samples differ
+  Eigen::Index laws = 0;
   StandardisedRows training, validation;
   double target_distance = 0.0;      ///< largest move of a target, physical units
   std::string digest;                ///< SHA-256 of inputs, outputs and subsets
