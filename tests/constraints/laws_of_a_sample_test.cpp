@@ -38,7 +38,7 @@ RowMatrix everything(const RandomProblem& p, const BatchOptions& options = {}) {
   const BatchLoss crps = conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, ones, options);
   const BatchLoss likelihood = conditional_likelihood_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, options);
   const ConditionalEntropy entropy = conditional_entropy(p.A, p.standard_deviation, true, options, m);
-  RowMatrix all(samples, 14 * n + 5);
+  RowMatrix all(samples, 13 * n + 5);
   all << moments.mean, moments.variance, adjoint.mean, adjoint.standard_deviation,
       conditional_draw(p.A, p.mean, p.standard_deviation, p.d, p.e, options), draw_adjoint.mean,
       draw_adjoint.standard_deviation, density.value, density.gradient.mean, density.gradient.standard_deviation,
