@@ -289,9 +289,9 @@ TEST(Entropy, IsThatOfTheNullCoordinates) {
           0.5 * (n - m) * (std::log(2.0 * M_PI) + 1.0) + 0.5 * tests::log_abs_det(covariance);
       EXPECT_NEAR(entropy.value[s], expected, 1e-11 * std::max(1.0, std::abs(expected)));
     }
-    if (m == n) continue;
+    if (m == n || n > 20) continue;
     const RowMatrix slope = tests::numerical_gradient(
-        [&](const RowMatrix& s) { return conditional_entropy(p.A, s, false).value.sum(); }, p.standard_deviation);
+        [&](const RowMatrix& s) { return conditional_entropy(p.A, s, false, {1, false}).value.sum(); }, p.standard_deviation);
     EXPECT_LE(tests::relative_difference(entropy.standard_deviation, slope), 1e-7);
   }
 }

@@ -29,7 +29,7 @@ struct LawDiagnosis {
   Status status = Status::ok;
   Eigen::Index rank = 0;        ///< rows that are independent in the metric of S
   /// Squared distance (0..1) of the scaled row `row` from those before it in the metric of S, the smallest one: how near
-  /// the sample is to losing rank. Below about 1e-5 it is computed in double-double; below about 1e-29, singular.
+  /// the sample is to losing rank. Below 1e-4 it is computed in double-double; below about 1e-29, singular.
   double smallest_pivot = 1.0;
   Eigen::Index row = -1;     ///< of A's block: at fault, or the one of the smallest pivot; -1: none
   Eigen::Index output = -1;  ///< at fault; -1: none
