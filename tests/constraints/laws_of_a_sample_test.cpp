@@ -221,7 +221,8 @@ TEST(Diagnoses, NameLawRowAndSample) {
 TEST(StackedLawsOf, InputsAreEvaluatedASample) {
   const StateLayout layout({{"level", DimensionKind::level, 3, false}},
                            {tests::make_variable("a", Role::input), tests::make_variable("w", Role::input, {"level"}),
-                            tests::make_variable("p", Role::output), tests::make_variable("u", Role::output, {"level"})});
+                            tests::make_variable("p", Role::output),
+                            tests::make_variable("u", Role::output, {"level"})});
   const LinearConstraints laws(
       layout, {tests::make_law("sum", {{"u", tests::symbol("w")}, {"p", tests::number(-1.0)}}),
                tests::make_law("ratio", {{"p", tests::symbol("a")}}, tests::symbol("a"))}, {});
@@ -291,7 +292,8 @@ TEST(Entropy, IsThatOfTheNullCoordinates) {
     }
     if (m == n || n > 20) continue;
     const RowMatrix slope = tests::numerical_gradient(
-        [&](const RowMatrix& s) { return conditional_entropy(p.A, s, false, {1, false}).value.sum(); }, p.standard_deviation);
+        [&](const RowMatrix& s) { return conditional_entropy(p.A, s, false, {1, false}).value.sum(); },
+        p.standard_deviation);
     EXPECT_LE(tests::relative_difference(entropy.standard_deviation, slope), 1e-7);
   }
 }
