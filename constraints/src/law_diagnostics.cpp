@@ -133,8 +133,8 @@ std::string describe(const LawDiagnosis& diagnosis, Eigen::Index sample, const s
       return text + ": the law follows from those before it and from outputs of zero deviation (rank " +
              std::to_string(diagnosis.rank) + "), expected independent laws";
     case LawFault::contradiction:
-      return text + ": the law contradicts those before it: its left-hand side follows from theirs (and from outputs of "
-                    "zero deviation), its right-hand side does not";
+      return text + ": the law contradicts those before it: its left-hand side follows from theirs (and from outputs "
+                    "of zero deviation), its right-hand side does not";
   }
   return text;
 }

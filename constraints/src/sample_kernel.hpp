@@ -23,7 +23,9 @@ namespace lavoisier::detail {
 inline constexpr double log_two_pi = 1.8378770664093454836;
 
 /// FP64 loses about eps / pivot of a sample's moments: below this pivot a sample is redone in double-double.
-inline constexpr double small_pivot = 1e-5;
+inline constexpr double small_pivot = 1e-4;
+/// So is a log density in whose quadratic form FP64 leaves more than this.
+inline constexpr double log_density_noise = 1e-11;
 
 template <int Rows, class Real = double>
 class SampleKernel {

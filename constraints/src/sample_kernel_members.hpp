@@ -557,18 +557,19 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
   log_det_gram_ = part_.log_det();
   if (largest_relative_residual(y) > tolerances::identity::relative_fp32) return Status::law_violated;
   set_lambda(mean);
+  // What rounding of y leaves off the laws would be divided by the smallest deviations: y goes back orthogonally.
   for (std::size_t j = 0; j < n; ++j) moved_[j] = y[j];
-  if constexpr (!refines) {
-    // What rounding of y leaves off the laws would be divided by the smallest deviations: y goes back orthogonally.
+  for (int pass = 0; pass < 2; ++pass) {
     for (std::size_t k = 0; k < m; ++k) row_[k] = -d_[k];
     for (std::size_t j = 0; j < n; ++j)
-      for (std::size_t k = 0; k < m; ++k) row_[k] += Real(laws_->column(j)[k]) * y[j];
+      for (std::size_t k = 0; k < m; ++k) row_[k] += laws_->column(j)[k] * moved_[j];
     part_.solve(row_.data(), row_.data());
-    for (std::size_t j = 0; j < n; ++j)
+    for (std::size_t j = 0; j < n && pass == 0; ++j)
       if (deviation[j] > 0.0) moved_[j] -= dot(j, row_.data());
   }
   double log_det_S = 0.0;
   Real quadratic = 0.0;
+  double noise = 0.0;  // what the rounding that is left does to the quadratic form
   std::size_t free = 0;
   bool known_components_agree = true;
   for (std::size_t j = 0; j < n; ++j) {
@@ -581,7 +582,17 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
     quadratic += from_mean * from_mean;
     log_det_S += 2.0 * std::log(deviation[j]);
     ++free;
+    if constexpr (refines)
+      noise += std::abs(from_mean) *
+               ((std::abs(dot(j, row_.data())) + epsilon_of<double> * std::abs(y[j] - mean[j])) / deviation[j] +
+                epsilon_of<double> / whole_.smallest_pivot() * deviation[j] * std::abs(dot(j, lambda_.data())));
   }
+  if constexpr (refines)
+    if (noise > log_density_noise * std::max(1.0, quadratic)) {
+      const Status status = refine();
+      if (status != Status::ok) return status;
+      return log_density(mean, deviation, y, value, mean_bar_out, deviation_bar_out);
+    }
   // The scales of the rows cancel between W and A A'.
   value = -0.5 * (static_cast<double>(free) - static_cast<double>(m)) * log_two_pi - 0.5 * to_double(quadratic) -
           0.5 * log_det_S + 0.5 * whole_.log_det() - 0.5 * log_det_gram_;

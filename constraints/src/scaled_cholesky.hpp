@@ -69,8 +69,8 @@ class ScaledCholesky {
     return true;
   }
 
-  /// Of the last factorize(): the smallest squared distance (0..1) of a scaled row from those before it, in the metric of
-  /// W.
+  /// Of the last factorize(): the smallest squared distance (0..1) of a scaled row from those before it, in the metric
+  /// of W.
   double smallest_pivot() const noexcept { return smallest_pivot_; }
   std::size_t smallest_pivot_row() const noexcept { return smallest_pivot_row_; }
   /// Whether the last factorize() failed for a zero (or what is no number) on the diagonal: singular beyond doubt.

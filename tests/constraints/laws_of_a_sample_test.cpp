@@ -38,7 +38,7 @@ RowMatrix everything(const RandomProblem& p, const BatchOptions& options = {}) {
   const BatchLoss crps = conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, ones, options);
   const BatchLoss likelihood = conditional_likelihood_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, options);
   const ConditionalEntropy entropy = conditional_entropy(p.A, p.standard_deviation, true, options, m);
-  RowMatrix all(samples, 14 * n + 5);
+  RowMatrix all(samples, 13 * n + 5);
   all << moments.mean, moments.variance, adjoint.mean, adjoint.standard_deviation,
       conditional_draw(p.A, p.mean, p.standard_deviation, p.d, p.e, options), draw_adjoint.mean,
       draw_adjoint.standard_deviation, density.value, density.gradient.mean, density.gradient.standard_deviation,
@@ -221,7 +221,8 @@ TEST(Diagnoses, NameLawRowAndSample) {
 TEST(StackedLawsOf, InputsAreEvaluatedASample) {
   const StateLayout layout({{"level", DimensionKind::level, 3, false}},
                            {tests::make_variable("a", Role::input), tests::make_variable("w", Role::input, {"level"}),
-                            tests::make_variable("p", Role::output), tests::make_variable("u", Role::output, {"level"})});
+                            tests::make_variable("p", Role::output),
+                            tests::make_variable("u", Role::output, {"level"})});
   const LinearConstraints laws(
       layout, {tests::make_law("sum", {{"u", tests::symbol("w")}, {"p", tests::number(-1.0)}}),
                tests::make_law("ratio", {{"p", tests::symbol("a")}}, tests::symbol("a"))}, {});
@@ -289,9 +290,10 @@ TEST(Entropy, IsThatOfTheNullCoordinates) {
           0.5 * (n - m) * (std::log(2.0 * M_PI) + 1.0) + 0.5 * tests::log_abs_det(covariance);
       EXPECT_NEAR(entropy.value[s], expected, 1e-11 * std::max(1.0, std::abs(expected)));
     }
-    if (m == n) continue;
+    if (m == n || n > 20) continue;
     const RowMatrix slope = tests::numerical_gradient(
-        [&](const RowMatrix& s) { return conditional_entropy(p.A, s, false).value.sum(); }, p.standard_deviation);
+        [&](const RowMatrix& s) { return conditional_entropy(p.A, s, false, {1, false}).value.sum(); },
+        p.standard_deviation);
     EXPECT_LE(tests::relative_difference(entropy.standard_deviation, slope), 1e-7);
   }
 }

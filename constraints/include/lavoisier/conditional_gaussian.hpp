@@ -85,8 +85,8 @@ LogDensity conditional_log_density(const RowMatrix& A, const Eigen::Ref<const Ro
 
 /// Differential entropy of the conditional law with respect to the surface measure, in nats:
 /// (f - r)/2 log(2 pi e) + 1/2 (log det S - log det W + log det(A A')), f outputs of positive deviation, r rows. The
-/// gradient in s is v_j / (S_j s_j), 0 where s_j = 0. It depends neither on mu nor on d (rows that are dropped are taken
-/// to agree). `rows`: of each sample, where A is stacked; negative: A is shared.
+/// gradient in s is v_j / (S_j s_j), 0 where s_j = 0. It depends neither on mu nor on d (rows that are dropped are
+/// taken to agree). `rows`: of each sample, where A is stacked; negative: A is shared.
 struct ConditionalEntropy {
   Eigen::VectorXd value;         ///< N
   RowMatrix standard_deviation;  ///< N x n, gradient of value; empty unless asked for
@@ -97,8 +97,8 @@ ConditionalEntropy conditional_entropy(const RowMatrix& A, const Eigen::Ref<cons
 
 /// log N(N'y; N'mu, N'SN), N an orthonormal null basis of A: what an unconstrained Gaussian scores on the same
 /// coordinates, so that `nll` is comparable between strategies. NaN where it is not defined (input that is no number,
-/// negative deviation, N'SN singular, a row of a stacked A that is zero or no number). `rows`: of each sample, where A is
-/// stacked; negative: A is shared.
+/// negative deviation, N'SN singular, a row of a stacked A that is zero or no number). `rows`: of each sample, where A
+/// is stacked; negative: A is shared.
 Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
                                        const Eigen::Ref<const RowMatrix>& standard_deviation,
                                        const Eigen::Ref<const RowMatrix>& y, const BatchOptions& options = {},

@@ -24,12 +24,12 @@ enum class LawFault {
 
 struct LawDiagnosis {
   LawFault fault = LawFault::none;
-  /// As the batched functions say it, but for a contradiction: inconsistent_laws here, whatever the options; ok for lost
-  /// rank if the options drop such rows.
+  /// As the batched functions say, but for a contradiction: inconsistent_laws here, whatever the options; ok for
+  /// lost rank if the options drop such rows.
   Status status = Status::ok;
   Eigen::Index rank = 0;        ///< rows that are independent in the metric of S
-  /// Squared distance (0..1) of the scaled row `row` from those before it in the metric of S, the smallest one: how near
-  /// the sample is to losing rank. Below about 1e-5 it is computed in double-double; below about 1e-29, singular.
+  /// Squared distance (0..1) of the scaled row `row` from those before it in the metric of S, the smallest: how near
+  /// the sample is to losing rank. Below 1e-4 it is computed in double-double; below about 1e-29, singular.
   double smallest_pivot = 1.0;
   Eigen::Index row = -1;     ///< of A's block: at fault, or the one of the smallest pivot; -1: none
   Eigen::Index output = -1;  ///< at fault; -1: none
@@ -41,8 +41,8 @@ std::vector<LawDiagnosis> diagnose_laws(const RowMatrix& A, const Eigen::Ref<con
                                         const Eigen::Ref<const RowMatrix>& standard_deviation,
                                         const Eigen::Ref<const RowMatrix>& d, const BatchOptions& options = {});
 
-/// "sample 17, row 2 of A (law 'energy'): its coefficient of output 3 is nan, expected a finite number". `laws`: names of
-/// the rows, or empty.
+/// "sample 17, row 2 of A (law 'energy'): its coefficient of output 3 is nan, expected a finite number". `laws`: names
+/// of the rows, or empty.
 std::string describe(const LawDiagnosis& diagnosis, Eigen::Index sample, const std::vector<std::string>& laws = {});
 
 /// Throws Error(status, describe(...)) for the first sample that is not ok, and says how many are not.

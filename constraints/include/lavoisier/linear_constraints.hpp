@@ -55,7 +55,7 @@ class LinearConstraints {
   const RowMatrix& A() const;
   /// A of one sample from its flat inputs (layout order, physical units).
   RowMatrix A(std::span<const double> inputs) const;
-  /// A of a batch, samples * rows() x outputs(), one sample's block after another; inputs as below. Also where shared().
+  /// A of a batch, samples * rows() x outputs(), one sample's block after another; inputs as below.
   RowMatrix stacked_A(const Eigen::Ref<const RowMatrix>& inputs, BadRow bad_row = BadRow::refuse) const;
   /// b of a batch: samples x rows(), inputs samples x input elements.
   RowMatrix right_hand_side(const Eigen::Ref<const RowMatrix>& inputs) const;
