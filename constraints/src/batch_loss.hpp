@@ -9,11 +9,13 @@ namespace lavoisier::detail {
 
 using BatchRef = Eigen::Ref<const RowMatrix>;
 
-inline void require_conditional(const char* function, const RowMatrix& A, const BatchRef& mean,
-                                const BatchRef& deviation, const BatchRef& d) {
+/// The laws, shared or stacked, after a check of the shapes of what goes with them.
+inline LawBatch laws_of_batch(const char* function, const RowMatrix& A, const BatchRef& mean, const BatchRef& deviation,
+                              const BatchRef& d) {
   require_shape(function, "mean", mean.rows(), mean.cols(), mean.rows(), A.cols());
   require_shape(function, "standard_deviation", deviation.rows(), deviation.cols(), mean.rows(), A.cols());
-  require_shape(function, "d", d.rows(), d.cols(), mean.rows(), A.rows());
+  require_shape(function, "d", d.rows(), d.cols(), mean.rows(), d.cols());
+  return LawBatch(function, A, mean.rows(), d.cols());
 }
 
 inline void require_score_scale(const char* function, const Eigen::VectorXd& score_scale, Eigen::Index outputs) {
@@ -30,9 +32,8 @@ inline void require_score_scale(const char* function, const Eigen::VectorXd& sco
 template <class Body>
 BatchLoss loss_of_moments(const char* function, const RowMatrix& A, const BatchRef& mean, const BatchRef& deviation,
                           const BatchRef& d, const BatchRef& y, const BatchOptions& options, const Body& body) {
-  require_conditional(function, A, mean, deviation, d);
+  const LawBatch laws = laws_of_batch(function, A, mean, deviation, d);
   require_shape(function, "y", y.rows(), y.cols(), mean.rows(), A.cols());
-  const LawMatrix laws(A);
   const Eigen::Index samples = mean.rows(), outputs = A.cols();
   BatchLoss loss{Eigen::VectorXd(samples),
                  {RowMatrix(samples, outputs), RowMatrix(samples, outputs)},

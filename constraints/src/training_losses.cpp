@@ -86,8 +86,8 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Batch& mean, const Bat
                                 const BatchOptions& options) {
   const char* const name = "conditional_crps_loss";
   require_like(name, A.cols(), mean, standard_deviation, y);
-  detail::require_shape(name, "d", d.rows(), d.cols(), mean.rows(), A.rows());
-  const detail::LawMatrix laws(A);
+  detail::require_shape(name, "d", d.rows(), d.cols(), mean.rows(), d.cols());
+  const detail::LawBatch laws(name, A, mean.rows(), d.cols());
   const Eigen::VectorXd weight = score_weights(name, score_scale, A.cols());
   BatchLoss loss = make_loss(mean.rows(), A.cols());
   detail::for_each_kernel(laws, mean.rows(), options, [&](auto& kernel, Eigen::Index s) {

@@ -2,7 +2,8 @@
 #define LAVOISIER_TRAINING_LOSSES_HPP
 
 // What training minimises, fused: value and gradients with respect to the network's mean and standard deviation in one
-// pass over a sample. Shapes and units as in conditional_gaussian.hpp. A sample that fails has a status, a NaN value
+// pass over a sample. Shapes and units as in conditional_gaussian.hpp; A is shared or stacked in the `conditional`
+// losses, shared in those of `projection`. A sample that fails has a status, a NaN value
 // and NaN gradients, and leaves the others bitwise unchanged.
 
 #include <lavoisier/conditional_gaussian.hpp>
@@ -14,7 +15,8 @@ namespace lavoisier {
 struct BatchLoss {
   Eigen::VectorXd value;       ///< N: the loss of each sample
   GaussianGradient gradient;   ///< of each sample's own value (divide by N for the mean over the batch)
-  std::vector<Status> status;  ///< N: ok, non_finite, invalid_argument (deviation), rank_deficient, law_violated
+  std::vector<Status> status;  ///< N: ok, non_finite, invalid_argument (deviation), rank_deficient, law_violated,
+                               ///< inconsistent_laws
 
   /// Mean over the samples, summed in their order; NaN if one failed.
   double mean() const;
