@@ -18,11 +18,13 @@ inline BatchLoss make_loss(Eigen::Index samples, Eigen::Index outputs) {
           std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};
 }
 
-inline void require_conditional(const char* function, const RowMatrix& A, const Batch& mean,
-                                const Batch& deviation, const Batch& d) {
+/// The laws, shared or stacked, after a check of the shapes of what goes with them.
+inline LawBatch laws_of_batch(const char* function, const RowMatrix& A, const Batch& mean, const Batch& deviation,
+                              const Batch& d) {
   require_shape(function, "mean", mean.rows(), mean.cols(), mean.rows(), A.cols());
   require_shape(function, "standard_deviation", deviation.rows(), deviation.cols(), mean.rows(), A.cols());
-  require_shape(function, "d", d.rows(), d.cols(), mean.rows(), A.rows());
+  require_shape(function, "d", d.rows(), d.cols(), mean.rows(), d.cols());
+  return LawBatch(function, A, mean.rows(), d.cols());
 }
 
 inline void require_like(const char* function, Eigen::Index outputs, const Batch& mean, const Batch& deviation,
@@ -82,9 +84,8 @@ inline double weighted_crps(Eigen::Index outputs, const double* mean, const doub
 template <class Body>
 BatchLoss loss_of_moments(const char* function, const RowMatrix& A, const Batch& mean, const Batch& deviation,
                           const Batch& d, const Batch& y, const BatchOptions& options, const Body& body) {
-  require_conditional(function, A, mean, deviation, d);
+  const LawBatch laws = laws_of_batch(function, A, mean, deviation, d);
   require_shape(function, "y", y.rows(), y.cols(), mean.rows(), A.cols());
-  const LawMatrix laws(A);
   const Eigen::Index samples = mean.rows(), outputs = A.cols();
   BatchLoss loss = make_loss(samples, outputs);
   for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {

@@ -282,7 +282,7 @@ EstimatedGradient estimate_gradient(const RowMatrix& A, const Batch& mean, const
                                     const Batch& d, const DrawLoss& loss, const EstimatorOptions& estimator,
                                     EstimatorState* state, const BatchOptions& options) {
   const std::string name = "estimate_gradient";
-  detail::require_conditional(name.c_str(), A, mean, standard_deviation, d);
+  const detail::LawBatch laws = detail::laws_of_batch(name.c_str(), A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows(), outputs = A.cols();
   if (estimator.estimator == Estimator::exact)
     throw Error(Status::unsupported, name + ": 'exact' is for losses with a closed form (exact_losses.hpp, "
@@ -317,7 +317,6 @@ EstimatedGradient estimate_gradient(const RowMatrix& A, const Batch& mean, const
   const bool recorded = state != nullptr && blackwell;
   const Request request{loss, estimator, state, blackwell, blackwell && estimator.draws > 1,
                         recorded && estimator.draws > 1};
-  const detail::LawMatrix laws(A);
   EstimatedGradient result{Eigen::VectorXd(samples),
                            {RowMatrix(samples, outputs), RowMatrix(samples, outputs)},
                            std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};

@@ -289,6 +289,45 @@ TEST(ExactLoss, OneBadSampleLeavesTheOthersAsTheyAreToTheBit) {
                Error);
 }
 
+TEST(ExactLoss, StackedLawsAreThoseOfEachSample) {
+  const RandomProblem problem(6, 2, 3, 851);
+  const Vector ones = Vector::Ones(6);
+  RowMatrix stacked(6, 6), d = problem.d;
+  for (Eigen::Index s = 0; s < 3; ++s) {
+    stacked.middleRows(2 * s, 2) = RandomProblem(6, 2, 1, 852 + static_cast<unsigned>(s)).A;
+    d.row(s) = problem.y.row(s) * stacked.middleRows(2 * s, 2).transpose();
+  }
+  using Function = std::function<BatchLoss(const RowMatrix&, const RowMatrix&, const RowMatrix&, const RowMatrix&,
+                                           const RowMatrix&)>;
+  const DrawLoss f = [](Eigen::Index, const double* y, double* g) {
+    for (int j = 0; j < 6; ++j) g[j] = y[j];
+    return y[0];
+  };
+  const Function functions[] = {
+      [&](const RowMatrix& A, const RowMatrix& mean, const RowMatrix& s, const RowMatrix& b, const RowMatrix& y) {
+        return conditional_energy_loss(A, mean, s, b, y, ones);
+      },
+      [&](const RowMatrix& A, const RowMatrix& mean, const RowMatrix& s, const RowMatrix& b, const RowMatrix& y) {
+        return conditional_variogram_loss(A, mean, s, b, y, ones);
+      },
+      [&](const RowMatrix& A, const RowMatrix& mean, const RowMatrix& s, const RowMatrix& b, const RowMatrix& y) {
+        EstimatorOptions options;
+        options.sample_ids.assign(static_cast<std::size_t>(y.rows()), 7);
+        EstimatedGradient estimate = estimate_gradient(A, mean, s, b, f, options);
+        return BatchLoss{estimate.value, estimate.gradient, estimate.status};
+      }};
+  for (const Function& function : functions) {
+    const BatchLoss whole = function(stacked, problem.mean, problem.standard_deviation, d, problem.y);
+    for (Eigen::Index s = 0; s < 3; ++s) {
+      const BatchLoss one = function(stacked.middleRows(2 * s, 2), problem.mean.row(s),
+                                     problem.standard_deviation.row(s), d.row(s), problem.y.row(s));
+      EXPECT_EQ(one.value[0], whole.value[s]);
+      EXPECT_EQ(one.gradient.mean.row(0), whole.gradient.mean.row(s));
+      EXPECT_EQ(one.gradient.standard_deviation.row(0), whole.gradient.standard_deviation.row(s));
+    }
+  }
+}
+
 TEST(InverseNormalCdf, InvertsTheDistribution) {
   for (const double x : {-37.0, -20.0, -8.3, -5.0, -3.0, -1.5, -1.4, -0.7, -0.1, -1e-3}) {
     const double u = 0.5 * std::erfc(-x / std::sqrt(2.0));

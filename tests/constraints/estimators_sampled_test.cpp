@@ -185,7 +185,6 @@ TEST(RaoBlackwell, IsTheMeanOfPathwiseGivenTheDraw) {
   const RandomProblem& problem = setting.problem;
   const Matrix A = problem.A, S = problem.standard_deviation.row(0).array().square().matrix().asDiagonal();
   const Matrix W = A * S * A.transpose(), gain = S * A.transpose() * tests::inverse(W);
-  const Matrix root = W.llt().matrixL();
   const Vector mean = problem.mean.row(0), s = problem.standard_deviation.row(0);
   const RowMatrix e = problem.e;
   const RowMatrix y = conditional_draw(problem.A, problem.mean, problem.standard_deviation, problem.d, e);
