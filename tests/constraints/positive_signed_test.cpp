@@ -9,6 +9,7 @@
 #include "expect_error.hpp"
 #include "goodness_of_fit.hpp"
 
+#include <Eigen/LU>
 #include <gtest/gtest.h>
 
 #include <cmath>
