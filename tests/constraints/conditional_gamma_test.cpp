@@ -342,7 +342,9 @@ TEST(ConditionalGamma, PathwiseIsUnbiased) {
         const double error =
             std::sqrt((drawn.col(j).array() - mean).square().mean() / static_cast<double>(repetitions));
         EXPECT_LT(std::abs(mean - exact(0, j)), 4.0 * error) << j;
-        if (j == 0) EXPECT_GT(std::abs(1.2 * mean - exact(0, j)), 4.0 * error);  // a fifth too much shows
+        if (j == 0) {
+          EXPECT_GT(std::abs(1.2 * mean - exact(0, j)), 4.0 * error);  // a fifth too much shows
+        }
       }
     };
     check(gradient.concentration, &GammaGivenSum::concentration);
