@@ -140,7 +140,7 @@ struct Problem {
   }
 
   /// x = G' g in scaled rows.
-  void gain_adjoint(const Block& block, const double* g, double* x) const {
+  void gain_adjoint(Block& block, const double* g, double* x) const {
     const std::size_t m = static_cast<std::size_t>(rows);
     for (std::size_t k = 0; k < m; ++k) x[k] = 0.0;
     for (std::size_t j = 0; j < static_cast<std::size_t>(n_q); ++j) {
