@@ -1,0 +1,52 @@
+#ifndef LAVOISIER_MODELS_TRAINING_NETWORK_HPP
+#define LAVOISIER_MODELS_TRAINING_NETWORK_HPP
+
+#include "network.hpp"
+#include "small_network.hpp"
+
+#include <variant>
+
+namespace lavoisier::detail {
+
+/// The network that is trained, run by what is faster for its plan: our own loops for small networks (`loops`), LibTorch
+/// for the rest. The choice depends on the plan alone: the same on every machine and for any number of threads.
+class TrainingNetwork {
+ public:
+  explicit TrainingNetwork(const NetworkPlan& plan) : TrainingNetwork(plan, runs_in_loops(plan)) {}
+  TrainingNetwork(const NetworkPlan& plan, bool loops) : network_(make(plan, loops)) {}
+
+  /// As many weights as one thread gets through faster than LibTorch (docs/method.md, "Training").
+  static constexpr std::int64_t most_weights = 300000;
+  static bool runs_in_loops(const NetworkPlan& plan) {
+    return plan.size <= most_weights && SmallNetwork<float>::runs(plan);
+  }
+
+  /// "loops" or "libtorch": the model file's provenance says it.
+  const char* engine() const noexcept { return network_.index() == 0 ? "loops" : "libtorch"; }
+
+  std::span<float> weights() noexcept {
+    return std::visit([](auto& network) { return network.weights(); }, network_);
+  }
+  std::span<float> gradient() noexcept {
+    return std::visit([](auto& network) { return network.gradient(); }, network_);
+  }
+  void evaluate(const float* x, std::int64_t rows, float* h) {
+    std::visit([&](auto& network) { network.evaluate(x, rows, h); }, network_);
+  }
+  using Function = Network<float>::Function;
+  double differentiate(const float* x, std::int64_t rows, const Function& loss, const Dropout& dropout) {
+    return std::visit([&](auto& network) { return network.differentiate(x, rows, loss, dropout); }, network_);
+  }
+
+ private:
+  using Either = std::variant<SmallNetwork<float>, Network<float>>;
+  static Either make(const NetworkPlan& plan, bool loops) {
+    if (loops) return Either(std::in_place_index<0>, plan);
+    return Either(std::in_place_index<1>, plan);
+  }
+  Either network_;
+};
+
+}  // namespace lavoisier::detail
+
+#endif
