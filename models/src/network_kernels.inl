@@ -140,8 +140,11 @@ LAVOISIER_LOCAL Silu<Real> silu_of(Real x) {
   const Real tail = bounded * e;
   const Real numerator = elementary::detail::choose(negative, tail, bounded);
   const Real value = numerator / (Real(1) + e);
-  const Real sigmoid = elementary::detail::choose(negative, e, Real(1)) / (Real(1) + e);
-  return {value, sigmoid + value * (Real(1) - sigmoid)};
+  const Real larger = Real(1) / (Real(1) + e);  // of s and 1 - s
+  const Real smaller = e * larger;
+  const Real sigmoid = elementary::detail::choose(negative, smaller, larger);
+  const Real rest = elementary::detail::choose(negative, larger, smaller);
+  return {value, sigmoid + value * rest};
 }
 
 template <class Real>

@@ -1,0 +1,313 @@
+// Small networks by our own loops: against LibTorch and differences in FP64, FP32 against FP64, bits that depend neither
+// on place, cut nor instruction set, training by either engine.
+
+#include "optimizer.hpp"
+#include "small_network.hpp"
+#include "training_network.hpp"
+
+#include <lavoisier/elementary.hpp>
+#include <lavoisier/status.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace lavoisier::detail {
+namespace {
+
+MlpOptions shape(std::vector<std::int64_t> hidden, bool residual = false, bool layer_norm = false) {
+  MlpOptions options;
+  options.hidden = std::move(hidden);
+  options.residual = residual;
+  options.layer_norm = layer_norm;
+  return options;
+}
+
+/// Weights with nothing special about them: layer norms are no identities, biases not zero.
+template <class Real>
+void set_weights(std::span<Real> weights, const NetworkPlan& plan) {
+  const std::vector<double> start = initial_weights(plan, {}, 5);
+  for (std::size_t i = 0; i < start.size(); ++i)
+    weights[i] = static_cast<Real>(start[i] + 0.2 * std::sin(1.0 + static_cast<double>(i)));
+}
+
+template <class Real>
+std::vector<Real> inputs_of(std::int64_t rows, std::int64_t width) {
+  std::vector<Real> x(static_cast<std::size_t>(rows * width));
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(static_cast<float>(2.0 * std::sin(0.7 * static_cast<double>(i * i))));
+  return x;
+}
+
+/// A loss that treats every number of h differently.
+template <class Real>
+auto curved(std::int64_t outputs) {
+  return [outputs](const Real* h, std::int64_t rows, Real* h_bar) {
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < rows * outputs; ++i) {
+      const double value = static_cast<double>(h[i]), at = static_cast<double>(i);
+      sum += std::sin(at + value) + 0.5 * value * value;
+      h_bar[i] = static_cast<Real>(std::cos(at + value) + value);
+    }
+    return sum;
+  };
+}
+
+struct Shape {
+  std::int64_t inputs, outputs, rows;
+  MlpOptions options;
+  double dropout;
+};
+
+std::vector<Shape> shapes() {
+  return {{3, 6, 16, shape({32, 32}), 0.0},      {1, 1, 1, shape({1}), 0.0},
+          {5, 2, 3, shape({17, 16, 15}), 0.0},   {17, 31, 7, shape({33}), 0.3},
+          {3, 4, 18, shape({7, 7, 5}, true), 0.25}, {4, 6, 5, shape({9, 9, 9}, true, true), 0.25},
+          {2, 3, 33, shape({20, 8}, false, true), 0.0}, {11, 12, 130, shape({64, 64}, true, true), 0.1}};
+}
+
+/// Largest |found - expected| over the scale of expected.
+template <class Found, class Expected>
+double distance(const Found& found, const Expected& expected) {
+  double worst = 0.0, scale = 1e-300;
+  EXPECT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    worst = std::fmax(worst, std::abs(static_cast<double>(found[i]) - static_cast<double>(expected[i])));
+    if (std::isnan(found[i])) return found[i];
+    scale = std::fmax(scale, std::abs(static_cast<double>(expected[i])));
+  }
+  return worst / scale;
+}
+
+class SmallNetworks : public testing::TestWithParam<std::size_t> {
+ protected:
+  Shape given = shapes()[GetParam()];
+  NetworkPlan plan = plan_mlp(given.options, given.inputs, given.outputs);
+  Dropout dropout{given.dropout, 11, 4};
+};
+
+TEST_P(SmallNetworks, AreLibTorchsInDoublePrecision) {
+  SmallNetwork<double> ours(plan);
+  Network<double> reference(plan);
+  set_weights(ours.weights(), plan);
+  set_weights(reference.weights(), plan);
+  const auto x = inputs_of<double>(given.rows, given.inputs);
+  const auto loss = curved<double>(given.outputs);
+  // Twice: a second call must find nothing of the first.
+  for (const std::int64_t rows : {given.rows, (given.rows + 1) / 2, given.rows}) {
+    const double value = ours.differentiate(x.data(), rows, loss, dropout);
+    EXPECT_NEAR(value, reference.differentiate(x.data(), rows, loss, dropout), 1e-12 * (1.0 + std::abs(value)));
+    for (const Parameter& p : plan.parameters) {
+      const auto part = [&](std::span<double> all) {
+        return all.subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.elements()));
+      };
+      EXPECT_LT(distance(part(ours.gradient()), part(reference.gradient())), 1e-12) << p.name;
+    }
+  }
+  std::vector<double> h(static_cast<std::size_t>(given.rows * given.outputs)), expected(h);
+  ours.evaluate(x.data(), given.rows, h.data());
+  reference.evaluate(x.data(), given.rows, expected.data());
+  EXPECT_LT(distance(h, expected), 1e-13);
+}
+
+TEST_P(SmallNetworks, GradientsAgreeWithCentralDifferences) {
+  if (plan.size > 2000) GTEST_SKIP();
+  SmallNetwork<double> network(plan);
+  set_weights(network.weights(), plan);
+  const auto x = inputs_of<double>(given.rows, given.inputs);
+  const auto loss = curved<double>(given.outputs);
+  network.differentiate(x.data(), given.rows, loss, dropout);
+  const std::vector<double> gradient(network.gradient().begin(), network.gradient().end());
+  double scale = 0.0;
+  for (const double g : gradient) scale = std::fmax(scale, std::abs(g));
+  for (std::size_t i = 0; i < gradient.size(); i += 1 + gradient.size() / 300) {
+    double& weight = network.weights()[i];
+    const double start = weight;
+    const auto slope = [&](double step) {
+      weight = start + step;
+      const double up = network.differentiate(x.data(), given.rows, loss, dropout);
+      weight = start - step;
+      const double down = network.differentiate(x.data(), given.rows, loss, dropout);
+      weight = start;
+      return (up - down) / (2.0 * step);
+    };
+    const double difference = (4.0 * slope(1e-4) - slope(2e-4)) / 3.0;  // Richardson
+    EXPECT_NEAR(gradient[i], difference, 1e-8 * scale) << i;
+  }
+}
+
+TEST_P(SmallNetworks, SinglePrecisionIsDoubleRounded) {
+  SmallNetwork<float> network(plan);
+  SmallNetwork<double> reference(plan);
+  set_weights(network.weights(), plan);
+  std::copy(network.weights().begin(), network.weights().end(), reference.weights().begin());
+  const auto x = inputs_of<float>(given.rows, given.inputs);
+  const std::vector<double> exact_x(x.begin(), x.end());
+  const double value = network.differentiate(x.data(), given.rows, curved<float>(given.outputs), dropout);
+  const double exact = reference.differentiate(exact_x.data(), given.rows, curved<double>(given.outputs), dropout);
+  EXPECT_NEAR(value, exact, 2e-6 * static_cast<double>(given.rows * given.outputs) * (1.0 + std::abs(exact)));
+  EXPECT_LT(distance(network.gradient(), reference.gradient()), 2e-6);
+  std::vector<float> h(static_cast<std::size_t>(given.rows * given.outputs));
+  std::vector<double> expected(h.size());
+  network.evaluate(x.data(), given.rows, h.data());
+  reference.evaluate(exact_x.data(), given.rows, expected.data());
+  EXPECT_LT(distance(h, expected), 1e-6);
+}
+
+template <class Real>
+bool same_bits(std::span<const Real> a, std::span<const Real> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+template <class Real>
+void expect_same_for_all_tables(const Shape& given, const NetworkPlan& plan, const Dropout& dropout) {
+  const KernelTable* tables[3];
+  const int count = runnable_network_kernels(tables);
+  std::vector<Real> h, gradient;
+  for (int i = 0; i < count; ++i) {
+    SmallNetwork<Real> network(plan, *tables[i]);
+    set_weights(network.weights(), plan);
+    const auto x = inputs_of<Real>(given.rows, given.inputs);
+    std::vector<Real> found(static_cast<std::size_t>(given.rows * given.outputs));
+    network.evaluate(x.data(), given.rows, found.data());
+    network.differentiate(x.data(), given.rows, curved<Real>(given.outputs), dropout);
+    if (i == 0) {
+      h = found;
+      gradient.assign(network.gradient().begin(), network.gradient().end());
+    }
+    EXPECT_TRUE(same_bits<Real>(found, h)) << tables[i]->name;
+    EXPECT_TRUE(same_bits<Real>(network.gradient(), gradient)) << tables[i]->name;
+  }
+}
+
+TEST_P(SmallNetworks, HaveTheSameBitsForEveryInstructionSet) {
+  expect_same_for_all_tables<float>(given, plan, dropout);
+  expect_same_for_all_tables<double>(given, plan, dropout);
+}
+
+TEST_P(SmallNetworks, RowsDoNotDependOnPlaceOrCut) {
+  SmallNetwork<float> network(plan);
+  set_weights(network.weights(), plan);
+  const std::int64_t rows = 150;  // more than two pieces
+  const auto x = inputs_of<float>(rows, given.inputs);
+  const auto size = static_cast<std::size_t>(given.outputs);
+  std::vector<float> h(static_cast<std::size_t>(rows) * size), part(h.size());
+  network.evaluate(x.data(), rows, h.data());
+  const std::span<const float> all(h);
+  for (const std::int64_t cut : {1, 2, 3, 5, 7, 64}) {
+    for (std::int64_t first = 0; first < rows; first += cut)
+      network.evaluate(x.data() + first * given.inputs, std::min(cut, rows - first), part.data() + first * given.outputs);
+    EXPECT_TRUE(same_bits<float>(part, all)) << cut;
+  }
+  // A row that is not finite stays alone, and a training step sees what evaluation gives.
+  auto bad = x;
+  for (std::int64_t i = 0; i < given.inputs; ++i) bad[static_cast<std::size_t>(7 * given.inputs + i)] = std::nanf("");
+  network.evaluate(bad.data(), rows, part.data());
+  EXPECT_TRUE(std::isnan(part[7 * size]));
+  EXPECT_TRUE(same_bits<float>(std::span<const float>(part).subspan(8 * size), all.subspan(8 * size)));
+  EXPECT_TRUE(same_bits<float>(std::span<const float>(part).first(7 * size), all.first(7 * size)));
+  network.differentiate(x.data(), rows, [&](const float* seen, std::int64_t count, float* h_bar) {
+    EXPECT_TRUE(same_bits<float>({seen, h.size()}, all));
+    std::fill_n(h_bar, count * given.outputs, 0.0F);
+    return 0.0;
+  });
+}
+INSTANTIATE_TEST_SUITE_P(Shapes, SmallNetworks, testing::Range(std::size_t{0}, shapes().size()));
+
+/// FP64 by the C library.
+TEST(Silu, ValueAndSlopeAreAccurate) {
+  const KernelTable* tables[3];
+  const int count = runnable_network_kernels(tables);
+  std::vector<float> x = {-0.0F, 0.0F, 1e-30F, -1e-30F, -87.0F, -100.0F, 88.0F, 150.0F, -150.0F};
+  for (int i = -4000; i <= 4000; ++i) x.push_back(0.005F * static_cast<float>(i));
+  const auto size = static_cast<std::int64_t>(x.size());
+  for (int t = 0; t < count; ++t) {
+    std::vector<float> y(x.size()), slope(x.size()), alone(x.size());
+    tables[t]->single.silu_with_slope(x.data(), y.data(), slope.data(), size);
+    tables[t]->single.silu(x.data(), alone.data(), size);
+    std::vector<double> wide(x.begin(), x.end()), wide_y(x.size()), wide_slope(x.size());
+    tables[t]->twofold.silu_with_slope(wide.data(), wide_y.data(), wide_slope.data(), size);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(y[i], elementary::silu(x[i])) << x[i];
+      ASSERT_EQ(y[i], alone[i]) << x[i];
+      const double s = 1.0 / (1.0 + std::exp(-wide[i])), value = wide[i] * s, exact = s + value * (1.0 - s);
+      ASSERT_NEAR(wide_y[i], value, 1e-15 * std::abs(value)) << x[i];
+      ASSERT_NEAR(wide_slope[i], exact, 2e-15) << x[i];
+      ASSERT_NEAR(slope[i], exact, 3e-7) << x[i];
+    }
+  }
+}
+
+TEST(AdamKernel, IsTheSameInEveryTableAndIgnoresWhatIsBehind) {
+  const KernelTable* tables[3];
+  const int count = runnable_network_kernels(tables);
+  std::vector<float> expected;
+  for (int t = 0; t < count; ++t) {
+    std::vector<float> w(40), m(40), v(40), g(40), a(40);
+    for (std::size_t i = 0; i < 40; ++i) {
+      const double at = static_cast<double>(i);
+      w[i] = static_cast<float>(std::sin(at)), g[i] = static_cast<float>(std::cos(at)), m[i] = 0.1F * g[i], v[i] = g[i] * g[i], a[i] = w[i];
+    }
+    for (int step = 0; step < 5; ++step)
+      tables[t]->adam({w.data(), m.data(), v.data(), g.data(), a.data(), 37, 0.99F, 1e-3F, 1.5F, 0.1F});
+    EXPECT_EQ(w[37], static_cast<float>(std::sin(37.0)));
+    w.insert(w.end(), a.begin(), a.end());
+    if (t == 0) expected = w;
+    EXPECT_TRUE(same_bits<float>(w, expected)) << tables[t]->name;
+    EXPECT_TRUE(tables[t]->finite(g.data(), 40));
+    for (const float bad : {std::nanf(""), INFINITY, -INFINITY}) {
+      g[36] = bad;
+      EXPECT_FALSE(tables[t]->finite(g.data(), 37));
+      EXPECT_TRUE(tables[t]->finite(g.data(), 36));
+    }
+  }
+}
+
+/// 200 steps on a smooth function: both engines go the same way but for rounding.
+TEST(TrainingNetworks, BothEnginesLearnTheSame) {
+  const NetworkPlan plan = plan_mlp(shape({32, 32}), 3, 2);
+  TrainingNetwork loops(plan, true), torch(plan, false);
+  EXPECT_STREQ(loops.engine(), "loops");
+  EXPECT_STREQ(torch.engine(), "libtorch");
+  const std::int64_t rows = 64;
+  const auto x = inputs_of<float>(rows, 3);
+  const auto squares = [&](const float* h, std::int64_t count, float* h_bar) {
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < 2 * count; ++i) {
+      const std::size_t row = static_cast<std::size_t>(i / 2);
+      const double target = i % 2 ? std::sin(static_cast<double>(x[3 * row])) : static_cast<double>(x[3 * row + 1] * x[3 * row + 2]);
+      const double error = static_cast<double>(h[i]) - target;
+      sum += error * error / static_cast<double>(count);
+      h_bar[i] = static_cast<float>(2.0 * error / static_cast<double>(count));
+    }
+    return sum;
+  };
+  double first = 0.0, last[2] = {};
+  int engine = 0;
+  for (TrainingNetwork* network : {&loops, &torch}) {
+    TrainingOptions options;
+    Adam adam(plan, options);
+    set_weights(network->weights(), plan);
+    for (std::int64_t step = 0; step < 200; ++step) {
+      last[engine] = network->differentiate(x.data(), rows, squares, {0.0, 3, step});
+      if (step == 0) first = last[engine];
+      adam.update(network->weights(), network->gradient(), step, 3e-3);
+    }
+    ++engine;
+  }
+  EXPECT_LT(last[0], 0.1 * first);
+  EXPECT_NEAR(last[0], last[1], 1e-3 * last[1]);
+  EXPECT_LT(distance(loops.weights(), torch.weights()), 1e-3);
+}
+
+TEST(TrainingNetworks, SizeDecides) {
+  EXPECT_TRUE(TrainingNetwork::runs_in_loops(plan_mlp(shape({32, 32}), 3, 6)));
+  EXPECT_FALSE(TrainingNetwork::runs_in_loops(plan_mlp(shape({1024, 1024}), 3, 6)));
+  NetworkPlan other = plan_mlp(shape({32}), 3, 6);
+  other.operations[1].op = "convolution";
+  EXPECT_FALSE(TrainingNetwork::runs_in_loops(other));
+  EXPECT_THROW(SmallNetwork<float>{other}, Error);
+}
+
+}  // namespace
+}  // namespace lavoisier::detail
