@@ -42,8 +42,8 @@ class Training {
         options_(options),
         data_(samples, constraints, options.selection == "best"),
         plan_(plan_mlp(options.network, samples.input_elements(), 2 * samples.output_elements())),
-        network_(plan_),
-        evaluator_(plan_),
+        network_(plan_, options.batch),
+        evaluator_(plan_, options.batch),
         adam_(plan_, options),
         loss_(options, data_.A, data_.active, training_threads()),
         steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {

@@ -8,17 +8,18 @@
 
 namespace lavoisier::detail {
 
-/// The network that is trained, run by what is faster for its plan: our own loops for small networks (`loops`), LibTorch
-/// for the rest. The choice depends on the plan alone: the same on every machine and for any number of threads.
+/// The network that is trained, run by what is faster for it: our own loops for small steps (`loops`), LibTorch for the
+/// rest. The choice depends on plan and batch alone: the same on every machine and for any number of threads.
 class TrainingNetwork {
  public:
-  explicit TrainingNetwork(const NetworkPlan& plan) : TrainingNetwork(plan, runs_in_loops(plan)) {}
+  TrainingNetwork(const NetworkPlan& plan, std::int64_t batch) : TrainingNetwork(plan, runs_in_loops(plan, batch)) {}
   TrainingNetwork(const NetworkPlan& plan, bool loops) : network_(make(plan, loops)) {}
 
-  /// As many weights as one thread gets through faster than LibTorch (docs/method.md, "Training").
-  static constexpr std::int64_t most_weights = 300000;
-  static bool runs_in_loops(const NetworkPlan& plan) {
-    return plan.size <= most_weights && SmallNetwork<float>::runs(plan);
+  /// Weights times rows of a batch. On one thread the loops break even at about 8e6 (docs/method.md, "Training"); LibTorch
+  /// also spreads larger steps over threads.
+  static constexpr double most_work = 4e6;
+  static bool runs_in_loops(const NetworkPlan& plan, std::int64_t batch) {
+    return static_cast<double>(plan.size) * static_cast<double>(batch) <= most_work && SmallNetwork<float>::runs(plan);
   }
 
   /// "loops" or "libtorch": the model file's provenance says it.

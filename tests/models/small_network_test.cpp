@@ -230,7 +230,8 @@ TEST(Silu, ValueAndSlopeAreAccurate) {
     for (std::size_t i = 0; i < x.size(); ++i) {
       ASSERT_EQ(y[i], elementary::silu(x[i])) << x[i];
       ASSERT_EQ(y[i], alone[i]) << x[i];
-      const double s = 1.0 / (1.0 + std::exp(-wide[i])), value = wide[i] * s, exact = s + value * (1.0 - s);
+      const double s = 1.0 / (1.0 + std::exp(-wide[i])), value = wide[i] * s;
+      const double exact = s + value / (1.0 + std::exp(wide[i]));
       ASSERT_NEAR(wide_y[i], value, 1e-15 * std::abs(value)) << x[i];
       ASSERT_NEAR(wide_slope[i], exact, 2e-15) << x[i];
       ASSERT_NEAR(slope[i], exact, 3e-7) << x[i];
@@ -301,11 +302,15 @@ TEST(TrainingNetworks, BothEnginesLearnTheSame) {
 }
 
 TEST(TrainingNetworks, SizeDecides) {
-  EXPECT_TRUE(TrainingNetwork::runs_in_loops(plan_mlp(shape({32, 32}), 3, 6)));
-  EXPECT_FALSE(TrainingNetwork::runs_in_loops(plan_mlp(shape({1024, 1024}), 3, 6)));
-  NetworkPlan other = plan_mlp(shape({32}), 3, 6);
+  const NetworkPlan plan = plan_mlp(shape({32, 32}), 3, 6);
+  EXPECT_TRUE(TrainingNetwork::runs_in_loops(plan, 16));
+  EXPECT_FALSE(TrainingNetwork::runs_in_loops(plan, 4000));
+  EXPECT_FALSE(TrainingNetwork::runs_in_loops(plan_mlp(shape({1024, 1024}), 3, 6), 16));
+  EXPECT_STREQ(TrainingNetwork(plan, std::int64_t{16}).engine(), "loops");
+  EXPECT_STREQ(TrainingNetwork(plan, std::int64_t{4000}).engine(), "libtorch");
+  NetworkPlan other = plan;
   other.operations[1].op = "convolution";
-  EXPECT_FALSE(TrainingNetwork::runs_in_loops(other));
+  EXPECT_FALSE(TrainingNetwork::runs_in_loops(other, 16));
   EXPECT_THROW(SmallNetwork<float>{other}, Error);
 }
 
