@@ -111,7 +111,6 @@ TEST_P(SmallNetworks, AreLibTorchsInDoublePrecision) {
 }
 
 TEST_P(SmallNetworks, GradientsAgreeWithCentralDifferences) {
-  if (plan.size > 2000) GTEST_SKIP();
   SmallNetwork<double> network(plan);
   set_weights(network.weights(), plan);
   const auto x = inputs_of<double>(given.rows, given.inputs);
@@ -120,7 +119,7 @@ TEST_P(SmallNetworks, GradientsAgreeWithCentralDifferences) {
   const std::vector<double> gradient(network.gradient().begin(), network.gradient().end());
   double scale = 0.0;
   for (const double g : gradient) scale = std::fmax(scale, std::abs(g));
-  for (std::size_t i = 0; i < gradient.size(); i += 1 + gradient.size() / 300) {
+  for (std::size_t i = 0; i < gradient.size(); i += 1 + gradient.size() / 100) {
     double& weight = network.weights()[i];
     const double start = weight;
     const auto slope = [&](double step) {
