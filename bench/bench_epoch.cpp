@@ -1,8 +1,9 @@
-// An epoch of the CSTR case (two hidden layers of 32, Adam 1e-4, batch 16, one thread; training, validation, selection):
-// ours by the public train(), against the same epoch in plain eager PyTorch (pytorch_epoch.py), in turns. Ratios are
-// medians over neighbouring epochs, of the thread's processor time: on an idle machine that is the time by the clock, on a
-// busy one, where a long epoch waits for others more often than a short one, it is the fair one. Training is conditional on the laws; PyTorch's network is trained
-// conditionally (the same loss by its operations), without laws, and by mean squares.
+// An epoch of the CSTR case (two hidden layers of 32, Adam 1e-4, batch 16, one thread; training, validation,
+// selection): ours by the public train(), against the same epoch in plain eager PyTorch (pytorch_epoch.py), in turns.
+// Ratios are medians over neighbouring epochs, of the thread's processor time: on an idle machine that is the time by
+// the clock, on a busy one, where a long epoch waits for others more often than a short one, it is the fair one.
+// Training is conditional on the laws; PyTorch's network is trained conditionally (the same loss by its operations),
+// without laws, and by mean squares.
 //
 // LAVOISIER_PYTHON: a Python that imports torch (default: python3). Without one, only our seconds are printed.
 // LAVOISIER_CSTR: benchmark_CSTR.csv (default: ../shared/data/benchmark_CSTR.csv; without it, data of the same shape).
@@ -174,7 +175,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void epoch(benchmark::State& state, Strategy strategy, const char* loss, const char* figure) {
+void cstr(benchmark::State& state, Strategy strategy, const char* loss, const char* figure) {
   const Case problem;
   const test::Folder folder("bench-epoch");
   const std::string data = folder.path() / "data";
@@ -220,10 +221,10 @@ void epoch(benchmark::State& state, Strategy strategy, const char* loss, const c
   state.SetLabel("PyTorch " + torch.version() + "; data: " + problem.samples.source);
 }
 // A figure with a slash is printed under that name alone.
-BENCHMARK_CAPTURE(epoch, conditional, Strategy::conditional, "conditional", "training/epoch_ratio_vs_pytorch")
+BENCHMARK_CAPTURE(cstr, conditional, Strategy::conditional, "conditional", "training/epoch_ratio_vs_pytorch")
     ->Iterations(1)->UseRealTime();
-BENCHMARK_CAPTURE(epoch, none, Strategy::none, "none", "ratio")->Iterations(1)->UseRealTime();
-BENCHMARK_CAPTURE(epoch, conditional_against_mean_squares, Strategy::conditional, "mse", "ratio")
+BENCHMARK_CAPTURE(cstr, none, Strategy::none, "none", "ratio")->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(cstr, conditional_against_mean_squares, Strategy::conditional, "mse", "ratio")
     ->Iterations(1)->UseRealTime();
 
 }  // namespace

@@ -1,4 +1,5 @@
-"""The epoch of bench_epoch.cpp in plain eager PyTorch: the yardstick.
+"""The epoch of bench_epoch.cpp in plain eager PyTorch: the yardstick (measured with
+PyPI's torch 2.15.0: pip install torch==2.15.0).
 
   pytorch_epoch.py DATA LOSS
 

@@ -1,17 +1,17 @@
 #ifndef LAVOISIER_MODELS_NETWORK_KERNELS_HPP
 #define LAVOISIER_MODELS_NETWORK_KERNELS_HPP
 
-// The loops of a training step on a CPU: one table a vector instruction set, chosen once. Every number is computed by the
-// same operations in the same order in all of them (no fused multiply-add, one order of sums), so the bits don't depend
-// on the table. Neither this header nor the kernels include anything that emits code: an inline function compiled for
-// AVX-512 must not become the copy that the whole process uses.
+// The loops of a training step on a CPU: one table a vector instruction set, chosen once. Every number is computed by
+// the same operations in the same order in all of them (no fused multiply-add, one order of sums), so the bits don't
+// depend on the table. Neither this header nor the kernels include anything that emits code: an inline function compiled
+// for AVX-512 must not become the copy that the whole process uses.
 
 #include <cstdint>
 
 namespace lavoisier::detail {
 
-/// Rows of values lie `stride` apart, a multiple of this; what lies between width and stride is zero. Vectors may be read,
-/// never written, up to this many numbers behind a row of weights.
+/// Rows of values lie `stride` apart, a multiple of this; what lies between width and stride is zero. Vectors may be
+/// read, never written, up to this many numbers behind a row of weights.
 inline constexpr std::int64_t kernel_panel = 16;
 
 /// C(r, c) = first[c] + sum over k, ascending, of A(r, k) B(k, c), each product and each sum rounded.

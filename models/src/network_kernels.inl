@@ -1,4 +1,4 @@
-// Included once by each network_kernels_<level>.cpp, which is compiled for that level. Everything but the table is local.
+// Included once by each network_kernels_<level>.cpp, which is compiled for that level. All but the table is local.
 
 #include "network_kernels.hpp"
 
@@ -180,7 +180,7 @@ LAVOISIER_KERNEL void multiply(const Real* a, const Real* b, Real* y, std::int64
   }
 }
 
-// ---- layer norm -------------------------------------------------------------------------------------------------------
+// ---- layer norm -----------------------------------------------------------------------------------------------------
 
 /// The sum over i of term(i), FP64: eight partial sums (i mod 8), added in their order.
 template <class Term>
@@ -245,7 +245,7 @@ LAVOISIER_KERNEL void layer_norm_adjoint(const LayerNormAdjointArguments<Real>& 
   }
 }
 
-// ---- the optimiser ----------------------------------------------------------------------------------------------------
+// ---- the optimiser --------------------------------------------------------------------------------------------------
 
 LAVOISIER_KERNEL void adam(const AdamArguments& a) {
   constexpr float beta1 = 0.9F, beta2 = 0.999F, epsilon = 1e-8F;

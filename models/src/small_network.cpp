@@ -245,7 +245,8 @@ void SmallNetwork<Real>::evaluate(const Real* x, std::int64_t rows, Real* h) {
 }
 
 template <class Real>
-double SmallNetwork<Real>::differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout) {
+double SmallNetwork<Real>::differentiate(const Real* x, std::int64_t rows, const Function& loss,
+                                         const Dropout& dropout) {
   reserve(rows);
   pack_weights();
   run(x, rows, true, dropout, h_.data());

@@ -13,9 +13,10 @@
 namespace lavoisier::detail {
 
 /// A network plan run by our own loops: for networks so small that a framework's cost a call outweighs the arithmetic.
-/// One thread. Interface and meaning are those of Network; memory is allocated once (and when a batch is larger than all
-/// before it). Every sum has one order, the same for every instruction set: a row of `evaluate` has the same bits wherever
-/// it stands and however the rows are cut, the gradient sums rows in their order. Real: float; double in tests.
+/// One thread. Interface and meaning are those of Network; memory is allocated once (and when a batch is larger than
+/// all before it). Every sum has one order, the same for every instruction set: a row of `evaluate` has the same bits
+/// wherever it stands and however the rows are cut, the gradient sums rows in their order. Real: float, or double in
+/// tests.
 template <class Real>
 class SmallNetwork {
  public:

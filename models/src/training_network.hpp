@@ -15,8 +15,8 @@ class TrainingNetwork {
   TrainingNetwork(const NetworkPlan& plan, std::int64_t batch) : TrainingNetwork(plan, runs_in_loops(plan, batch)) {}
   TrainingNetwork(const NetworkPlan& plan, bool loops) : network_(make(plan, loops)) {}
 
-  /// Weights times rows of a batch. On one thread the loops break even at about 8e6 (docs/method.md, "Training"); LibTorch
-  /// also spreads larger steps over threads.
+  /// Weights times rows of a batch. On one thread the loops break even at about 8e6 (docs/method.md, "Training");
+  /// LibTorch also spreads larger steps over threads.
   static constexpr double most_work = 4e6;
   static bool runs_in_loops(const NetworkPlan& plan, std::int64_t batch) {
     return static_cast<double>(plan.size) * static_cast<double>(batch) <= most_work && SmallNetwork<float>::runs(plan);

@@ -1,8 +1,9 @@
-// Small networks by our own loops: against LibTorch and differences in FP64, FP32 against FP64, bits that depend neither
-// on place, cut nor instruction set, training by either engine.
+// Small networks by our own loops: against LibTorch and differences in FP64, FP32 against FP64 and, bit for bit, plain
+// loops; bits that depend neither on place, cut nor instruction set; training by either engine.
 
 #include "optimizer.hpp"
 #include "small_network.hpp"
+#include "synthetic.hpp"
 #include "training_network.hpp"
 
 #include <lavoisier/elementary.hpp>
@@ -11,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 namespace lavoisier::detail {
@@ -35,7 +37,8 @@ void set_weights(std::span<Real> weights, const NetworkPlan& plan) {
 template <class Real>
 std::vector<Real> inputs_of(std::int64_t rows, std::int64_t width) {
   std::vector<Real> x(static_cast<std::size_t>(rows * width));
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<Real>(static_cast<float>(2.0 * std::sin(0.7 * static_cast<double>(i * i))));
+  for (std::size_t i = 0; i < x.size(); ++i) 
+    x[i] = static_cast<Real>(static_cast<float>(2.0 * std::sin(0.7 * static_cast<double>(i * i))));
   return x;
 }
 
@@ -184,6 +187,74 @@ TEST_P(SmallNetworks, HaveTheSameBitsForEveryInstructionSet) {
   expect_same_for_all_tables<double>(given, plan, dropout);
 }
 
+/// A network of dense and silu by plain loops over numbers: every sum in the order that SmallNetwork promises. Returns
+/// the gradient of `curved` (rows one after another).
+template <class Real>
+std::vector<Real> gradient_by_plain_loops(const NetworkPlan& plan, std::span<const Real> weights, std::vector<Real> x,
+                                          std::size_t rows) {
+  struct Layer {
+    std::size_t inputs, outputs, weight, bias;
+    std::vector<Real> x, slope;  // slope of the silu behind it
+  };
+  std::vector<Layer> layers;
+  std::vector<Real> bar(rows * static_cast<std::size_t>(plan.outputs)), gradient(weights.size());
+  for (std::size_t p = 0; p < plan.parameters.size(); p += 2) {
+    const Parameter& matrix = plan.parameters[p];
+    Layer layer{static_cast<std::size_t>(matrix.shape[1]), static_cast<std::size_t>(matrix.shape[0]),
+                static_cast<std::size_t>(matrix.offset), static_cast<std::size_t>(plan.parameters[p + 1].offset),
+                x, {}};
+    std::vector<Real> y(rows * layer.outputs);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t j = 0; j < layer.outputs; ++j) {
+        Real sum = weights[layer.bias + j];
+        for (std::size_t k = 0; k < layer.inputs; ++k)
+          sum = sum + weights[layer.weight + j * layer.inputs + k] * x[r * layer.inputs + k];
+        y[r * layer.outputs + j] = sum;
+      }
+    x = y;
+    if (p + 2 < plan.parameters.size()) {
+      layer.slope.resize(y.size());
+      kernels_of<Real>(network_kernels_baseline)
+          .silu_with_slope(y.data(), x.data(), layer.slope.data(), static_cast<std::int64_t>(y.size()));
+    }
+    layers.push_back(std::move(layer));
+  }
+  curved<Real>(plan.outputs)(x.data(), static_cast<std::int64_t>(rows), bar.data());
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    if (!layer->slope.empty())
+      for (std::size_t i = 0; i < bar.size(); ++i) bar[i] = bar[i] * layer->slope[i];
+    std::vector<Real> x_bar(rows * layer->inputs);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t j = 0; j < layer->outputs; ++j) {
+        const Real y_bar = bar[r * layer->outputs + j];
+        gradient[layer->bias + j] += y_bar;
+        for (std::size_t k = 0; k < layer->inputs; ++k) {
+          gradient[layer->weight + j * layer->inputs + k] += y_bar * layer->x[r * layer->inputs + k];
+          x_bar[r * layer->inputs + k] += y_bar * weights[layer->weight + j * layer->inputs + k];
+        }
+      }
+    bar = x_bar;
+  }
+  return gradient;
+}
+
+TEST_P(SmallNetworks, AreThePlainLoopsBitForBit) {
+  if (given.options.residual || given.options.layer_norm) return;
+  SmallNetwork<float> network(plan);
+  set_weights(network.weights(), plan);
+  const auto x = inputs_of<float>(given.rows, given.inputs);
+  network.differentiate(x.data(), given.rows, curved<float>(given.outputs));
+  const auto rows = static_cast<std::size_t>(given.rows);
+  EXPECT_TRUE(same_bits<float>(network.gradient(), gradient_by_plain_loops<float>(plan, network.weights(), x, rows)));
+  // The plain loops themselves, in FP64.
+  Network<double> reference(plan);
+  std::copy(network.weights().begin(), network.weights().end(), reference.weights().begin());
+  const std::vector<double> wide(x.begin(), x.end());
+  reference.differentiate(wide.data(), given.rows, curved<double>(given.outputs));
+  const auto plain = gradient_by_plain_loops<double>(plan, reference.weights(), wide, rows);
+  EXPECT_LT(distance(plain, reference.gradient()), 1e-12);
+}
+
 TEST_P(SmallNetworks, RowsDoNotDependOnPlaceOrCut) {
   SmallNetwork<float> network(plan);
   set_weights(network.weights(), plan);
@@ -195,7 +266,8 @@ TEST_P(SmallNetworks, RowsDoNotDependOnPlaceOrCut) {
   const std::span<const float> all(h);
   for (const std::int64_t cut : {1, 2, 3, 5, 7, 64}) {
     for (std::int64_t first = 0; first < rows; first += cut)
-      network.evaluate(x.data() + first * given.inputs, std::min(cut, rows - first), part.data() + first * given.outputs);
+      network.evaluate(x.data() + first * given.inputs, std::min(cut, rows - first),
+                       part.data() + first * given.outputs);
     EXPECT_TRUE(same_bits<float>(part, all)) << cut;
   }
   // A row that is not finite stays alone, and a training step sees what evaluation gives.
@@ -246,7 +318,10 @@ TEST(AdamKernel, IsTheSameInEveryTableAndIgnoresWhatIsBehind) {
     std::vector<float> w(40), m(40), v(40), g(40), a(40);
     for (std::size_t i = 0; i < 40; ++i) {
       const double at = static_cast<double>(i);
-      w[i] = static_cast<float>(std::sin(at)), g[i] = static_cast<float>(std::cos(at)), m[i] = 0.1F * g[i], v[i] = g[i] * g[i], a[i] = w[i];
+      w[i] = a[i] = static_cast<float>(std::sin(at));
+      g[i] = static_cast<float>(std::cos(at));
+      m[i] = 0.1F * g[i];
+      v[i] = g[i] * g[i];
     }
     for (int step = 0; step < 5; ++step)
       tables[t]->adam({w.data(), m.data(), v.data(), g.data(), a.data(), 37, 0.99F, 1e-3F, 1.5F, 0.1F});
@@ -275,7 +350,8 @@ TEST(TrainingNetworks, BothEnginesLearnTheSame) {
     double sum = 0.0;
     for (std::int64_t i = 0; i < 2 * count; ++i) {
       const std::size_t row = static_cast<std::size_t>(i / 2);
-      const double target = i % 2 ? std::sin(static_cast<double>(x[3 * row])) : static_cast<double>(x[3 * row + 1] * x[3 * row + 2]);
+      const double target = i % 2 ? std::sin(static_cast<double>(x[3 * row]))
+                                  : static_cast<double>(x[3 * row + 1] * x[3 * row + 2]);
       const double error = static_cast<double>(h[i]) - target;
       sum += error * error / static_cast<double>(count);
       h_bar[i] = static_cast<float>(2.0 * error / static_cast<double>(count));
@@ -298,6 +374,31 @@ TEST(TrainingNetworks, BothEnginesLearnTheSame) {
   EXPECT_LT(last[0], 0.1 * first);
   EXPECT_NEAR(last[0], last[1], 1e-3 * last[1]);
   EXPECT_LT(distance(loops.weights(), torch.weights()), 1e-3);
+}
+
+TEST(TrainingNetworks, AModelHasTheSameBitsForEveryInstructionSet) {
+  const test::Synthetic problem = test::synthetic(200);
+  TrainingOptions options;
+  options.network.hidden = {17, 17};
+  options.network.residual = options.network.layer_norm = true;
+  options.network.dropout = 0.1;
+  options.epochs = 2;
+  options.batch = 16;
+  options.weight_decay = 0.01;
+  options.ema = 0.9;
+  const KernelTable* tables[3];
+  const int count = runnable_network_kernels(tables);
+  std::vector<std::byte> expected;
+  for (int i = 0; i < count; ++i) {
+    ::setenv("LAVOISIER_INSTRUCTION_SET", tables[i]->name, 1);
+    const ModelFile model = train(problem.samples, problem.constraints(), options).model;
+    EXPECT_EQ(model.description.provenance.at("training.engine"), "loops");
+    if (i == 0) expected = model.serialize();
+    EXPECT_EQ(model.serialize(), expected) << tables[i]->name;
+  }
+  ::setenv("LAVOISIER_INSTRUCTION_SET", "mmx", 1);
+  EXPECT_ERROR(train(problem.samples, problem.constraints(), options), Status::invalid_argument, "'mmx'", "x86-64");
+  ::unsetenv("LAVOISIER_INSTRUCTION_SET");
 }
 
 TEST(TrainingNetworks, SizeDecides) {
