@@ -3,8 +3,8 @@
 
 // The loops of a training step on a CPU: one table a vector instruction set, chosen once. Every number is computed by
 // the same operations in the same order in all of them (no fused multiply-add, one order of sums), so the bits don't
-// depend on the table. Neither this header nor the kernels include anything that emits code: an inline function compiled
-// for AVX-512 must not become the copy that the whole process uses.
+// depend on the table. Neither this header nor the kernels include anything that emits code: an inline function
+// compiled for AVX-512 must not become the copy that the whole process uses.
 
 #include <cstdint>
 
