@@ -1,10 +1,11 @@
 #include "checkpoint.hpp"
 #include "export_model.hpp"
 #include "head_loss.hpp"
-#include "network.hpp"
+#include "network_kernels.hpp"
 #include "optimizer.hpp"
 #include "options.hpp"
 #include "training_data.hpp"
+#include "training_network.hpp"
 
 #include <lavoisier/files.hpp>
 #include <lavoisier/layout.hpp>
@@ -101,8 +102,8 @@ class Training {
         options_(options),
         data_(samples, constraints, options.selection == "best"),
         plan_(plan_mlp(options.network, samples.input_elements(), 2 * samples.output_elements())),
-        network_(plan_),
-        evaluator_(plan_),
+        network_(plan_, options.batch),
+        evaluator_(plan_, options.batch),
         adam_(plan_, options),
         dependent_(dependent_of(samples, constraints, options, data_)),
         loss_(options, data_.A, data_.laws, data_.active, dependent_, training_threads()),
@@ -111,6 +112,7 @@ class Training {
     identity_["data.digest"] = data_.digest;
     identity_["laws.digest"] = digest_of(data_);
     identity_["version"] = LAVOISIER_VERSION;
+    identity_["training.engine"] = network_.engine();
     if (options.resume) {
       state_ = read_checkpoint(options.checkpoint, identity_);
       const auto size = static_cast<std::size_t>(plan_.size);
@@ -172,8 +174,15 @@ class Training {
     const std::int64_t steps = steps_per_epoch_ * options_.epochs;
     const Index inputs = plan_.inputs;
     FloatRows x;
-    RowMatrix y, d, A;
+    RowMatrix y, d, A, raw, raw_gradient;
     const Index laws = data_.laws;
+    Eigen::VectorXd each;
+    const TrainingNetwork::Function loss = [&](const float* h, std::int64_t count, float* h_bar) {
+      raw = Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>();
+      each = loss_(raw, y, d, &raw_gradient, A);
+      Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = raw_gradient.cast<float>();
+      return each.mean();
+    };
     while (state_.step_in_epoch < steps_per_epoch_) {
       if (stop && stop->load(std::memory_order_relaxed)) interrupt();
       // All rows in batches of nearly equal size: a small rest would weigh as much as a full batch.
@@ -193,18 +202,10 @@ class Training {
       }
       if (options_.input_noise > 0.0)
         add_input_noise({x.data(), static_cast<std::size_t>(x.size())}, options_.input_noise, options_.seed, state_.step);
-      Eigen::VectorXd each;
-      const auto loss = [&](const float* h, std::int64_t count, float* h_bar) {
-        RowMatrix gradient;
-        each = loss_(Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>(), y, d, &gradient, A);
-        Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = gradient.cast<float>();
-        return each.mean();
-      };
       const double mean =
           network_.differentiate(x.data(), x.rows(), loss, {options_.network.dropout, options_.seed, state_.step});
       const std::span<float> gradient = network_.gradient();
-      const auto finite = [](float value) { return std::isfinite(value); };
-      if (!std::isfinite(mean) || !std::all_of(gradient.begin(), gradient.end(), finite)) refuse(mean, each, batch);
+      if (!std::isfinite(mean) || !network_kernels_.finite(gradient.data(), plan_.size)) refuse(mean, each, batch);
       adam_.update(network_.weights(), gradient, state_.step, learning_rate(options_, state_.step, steps));
       state_.loss_sum += each.sum();
       ++state_.step;
@@ -340,7 +341,8 @@ class Training {
   const TrainingOptions& options_;
   TrainingData data_;
   NetworkPlan plan_;
-  Network<float> network_, evaluator_;
+  const KernelTable& network_kernels_ = network_kernels();
+  TrainingNetwork network_, evaluator_;
   Adam adam_;
   std::vector<Index> dependent_;  ///< of completion, among the active outputs
   HeadLoss loss_;

@@ -150,7 +150,8 @@ TEST_P(Strategies, ExportedModelIsTheTrainedOne) {
   } else {
     return;
   }
-  EXPECT_NEAR(score, result.history.back().best_validation_loss, 1e-9);
+  // Two engines: the training judged by its own loops, predict runs the exported graph by LibTorch; float rounding apart.
+  EXPECT_NEAR(score, result.history.back().best_validation_loss, 1e-6 * (1 + std::abs(score)));
 }
 INSTANTIATE_TEST_SUITE_P(All, Strategies,
                          testing::Combine(testing::Values(Strategy::none, Strategy::penalty, Strategy::completion,
