@@ -41,6 +41,8 @@ struct TrainingOptions {
   Strategy strategy = Strategy::conditional;
   Loss loss = Loss::crps;
   MlpOptions network;
+  std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
+                                               ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
   std::int64_t batch = 256;
   double learning_rate = 2e-3;
