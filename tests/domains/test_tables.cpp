@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"column = \"T [C]\"", "variable = \"T [C]\"", format_error,
             "15:12: unknown key \"variable\" in the source of T; legal are column, axis, index, units, transform, period"},
         Bad{"units = \"degC\"", "units = \"kg\"", Status::unit_mismatch,
-            "15:40: expected units that convert to \"K\" (K), found \"kg\" (kg)"}));
+            "15:38: expected units that convert to \"K\" (K), found \"kg\" (kg)"}));
 
 class Table : public testing::Test {
  protected:
