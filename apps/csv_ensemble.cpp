@@ -22,8 +22,8 @@ constexpr std::size_t text_held = std::size_t{1} << 20;
 std::filesystem::path companion_of(const std::filesystem::path& path) { return path.string() + ".json"; }
 
 /// The column and how it becomes the layout's units.
-std::pair<std::size_t, UnitConversion> find_output(const CsvReader& reader, const Variable& variable, const Source& source,
-                                                   bool generated) {
+std::pair<std::size_t, UnitConversion> find_output(const CsvReader& reader, const Variable& variable,
+                                                   const Source& source, bool generated) {
   if (!generated && (reader.has_column(source.variable) || !reader.has_column(variable.name))) {
     UnitConversion conversion;
     if (!source.file_units.empty()) conversion = Unit(source.file_units).conversion_to(Unit(variable.units));
@@ -68,7 +68,8 @@ void CsvEnsembleWriter::fail() {
                           reason != 0 ? std::generic_category().message(reason) : "the system gives no reason"));
 }
 
-void CsvEnsembleWriter::write(std::int64_t member, std::int64_t first, std::int64_t count, std::span<const double> values) {
+void CsvEnsembleWriter::write(std::int64_t member, std::int64_t first, std::int64_t count,
+                              std::span<const double> values) {
   const std::size_t fields = fields_.size(), rows = static_cast<std::size_t>(count);
   for (std::size_t row = 0; row < rows; ++row) {
     bool complete = true;
@@ -125,9 +126,10 @@ CsvEnsemble::CsvEnsemble(const std::filesystem::path& path, const Domain& domain
     return;
   }
   if (reader_.rows() != samples)
-    throw Error(Status::shape_mismatch, fmt::format("{}: expected {} rows, one a sample of the table that it is compared with, "
-                                                    "found {} (a table with the columns member and sample may have fewer)",
-                                                    path.string(), samples, reader_.rows()));
+    throw Error(Status::shape_mismatch,
+                fmt::format("{}: expected {} rows, one a sample of the table that it is compared with, "
+                            "found {} (a table with the columns member and sample may have fewer)",
+                            path.string(), samples, reader_.rows()));
   samples_.resize(static_cast<std::size_t>(samples));
   std::iota(samples_.begin(), samples_.end(), std::int64_t{0});
 }
@@ -144,32 +146,40 @@ void CsvEnsemble::read_members(std::int64_t samples) {
     const std::int64_t count = std::min(block, reader_.rows() - first);
     const std::vector<double> numbers = reader_.read(columns, first, count);
     for (std::int64_t k = 0; k < count; ++k) {
-      const double member = numbers[static_cast<std::size_t>(2 * k)], sample = numbers[static_cast<std::size_t>(2 * k + 1)];
+      const double member = numbers[static_cast<std::size_t>(2 * k)],
+                   sample = numbers[static_cast<std::size_t>(2 * k + 1)];
       if (member == static_cast<double>(members_ + 1)) {
         if (members_ > 0 && within != samples_.size())
-          refuse(first + k, 0, fmt::format("member {} has {} samples, member 1 has {}", members_, within, samples_.size()));
+          refuse(first + k, 0,
+                 fmt::format("member {} has {} samples, member 1 has {}", members_, within, samples_.size()));
         ++members_;
         within = 0;
       } else if (member != static_cast<double>(members_) || members_ == 0) {
-        refuse(first + k, 0, fmt::format("expected member {}{}: members stand one after another, from 1; found {}",
-                                         members_ > 0 ? fmt::format("{} or ", members_) : "", members_ + 1, member));
+        refuse(first + k, 0,
+               fmt::format("expected member {}{}: members stand one after another, from 1; found {}",
+                           members_ > 0 ? fmt::format("{} or ", members_) : "", members_ + 1, member));
       }
       if (!(sample >= 0.0 && sample < static_cast<double>(samples)) || sample != std::floor(sample))
-        refuse(first + k, 1, fmt::format("expected a row of the table that it is compared with, 0 to {}; found {}", samples - 1, sample));
+        refuse(first + k, 1,
+               fmt::format("expected a row of the table that it is compared with, 0 to {}; found {}", samples - 1,
+                           sample));
       const auto number = static_cast<std::int64_t>(sample);
       if (members_ == 1) {
         if (!samples_.empty() && number <= samples_.back())
-          refuse(first + k, 1, fmt::format("expected samples in ascending order, found {} behind {}", number, samples_.back()));
+          refuse(first + k, 1,
+                 fmt::format("expected samples in ascending order, found {} behind {}", number, samples_.back()));
         samples_.push_back(number);
       } else if (within >= samples_.size() || samples_[within] != number) {
-        refuse(first + k, 1, fmt::format("member {} has sample {} where member 1 has {}", members_, number,
-                                         within < samples_.size() ? fmt::format("{}", samples_[within]) : "no more"));
+        refuse(first + k, 1,
+               fmt::format("member {} has sample {} where member 1 has {}", members_, number,
+                           within < samples_.size() ? fmt::format("{}", samples_[within]) : "no more"));
       }
       ++within;
     }
   }
   if (within != samples_.size())
-    refuse(reader_.rows() - 1, 0, fmt::format("member {} has {} samples, member 1 has {}", members_, within, samples_.size()));
+    refuse(reader_.rows() - 1, 0,
+           fmt::format("member {} has {} samples, member 1 has {}", members_, within, samples_.size()));
 }
 
 void CsvEnsemble::read_companion() {
@@ -184,8 +194,8 @@ void CsvEnsemble::read_companion() {
   const std::string found = sha256_of_file(reader_.path());
   if (json["sha256"].get<std::string>() != found)
     throw Error(Status::digest_mismatch,
-                fmt::format("{} is not the file that {} describes (sha256 {}): it has changed since", reader_.path().string(),
-                            path.string(), json["sha256"].get<std::string>()));
+                fmt::format("{} is not the file that {} describes (sha256 {}): it has changed since",
+                            reader_.path().string(), path.string(), json["sha256"].get<std::string>()));
   stored_as_float_ = json.contains("storage") && json["storage"] == "f32";
   if (!json.contains("attributes") || !json["attributes"].is_object()) return;
   for (const auto& [key, value] : json["attributes"].items())

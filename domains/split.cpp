@@ -22,8 +22,8 @@ std::int64_t share_of(double share, std::int64_t rows) {
 void read_blocks(const Section& split, const std::vector<std::string>& dimensions, Split& result) {
   result.axis = split.string("axis", "the sample dimension whose coordinate decides");
   if (std::find(dimensions.begin(), dimensions.end(), result.axis) == dimensions.end())
-    split.fail(Status::not_found, fmt::format("\"{}\" is no sample dimension; these are {}", result.axis, listed(dimensions)),
-               "axis");
+    split.fail(Status::not_found,
+               fmt::format("\"{}\" is no sample dimension; these are {}", result.axis, listed(dimensions)), "axis");
   result.width = split.positive("width", "of a block, in the axis' units as they stand in the file");
   const auto modulus = split.integer("modulus", "blocks are numbered floor(coordinate / width) mod modulus");
   if (modulus < 2 || modulus > 1000000)
@@ -47,8 +47,8 @@ void read_blocks(const Section& split, const std::vector<std::string>& dimension
 double read_share(const Section& split, const char* key) {
   const double share = split.number(key, "share of the rows, from 0 to 1; the rest is for training");
   if (!(share >= 0.0 && share < 1.0))
-    split.fail(Status::invalid_format, fmt::format("expected a share from 0 to below 1 for \"{}\" in {}, found {}", key,
-                                                   split.name(), share),
+    split.fail(Status::invalid_format,
+               fmt::format("expected a share from 0 to below 1 for \"{}\" in {}, found {}", key, split.name(), share),
                key);
   return share;
 }
@@ -71,7 +71,8 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   const toml::table& table = *node.as_table();
   Split result;
   std::string kind = "block";
-  if (const auto* const word = table.get("kind"); word != nullptr && word->is_string()) kind = *word->value<std::string>();
+  if (const auto* const word = table.get("kind"); word != nullptr && word->is_string())
+    kind = *word->value<std::string>();
   const std::vector<std::string> kinds = {"block", "sequential", "random", "indices"};
   std::vector<std::string> legal = {"kind", "test", "validation"};
   if (kind == "block") legal.insert(legal.end(), {"axis", "width", "modulus"});
@@ -94,7 +95,8 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   }
   if (dimensions.size() != 1)
     split.fail(Status::invalid_format,
-               fmt::format("a {} split counts rows: it needs one sample dimension, this domain has {}", kind, listed(dimensions)),
+               fmt::format("a {} split counts rows: it needs one sample dimension, this domain has {}", kind,
+                           listed(dimensions)),
                "kind");
   if (result.kind != Split::Kind::indices) {
     result.test_share = read_share(split, "test");
@@ -134,11 +136,13 @@ std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
   LAVOISIER_REQUIRE(split.kind != Split::Kind::block, "a split by blocks needs coordinates");
   std::vector<Subset> subsets(static_cast<std::size_t>(rows), Subset::training);
   if (split.kind == Split::Kind::indices) {
-    for (const auto& [subset, list] : {std::pair(Subset::test, &split.test_rows), std::pair(Subset::validation, &split.validation_rows)})
+    for (const auto& [subset, list] :
+         {std::pair(Subset::test, &split.test_rows), std::pair(Subset::validation, &split.validation_rows)})
       for (const std::int64_t row : *list) {
         if (row < 0 || row >= rows)
-          throw Error(Status::out_of_range, fmt::format("the split lists row {} for {}; there are {} rows, numbered from 0",
-                                                        row, to_string(subset), rows));
+          throw Error(Status::out_of_range,
+                      fmt::format("the split lists row {} for {}; there are {} rows, numbered from 0", row,
+                                  to_string(subset), rows));
         subsets[static_cast<std::size_t>(row)] = subset;
       }
     return subsets;

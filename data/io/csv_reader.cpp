@@ -33,7 +33,7 @@ struct Cell {
 struct Record {
   std::vector<Cell> cells;  ///< the first `size` are this record's; the others are kept for their memory
   std::size_t size = 0;
-  Place end;                ///< where the line ends
+  Place end;  ///< where the line ends
 };
 
 std::string_view trimmed(std::string_view text) {
@@ -56,13 +56,15 @@ class Scanner {
     if (status.type() == fs::file_type::not_found)
       throw Error(Status::not_found, fmt::format("no file \"{}\"", path.string()));
     if (status.type() != fs::file_type::regular)
-      throw Error(Status::io_error, fmt::format("expected a CSV file, found {} \"{}\"",
-                                                status.type() == fs::file_type::directory ? "the folder" : "no regular file at",
-                                                path.string()));
+      throw Error(
+          Status::io_error,
+          fmt::format("expected a CSV file, found {} \"{}\"",
+                      status.type() == fs::file_type::directory ? "the folder" : "no regular file at", path.string()));
     errno = 0;
     file_.open(path, std::ios::binary);
     if (!file_)
-      throw Error(Status::io_error, fmt::format("cannot read \"{}\": {}", path.string(), std::generic_category().message(errno)));
+      throw Error(Status::io_error,
+                  fmt::format("cannot read \"{}\": {}", path.string(), std::generic_category().message(errno)));
     seek(0, 1);
     if (peek() == 0xEF && bytes_ - at_ >= 3 && buffer_[at_ + 1] == '\xBB' && buffer_[at_ + 2] == '\xBF') at_ += 3;
   }
@@ -135,7 +137,8 @@ class Scanner {
     file_.read(buffer_.data(), static_cast<std::streamsize>(buffer_.size()));
     bytes_ = static_cast<std::size_t>(file_.gcount());
     if (file_.bad())
-      throw Error(Status::io_error, fmt::format("cannot read \"{}\": {}", path_.string(), std::generic_category().message(errno)));
+      throw Error(Status::io_error,
+                  fmt::format("cannot read \"{}\": {}", path_.string(), std::generic_category().message(errno)));
     return bytes_ > 0;
   }
 
@@ -238,7 +241,7 @@ class Scanner {
   std::size_t at_ = 0, bytes_ = 0;
   std::int64_t base_ = 0;  ///< place in the file of the buffer's first byte
   Place here_;
-  int pending_ = 0;        ///< bytes that the current character still needs
+  int pending_ = 0;  ///< bytes that the current character still needs
   unsigned char low_ = 0x80, high_ = 0xBF;
   bool blank_lines_ = false;
 };
@@ -269,11 +272,13 @@ struct CsvReader::Implementation {
   mutable std::int64_t next = 0;  ///< the row at which the scanner stands
   mutable Record record;
 
-  Implementation(const fs::path& file, CsvOptions given) : path(file), options(std::move(given)), scanner(file, options) {
+  Implementation(const fs::path& file, CsvOptions given)
+      : path(file), options(std::move(given)), scanner(file, options) {
     for (const char c : {options.delimiter, options.comment})
       if (c == '"' || c == '\n' || c == '\r' || c < 0)
-        throw Error(Status::invalid_argument, "expected an ASCII character other than a quote or a line end as delimiter "
-                                              "and as comment mark");
+        throw Error(Status::invalid_argument,
+                    "expected an ASCII character other than a quote or a line end as delimiter "
+                    "and as comment mark");
     if (options.delimiter == options.comment)
       throw Error(Status::invalid_argument, "the delimiter and the comment mark are the same character");
     if (!scanner.find()) scanner.fail("expected a header row, found an empty file", {1, 1});
@@ -298,8 +303,9 @@ struct CsvReader::Implementation {
       if (name.empty()) scanner.fail(fmt::format("column {} has no name", c + 1), cell.at);
       const auto earlier = std::find(names.begin(), names.end(), name);
       if (earlier != names.end())
-        scanner.fail(fmt::format("column \"{}\" stands twice, as columns {} and {}", name, earlier - names.begin() + 1, c + 1),
-                     cell.at);
+        scanner.fail(
+            fmt::format("column \"{}\" stands twice, as columns {} and {}", name, earlier - names.begin() + 1, c + 1),
+            cell.at);
       names.push_back(name);
     }
   }
@@ -313,7 +319,7 @@ struct CsvReader::Implementation {
   }
 
   void go_to(std::int64_t row) const {
-    if (row < next || row >= next + index_stride) {
+    if (row + 1 < next || row >= next + index_stride) {  // row next - 1 is at hand
       const Mark& mark = marks[static_cast<std::size_t>(row / index_stride)];
       scanner.seek(mark.offset, mark.line);
       next = row / index_stride * index_stride;
@@ -380,12 +386,14 @@ std::size_t CsvReader::column(const std::string& name) const {
                           near.empty() ? "there are " + listed(names) : "did you mean \"" + near + "\"?"));
 }
 
-std::vector<double> CsvReader::read(const std::vector<std::size_t>& columns, std::int64_t first, std::int64_t count) const {
+std::vector<double> CsvReader::read(const std::vector<std::size_t>& columns, std::int64_t first,
+                                    std::int64_t count) const {
   const auto& self = *implementation_;
   self.require(first, count);
   for (const std::size_t column : columns)
     if (column >= self.names.size())
-      throw Error(Status::out_of_range, fmt::format("column {} of \"{}\", which has {}", column, path().string(), self.names.size()));
+      throw Error(Status::out_of_range,
+                  fmt::format("column {} of \"{}\", which has {}", column, path().string(), self.names.size()));
   std::vector<double> values;
   values.reserve(static_cast<std::size_t>(count) * columns.size());
   for (std::int64_t row = first; row < first + count; ++row) {

@@ -61,7 +61,8 @@ overall = { equation = "feed = B + purge", tolerance = 1e-9 }
 )";
 
 const std::string header =
-    "feed [mol/s],conversion,purge [%],\"stream 1, into the reactor\",\"stream 2, A\",\"stream 3, B\",stream 4,stream 5 [kmol/h],remark\n";
+    "feed [mol/s],conversion,purge [%],\"stream 1, into the reactor\",\"stream 2, A\",\"stream 3, B\",stream 4,stream "
+    "5 [kmol/h],remark\n";
 
 /// `spread`: of the conversion that the inputs don't tell.
 std::string streams(int rows, double spread = 0.03) {
@@ -76,8 +77,8 @@ std::string streams(int rows, double spread = 0.03) {
     const double x = conversion + spread * (uniform() + uniform() + uniform() - 1.5);
     const double into = feed / (1 - (1 - x) * (1 - purge_share)), a = (1 - x) * into;
     char line[400];
-    std::snprintf(line, sizeof line, "%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,\"row %d, made\"\n", feed, conversion,
-                  100 * purge_share, into, a, x * into, (1 - purge_share) * a, 3.6 * purge_share * a, row);
+    std::snprintf(line, sizeof line, "%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,%.17g,\"row %d, made\"\n", feed,
+                  conversion, 100 * purge_share, into, a, x * into, (1 - purge_share) * a, 3.6 * purge_share * a, row);
     text += line;
   }
   return text;
@@ -92,20 +93,24 @@ class Tables : public testing::Test {
   std::string file(const std::string& name) const { return (folder_ / name).string(); }
   json read(const std::string& name) const { return json::parse(content(folder_ / name)); }
   void train() const {
-    const Outcome trained = run("train --domain " + file("recycle.toml") + " --data " + file("streams.csv") +
-                                " --hidden 16 --epochs 20 --batch 32 --seed 1 --quiet --output " + file("m.safetensors"));
+    const Outcome trained =
+        run("train --domain " + file("recycle.toml") + " --data " + file("streams.csv") +
+            " --hidden 16 --epochs 20 --batch 32 --seed 1 --quiet --output " + file("m.safetensors"));
     ASSERT_EQ(trained.code, 0) << trained.err;
   }
   std::string generate(int members = 5) const {
     return "generate --model " + file("m.safetensors") + " --inputs " + file("streams.csv") + " --members " +
            std::to_string(members) + " --quiet ";
   }
-  std::string validate() const { return "validate --domain " + file("recycle.toml") + " --reference " + file("streams.csv") + " "; }
+  std::string validate() const {
+    return "validate --domain " + file("recycle.toml") + " --reference " + file("streams.csv") + " ";
+  }
   Folder folder_;
 };
 
 TEST_F(Tables, TheDomainAndItsDataAreChecked) {
-  const Outcome checked = run("domains " + file("recycle.toml") + " --data " + file("streams.csv") + " --json " + file("d.json"));
+  const Outcome checked =
+      run("domains " + file("recycle.toml") + " --data " + file("streams.csv") + " --json " + file("d.json"));
   EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
   EXPECT_SAYS(checked.out, "purge: \"stream 5 [kmol/h]\", in kmol h-1");
   EXPECT_SAYS(checked.out, "first training, then 0.2 validation, last 0.2 test");
@@ -118,7 +123,8 @@ TEST_F(Tables, TheDomainAndItsDataAreChecked) {
   for (int line = 1; line < 102; ++line) at = text.find('\n', at) + 1;
   text.replace(at, text.find('\n', at) - at, "2,0.5,10,4,2,2,1.8,1.08,\"by hand\"");
   std::ofstream(folder_ / "off.csv") << text;
-  const Outcome off = run("domains " + file("recycle.toml") + " --data " + file("off.csv") + " --json " + file("d.json"));
+  const Outcome off =
+      run("domains " + file("recycle.toml") + " --data " + file("off.csv") + " --json " + file("d.json"));
   EXPECT_EQ(off.code, 3);
   EXPECT_SAYS(off.out, "sample 100, line 102");
   EXPECT_EQ(read("d.json")["pass"], false);
@@ -139,9 +145,11 @@ TEST_F(Tables, TrainGenerateValidate) {
   EXPECT_EQ(read("e.csv.json")["attributes"]["lavoisier_strategy"], "conditional");
 
   // The same numbers either way, judged the same.
-  const Outcome first = run(validate() + "--candidate " + file("members") + " --subset test --quiet --json " + file("a.json"));
+  const Outcome first =
+      run(validate() + "--candidate " + file("members") + " --subset test --quiet --json " + file("a.json"));
   EXPECT_EQ(first.code, 0) << first.err;
-  const Outcome second = run(validate() + "--candidate " + file("e.csv") + " --subset test --json " + file("b.json") + " --html " + file("b.html"));
+  const Outcome second = run(validate() + "--candidate " + file("e.csv") + " --subset test --json " + file("b.json") +
+                             " --html " + file("b.html"));
   EXPECT_EQ(second.code, 0) << second.out << second.err;
   const json a = read("a.json"), b = read("b.json");
   EXPECT_EQ(a["pass"], true);
@@ -177,12 +185,16 @@ TEST_F(Tables, TrainGenerateValidate) {
 }
 
 TEST_F(Tables, CompareTakesItsProtocolsSplitAndScaling) {
-  std::ofstream(folder_ / "p.toml") << "name = \"p\"\ndomain = \"" + file("recycle.toml") + "\"\nscaling = \"max_abs\"\n"
-                                       "[split]\nkind = \"random\"\nseed = 2\nvalidation = 0.1\ntest = 0.3\n"
-                                       "[network]\nhidden = [8]\ninitialization = \"torch\"\n"
-                                       "[training]\nepochs = 2\nbatch = 16\nschedule = \"constant\"\nselection = \"last\"\n"
-                                       "[comparison]\nseeds = [0, 1]\nrows = [{strategy = \"none\", loss = \"crps\"}, {strategy = \"conditional\", loss = \"crps\"}]\n";
-  const std::string compare = "compare --protocol " + file("p.toml") + " --data " + file("streams.csv") + " --quiet --json ";
+  std::ofstream(folder_ / "p.toml")
+      << "name = \"p\"\ndomain = \"" + file("recycle.toml") +
+             "\"\nscaling = \"max_abs\"\n"
+             "[split]\nkind = \"random\"\nseed = 2\nvalidation = 0.1\ntest = 0.3\n"
+             "[network]\nhidden = [8]\ninitialization = \"torch\"\n"
+             "[training]\nepochs = 2\nbatch = 16\nschedule = \"constant\"\nselection = \"last\"\n"
+             "[comparison]\nseeds = [0, 1]\nrows = [{strategy = \"none\", loss = \"crps\"}, {strategy = "
+             "\"conditional\", loss = \"crps\"}]\n";
+  const std::string compare =
+      "compare --protocol " + file("p.toml") + " --data " + file("streams.csv") + " --quiet --json ";
   const Outcome outcome = run(compare + file("c.json"));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const json report = read("c.json");
@@ -218,20 +230,22 @@ TEST_F(Tables, BadFilesAreNamedWithLineAndColumn) {
   const std::vector<Bad> table = {
       {"", "1:1: expected a header row, found an empty file"},
       {header, "2:1: expected at least one row below the header, found none"},
-      {header + good + "2,0.5,10,4,2,2\n", "3:15: expected 9 cells as in the header, found 6: none for \"stream 4\", \"stream 5 [kmol/h]\", \"remark\""},
+      {header + good + "2,0.5,10,4,2,2\n",
+       "3:15: expected 9 cells as in the header, found 6: none for \"stream 4\", \"stream 5 [kmol/h]\", \"remark\""},
       {header + good + "2,0.5,10,4,2,2,1.8,0.72,x,y\n", "3:27: expected 9 cells as in the header, found 10"},
       {"conversion," + header + "1," + good, "1:25: column \"conversion\" stands twice, as columns 1 and 3"},
       {header + good + "2,0.5,ten,4,2,2,1.8,0.72,x\n", "3:7: column \"purge [%]\": expected a number, found \"ten\""},
       {header + good + "2,0.5,10,4,2,2,1.8,,x\n",
-       "3:20: expected a number for every variable, found none for purge; rows like this can be left out (drop incomplete): "
+       "3:20: expected a number for every variable, found none for purge; rows like this can be left out (drop "
+       "incomplete): "
        "--drop-incomplete"},
-      {"feed [mol/s],conversion\n1,2\n",
-       "1:1: no column \"purge [%]\"; there are \"feed [mol/s]\", \"conversion\""},
+      {"feed [mol/s],conversion\n1,2\n", "1:1: no column \"purge [%]\"; there are \"feed [mol/s]\", \"conversion\""},
       {header + "2,0.5,10,4,2,2,1.8,0.72,Z\xFCrich\n", "2:26: expected UTF-8, found the byte 0xFC"},
       {header + "2,0.5,10,4,2,2,1.8,0.72,\"x\n", "2:25: a quote that is never closed"}};
   for (const Bad& bad : table) {
     std::ofstream(folder_ / "bad.csv", std::ios::binary) << bad.text;
-    const Outcome outcome = run("train --domain " + file("recycle.toml") + " --data " + file("bad.csv") + " --quiet --output " + file("m.safetensors"));
+    const Outcome outcome = run("train --domain " + file("recycle.toml") + " --data " + file("bad.csv") +
+                                " --quiet --output " + file("m.safetensors"));
     EXPECT_EQ(outcome.code, 2) << bad.message;
     EXPECT_EQ(outcome.err, "lavoisier train: " + file("bad.csv") + ":" + bad.message + "\n");
     EXPECT_FALSE(std::filesystem::exists(folder_ / "m.safetensors"));
@@ -249,7 +263,8 @@ TEST_F(Tables, MembersOutOfOrderAndFullDisksAreRefused) {
     EXPECT_EQ(outcome.err, "lavoisier validate: " + file("e.csv") + ":" + message + "\n");
   };
   refused("2,0,1,1,1,1,1\n", "2:1: expected member 1: members stand one after another, from 1; found 2");
-  refused("1,0,1,1,1,1,1\n3,0,1,1,1,1,1\n", "3:1: expected member 1 or 2: members stand one after another, from 1; found 3");
+  refused("1,0,1,1,1,1,1\n3,0,1,1,1,1,1\n",
+          "3:1: expected member 1 or 2: members stand one after another, from 1; found 3");
   refused("1,1,1,1,1,1,1\n1,0,1,1,1,1,1\n", "3:3: expected samples in ascending order, found 0 behind 1");
   refused("1,0,1,1,1,1,1\n2,1,1,1,1,1,1\n", "3:3: member 2 has sample 1 where member 1 has 0");
   refused("1,300,1,1,1,1,1\n", "2:3: expected a row of the table that it is compared with, 0 to 299; found 300");
@@ -271,11 +286,13 @@ class Published : public testing::TestWithParam<std::pair<const char*, const cha
 TEST_P(Published, ProtocolRunsOnThePublishedTable) {
   const auto [name, table] = GetParam();
   const std::filesystem::path data = std::filesystem::path("../shared/data") / table;
-  if (!std::filesystem::exists(data)) GTEST_SKIP() << "no " << data << ": the published table is not part of the project";
+  if (!std::filesystem::exists(data))
+    GTEST_SKIP() << "no " << data << ": the published table is not part of the project";
   const Folder folder;
   EXPECT_EQ(run(std::string("domains ") + name + " --data " + data.string() + " --quiet").code, 0);
   const Outcome outcome = run(std::string("compare --protocol ") + name + " --data " + data.string() +
-                              " --runs 1 --epochs 1 --strategies none,conditional --losses crps --quiet --json " + (folder / "c.json").string());
+                              " --runs 1 --epochs 1 --strategies none,conditional --losses crps --quiet --json " +
+                              (folder / "c.json").string());
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const json report = json::parse(content(folder / "c.json"));
   EXPECT_EQ(report["samples"], std::string(name) == "chemical_process_cstr" ? 388 : 308);

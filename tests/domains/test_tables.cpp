@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadTable,
     testing::Values(
         Bad{"table = true", "table = false", format_error, "5:9: expected table = true, or no such key"},
-        Bad{"table = true", "table = 1", format_error, "5:9: expected true or false for \"table\" in [samples] of a table, found an integer"},
+        Bad{"table = true", "table = 1", format_error,
+            "5:9: expected true or false for \"table\" in [samples] of a table, found an integer"},
         Bad{"table = true", "table = true\ndimensions = [\"x\"]", format_error,
             "6:1: unknown key \"dimensions\" in [samples] of a table; legal are table, delimiter, comment, missing"},
         Bad{"table = true", "table = true\ndelimiter = \";;\"", format_error,
@@ -92,14 +93,17 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"validation = 0.2", "validation = 0.8", format_error, "9:8: this split leaves no row for training"},
         Bad{"validation = 0.2", "validation = 0.2\nseed = 1", format_error,
             "9:1: unknown key \"seed\" in [split]; legal are kind, test, validation"},
-        Bad{"kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2", "kind = \"indices\"\nvalidation = [1, 2]\ntest = [2]", format_error,
+        Bad{"kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2",
+            "kind = \"indices\"\nvalidation = [1, 2]\ntest = [2]", format_error,
             "8:14: row 2 of \"validation\" is used twice"},
-        Bad{"kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2", "axis = \"row\"\nwidth = 1.0\nmodulus = 3\ntest = [0]\nvalidation = [1]",
-            Status::not_found, "7:8: \"row\" is no sample dimension; these are sample"},
+        Bad{"kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2",
+            "axis = \"row\"\nwidth = 1.0\nmodulus = 3\ntest = [0]\nvalidation = [1]", Status::not_found,
+            "7:8: \"row\" is no sample dimension; these are sample"},
         Bad{"[outputs.mixed]", "[outputs.member]", format_error,
             "19:10: \"member\" is what a column of every generated table is called: choose another name"},
         Bad{"column = \"T [C]\"", "variable = \"T [C]\"", format_error,
-            "15:12: unknown key \"variable\" in the source of T; legal are column, axis, index, units, transform, period"},
+            "15:12: unknown key \"variable\" in the source of T; legal are column, axis, index, units, transform, "
+            "period"},
         Bad{"units = \"degC\"", "units = \"kg\"", Status::unit_mismatch,
             "15:38: expected units that convert to \"K\" (K), found \"kg\" (kg)"}));
 
@@ -113,8 +117,9 @@ class Table : public testing::Test {
   TemporaryFolder folder_;
 };
 
-const std::string rows = "T [C],mixed,note,cold [kmol/h],hot [mol/s]\n"
-                         "20,3,a,3.6,2\n30,5,b,7.2,3\n40,2,c,3.6,1\n50,4,d,7.2,2\n60,9,e,14.4,5\n";
+const std::string rows =
+    "T [C],mixed,note,cold [kmol/h],hot [mol/s]\n"
+    "20,3,a,3.6,2\n30,5,b,7.2,3\n40,2,c,3.6,1\n50,4,d,7.2,2\n60,9,e,14.4,5\n";
 
 TEST_F(Table, RowsAreSamplesInTheDomainsUnits) {
   const Domain domain = parse_domain(base, "mixer.toml");
@@ -127,7 +132,8 @@ TEST_F(Table, RowsAreSamplesInTheDomainsUnits) {
   for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_NEAR(set.outputs[i], outputs[i], 1e-12) << i;
   EXPECT_EQ(set.column, (std::vector<std::uint64_t>{0, 1, 2, 3, 4}));
   EXPECT_EQ(set.step, (std::vector<std::uint64_t>(5, 0)));
-  EXPECT_EQ(set.subset, (std::vector<Subset>{Subset::training, Subset::training, Subset::training, Subset::validation, Subset::test}));
+  EXPECT_EQ(set.subset, (std::vector<Subset>{Subset::training, Subset::training, Subset::training, Subset::validation,
+                                             Subset::test}));
   const SampleReader reader(domain, write(rows), true);
   EXPECT_EQ(reader.describe(3), "sample 3, line 5");
   EXPECT_EQ(reader.place(3, "cold"), (folder_.path() / "t.csv").string() + ":5:8");
@@ -152,8 +158,9 @@ TEST_F(Table, MissingCellsAreNamedOrDropped) {
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::non_finite);
-    EXPECT_EQ(error.what(), path.string() + ":3:7: expected a number for every variable, found none for cold, mixed; rows like "
-                                            "this can be left out (drop incomplete)");
+    EXPECT_EQ(error.what(), path.string() +
+                                ":3:7: expected a number for every variable, found none for cold, mixed; rows like "
+                                "this can be left out (drop incomplete)");
   }
   LoadOptions options;
   options.drop_incomplete = true;
@@ -167,8 +174,9 @@ TEST_F(Table, MissingCellsAreNamedOrDropped) {
 TEST_F(Table, UnknownColumnsAreNamed) {
   const Domain domain = parse_domain(base, "mixer.toml");
   const auto path = write("T [C],mixed,cold [kmol/s],hot [mol/s]\n20,3,3.6,2\n");
-  expect_error(Status::not_found, [&] { load_samples(domain, {path}); },
-               path.string() + ":1:1: no column \"cold [kmol/h]\"; did you mean \"cold [kmol/s]\"?");
+  expect_error(
+      Status::not_found, [&] { load_samples(domain, {path}); },
+      path.string() + ":1:1: no column \"cold [kmol/h]\"; did you mean \"cold [kmol/s]\"?");
 }
 
 std::vector<std::int64_t> of(const std::vector<Subset>& subsets, Subset which) {
@@ -215,36 +223,47 @@ TEST(RowSplit, IndicesComeFromTheFileItselfOrAnother) {
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "rows.toml") << "validation = [4]\ntest = [0, 3]\n";
   const std::string sequential = "kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2";
-  for (const std::string text : {"kind = \"indices\"\nvalidation = [4]\ntest = [0, 3]", "kind = \"indices\"\nfile = \"rows.toml\""}) {
+  for (const std::string text :
+       {"kind = \"indices\"\nvalidation = [4]\ntest = [0, 3]", "kind = \"indices\"\nfile = \"rows.toml\""}) {
     const Domain domain = parse_domain(replaced(sequential, text), (folder.path() / "mixer.toml").string());
     const auto subsets = subsets_of_rows(*domain.split, 5);
     EXPECT_EQ(of(subsets, Subset::test), (std::vector<std::int64_t>{0, 3}));
     EXPECT_EQ(of(subsets, Subset::validation), (std::vector<std::int64_t>{4}));
-    expect_error(Status::out_of_range, [&] { subsets_of_rows(*domain.split, 4); }, "row 4 for validation", "there are 4 rows");
+    expect_error(
+        Status::out_of_range, [&] { subsets_of_rows(*domain.split, 4); }, "row 4 for validation", "there are 4 rows");
   }
-  expect_error(Status::not_found, [&] { parse_domain(replaced(sequential, "kind = \"indices\"\nfile = \"no.toml\""), "mixer.toml"); },
-               "mixer.toml:8:8");
+  expect_error(
+      Status::not_found,
+      [&] { parse_domain(replaced(sequential, "kind = \"indices\"\nfile = \"no.toml\""), "mixer.toml"); },
+      "mixer.toml:8:8");
 }
 
 TEST(RowSplit, BlocksCountRowsToo) {
   const TemporaryFolder folder;
-  const Domain domain = parse_domain(
-      replaced("kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2",
-               "axis = \"sample\"\nwidth = 2.0\nmodulus = 3\ntest = [0]\nvalidation = [2]"), "mixer.toml");
+  const Domain domain =
+      parse_domain(replaced("kind = \"sequential\"\nvalidation = 0.2\ntest = 0.2",
+                            "axis = \"sample\"\nwidth = 2.0\nmodulus = 3\ntest = [0]\nvalidation = [2]"),
+                   "mixer.toml");
   std::ofstream(folder.path() / "t.csv") << rows;
   const SampleSet set = load_samples(domain, {folder.path() / "t.csv"});
-  EXPECT_EQ(set.subset, (std::vector<Subset>{Subset::test, Subset::test, Subset::training, Subset::training, Subset::validation}));
+  EXPECT_EQ(set.subset,
+            (std::vector<Subset>{Subset::test, Subset::test, Subset::training, Subset::training, Subset::validation}));
 }
 
 TEST(RowSplit, OfAProtocolStandsForItself) {
-  const std::string text = "name = \"p\"\nscaling = \"max_abs\"\n[split]\nkind = \"random\"\nseed = 3\ntest = 0.1\nvalidation = 0.1\n";
+  const std::string text =
+      "name = \"p\"\nscaling = \"max_abs\"\n[split]\nkind = \"random\"\nseed = 3\ntest = 0.1\nvalidation = 0.1\n";
   const auto split = read_split(text, "p.toml", {"sample"});
   ASSERT_TRUE(split.has_value());
   EXPECT_EQ(split->kind, Split::Kind::random);
   EXPECT_EQ(split->seed, 3U);
   EXPECT_FALSE(read_split("name = \"p\"\n", "p.toml", {"sample"}).has_value());
-  expect_error(Status::invalid_format, [&] { (void)read_split(text, "p.toml", {"time", "lat"}); }, "p.toml:4:8",
-               "needs one sample dimension");
+  expect_error(
+      Status::invalid_format,
+      [&] {
+        (void)read_split(text, "p.toml", {"time", "lat"});
+      },
+      "p.toml:4:8", "needs one sample dimension");
 }
 
 class Shipped : public testing::TestWithParam<std::pair<const char*, const char*>> {};
@@ -254,7 +273,8 @@ TEST_P(Shipped, ClosesToItsStatedToleranceOnThePublishedTable) {
   const Domain domain = load_domain(name);
   ASSERT_TRUE(domain.table.has_value());
   const std::filesystem::path path = std::filesystem::path("../shared/data") / file;
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no " << path << ": the published table is not part of the project";
+  if (!std::filesystem::exists(path))
+    GTEST_SKIP() << "no " << path << ": the published table is not part of the project";
   const SampleSet set = load_samples(domain, {path});
   const Eigen::Map<const RowMatrix> x(set.inputs.data(), set.samples, set.input_elements());
   const Eigen::Map<const RowMatrix> y(set.outputs.data(), set.samples, set.output_elements());

@@ -31,10 +31,11 @@ class Csv : public testing::Test {
 };
 
 TEST_F(Csv, ReadsWhatTheStandardWrites) {
-  const CsvReader reader(write("\xEF\xBB\xBF\"T, [K]\", x ,\"a \"\"b\"\"\",note\r\n"
-                               "1,+2.5, -3e2 ,plain\r\n"
-                               "\"4\",.5,0x,\"two\r\nlines, and a comma\"\r\n"
-                               "7,8,9,Z\xC3\xBCrich"));
+  const CsvReader reader(
+      write("\xEF\xBB\xBF\"T, [K]\", x ,\"a \"\"b\"\"\",note\r\n"
+            "1,+2.5, -3e2 ,plain\r\n"
+            "\"4\",.5,0x,\"two\r\nlines, and a comma\"\r\n"
+            "7,8,9,Z\xC3\xBCrich"));
   EXPECT_EQ(reader.columns(), (std::vector<std::string>{"T, [K]", "x", "a \"b\"", "note"}));
   ASSERT_EQ(reader.rows(), 3);
   EXPECT_EQ(reader.read({0, 1}, 0, 3), (std::vector<double>{1, 2.5, 4, .5, 7, 8}));
@@ -74,15 +75,26 @@ TEST_F(Csv, CommentsDelimitersAndBlankLines) {
   const CsvReader single(write("x\n1\n\n3\n"));
   ASSERT_EQ(single.rows(), 3);
   EXPECT_TRUE(std::isnan(single.read({0}, 1, 1)[0]));
-  expect_error(Status::invalid_argument, [&] { CsvReader(write("x\n1\n"), {'"', '\0', {}}); }, "delimiter");
-  expect_error(Status::invalid_argument, [&] { CsvReader(write("x\n1\n"), {'#', '#', {}}); }, "same character");
+  expect_error(
+      Status::invalid_argument,
+      [&] {
+        CsvReader(write("x\n1\n"), {'"', '\0', {}});
+      },
+      "delimiter");
+  expect_error(
+      Status::invalid_argument,
+      [&] {
+        CsvReader(write("x\n1\n"), {'#', '#', {}});
+      },
+      "same character");
 }
 
 TEST_F(Csv, AnyPieceInAnyOrderEqualsTheWhole) {
   std::string text = "a,\"b\nc\",d\n";
   const std::int64_t rows = 1009;
   for (std::int64_t r = 0; r < rows; ++r)
-    text += std::to_string(r) + ",\"text" + std::string(static_cast<std::size_t>(r % 97), 'x') + "\n\"," + std::to_string(-r) + "\n";
+    text += std::to_string(r) + ",\"text" + std::string(static_cast<std::size_t>(r % 97), 'x') + "\n\"," +
+            std::to_string(-r) + "\n";
   const CsvReader reader(write(text));
   ASSERT_EQ(reader.rows(), rows);
   std::uint64_t state = 1;
@@ -97,8 +109,42 @@ TEST_F(Csv, AnyPieceInAnyOrderEqualsTheWhole) {
     }
     ASSERT_EQ(reader.line(first), 3 + 2 * first);
   }
-  expect_error(Status::out_of_range, [&] { (void)reader.read({0}, rows, 1); }, "1009");
-  expect_error(Status::out_of_range, [&] { (void)reader.read({3}, 0, 1); }, "column 3");
+  expect_error(
+      Status::out_of_range, [&] { (void)reader.read({0}, rows, 1); }, "1009");
+  expect_error(
+      Status::out_of_range, [&] { (void)reader.read({3}, 0, 1); }, "column 3");
+}
+
+TEST_F(Csv, AnyBytesAreReadOrRefusedAndNamesSurviveQuoting) {
+  std::uint64_t state = 99;
+  const auto draw = [&](std::uint64_t below) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<std::size_t>((state >> 33) % below);
+  };
+  const std::vector<std::string> pieces = {",",      "\"",       "\n",   "\r\n", "\r", "1",
+                                           "-2.5e3", "\xC3\xBC", "\xC3", " ",    "#",  "\xEF\xBB\xBF"};
+  int read = 0;
+  for (int k = 0; k < 3000; ++k) {
+    std::string text;
+    for (std::size_t n = draw(14); n > 0; --n) text += pieces[draw(pieces.size())];
+    try {
+      const CsvReader reader(write(text));
+      (void)all(reader);
+      (void)reader.line(reader.rows() - 1);
+      ++read;
+    } catch (const Error& error) {
+      ASSERT_EQ(error.status(), Status::invalid_format) << error.what();
+    }
+  }
+  EXPECT_GT(read, 50);
+  for (int k = 0; k < 300; ++k) {
+    std::string name = "x";
+    for (std::size_t n = draw(8); n > 0; --n)
+      name += std::vector<std::string>{",", "\"", "\n", " ", "\xC3\xBC", "a", ";"}[draw(7)];
+    const CsvReader reader(write(csv_cell(name) + ",y\n1,2\n"));
+    ASSERT_EQ(reader.columns().front(), name);
+    ASSERT_EQ(reader.read({1, 0}, 0, 1), (std::vector<double>{2, 1}));
+  }
 }
 
 struct BadFile {
@@ -143,10 +189,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"x\n0x10\n", "2:1: column \"x\": expected a number, found \"0x10\""},
         BadFile{"x\n-inf\n", "2:1: column \"x\": expected a number, found \"-inf\""},
         BadFile{"x\n+-1\n", "2:1: column \"x\": expected a number, found \"+-1\""},
-        BadFile{"x\n1e400\n", "2:1: column \"x\": expected a number, found \"1e400\", which is beyond the range of double precision"},
-        BadFile{"x\n\"3,14\"\n", "2:1: column \"x\": expected a number, found \"3,14\": decimals are set off by a point"},
+        BadFile{"x\n1e400\n",
+                "2:1: column \"x\": expected a number, found \"1e400\", which is beyond the range of double precision"},
+        BadFile{"x\n\"3,14\"\n",
+                "2:1: column \"x\": expected a number, found \"3,14\": decimals are set off by a point"},
         BadFile{"x,y\n1,\"2\n3,4\n", "2:3: a quote that is never closed"},
-        BadFile{"x,y\n1,2\"\n", "2:4: a quote within a cell that does not begin with one: put the whole cell in quotes and double it"},
+        BadFile{"x,y\n1,2\"\n",
+                "2:4: a quote within a cell that does not begin with one: put the whole cell in quotes and double it"},
         BadFile{"x,y\n\"1\"2,3\n", "2:4: expected \",\" or the end of the line behind a closing quote"},
         BadFile{"x,y\n1,2\r3,4\n", "2:4: a carriage return without a line feed"},
         BadFile{"x,\xE9\n1,2\n", "1:3: expected UTF-8, found a character cut short"},
@@ -158,8 +207,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"x,y\n1,\0\n"s, "2:3: expected text, found the byte 0x00"}));
 
 TEST_F(Csv, FilesThatAreNone) {
-  expect_error(Status::not_found, [&] { CsvReader(folder_.path() / "none.csv"); }, "no file");
-  expect_error(Status::io_error, [&] { CsvReader{folder_.path()}; }, "the folder");
+  expect_error(
+      Status::not_found, [&] { CsvReader(folder_.path() / "none.csv"); }, "no file");
+  expect_error(
+      Status::io_error, [&] { CsvReader{folder_.path()}; }, "the folder");
   const CsvReader reader(write("\n\nflow,level\n1,2\n"));
   try {
     (void)reader.column("flw");
@@ -168,7 +219,8 @@ TEST_F(Csv, FilesThatAreNone) {
     EXPECT_EQ(error.status(), Status::not_found);
     EXPECT_EQ(error.what(), reader.path().string() + ":3:1: no column \"flw\"; did you mean \"flow\"?");
   }
-  expect_error(Status::not_found, [&] { (void)reader.column("pressure"); }, "there are \"flow\", \"level\"");
+  expect_error(
+      Status::not_found, [&] { (void)reader.column("pressure"); }, "there are \"flow\", \"level\"");
 }
 
 TEST_F(Csv, CellsAreQuotedWhereTheyMustBe) {

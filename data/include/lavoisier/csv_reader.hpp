@@ -39,8 +39,8 @@ class CsvReader {
   /// Below the header.
   std::int64_t rows() const noexcept;
 
-  /// Numbers of rows first .. first + count - 1: count x columns.size(), row-major. A missing value (an empty cell, NaN,
-  /// one of `missing`) is NaN. Error(invalid_format) for a cell that is no number or beyond the range of double.
+  /// Numbers of rows first .. first + count - 1: count x columns.size(), row-major. A missing value (an empty cell,
+  /// NaN, one of `missing`) is NaN. Error(invalid_format) for a cell that is no number or beyond the range of double.
   std::vector<double> read(const std::vector<std::size_t>& columns, std::int64_t first, std::int64_t count) const;
 
   /// "file:line:column" of a cell, for messages.
