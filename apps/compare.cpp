@@ -205,7 +205,7 @@ const Command& compare_command() {
       {
           {"protocol", "NAME|FILE", "network, budget, seeds and rows (TOML); else the defaults of train, every strategy and loss", "", false},
           {"domain", "NAME|FILE", "default: the protocol's", "", false},
-          {"data", "FILE", "reference data (NetCDF)", "", true},
+          {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
           {"strategies", "A,B", "only these: none, penalty, completion, projection, variance_projection, l1_layer, post_hoc, conditional", "", true},
           {"losses", "A,B", "only these: likelihood, crps, squared_error", "", true},
           {"runs", "N", "how many seeds", "", false},
@@ -222,12 +222,15 @@ int run_compare(const Arguments& arguments) {
   const bool quiet = arguments.flag("quiet");
   const std::string domain_name = arguments.text_or("domain", protocol.domain);
   if (domain_name.empty()) throw UsageError("--domain is needed where the protocol names none");
-  const Domain domain = load_domain(domain_name);
+  Domain domain = load_domain(domain_name);
+  use_split(protocol, domain);
   if (arguments.has("json")) require_writable(arguments.text("json"));
   const SampleSet samples = load_training_data(domain, arguments.list("data"), arguments.flag("drop-incomplete"));
   const SampleSet scored = select(samples, protocol.subset);
   if (scored.samples == 0) throw Error(Status::invalid_argument, fmt::format("no {} samples", to_string(protocol.subset)));
-  const std::vector<double> scale = output_deviations(select(samples, Subset::training));
+  const std::vector<double> scale = protocol.training.scaling == "max_abs"
+                                        ? output_magnitudes(samples)
+                                        : output_deviations(select(samples, Subset::training));
   const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
   for (const Protocol::Row& row : protocol.rows) {
     if (constraints.rows() > 0) require_admitted(row.strategy, row.loss, constraints.rows() == 1 && constraints.shared());
@@ -351,6 +354,8 @@ int run_compare(const Arguments& arguments) {
   json["samples"] = scored.samples;
   json["protocol"] = {{"name", protocol.name},
                       {"sha256", protocol.digest},
+                      {"scaling", protocol.training.scaling},
+                      {"split", domain.split ? describe(*domain.split) : std::string()},
                       {"hidden", protocol.training.network.hidden},
                       {"activation", protocol.training.network.activation},
                       {"epochs", protocol.training.epochs},

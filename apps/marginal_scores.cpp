@@ -3,6 +3,7 @@
 #include <lavoisier/projected_losses.hpp>
 #include <lavoisier/training.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -93,6 +94,14 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
   }
   scores.nll = mean_negative_log_density(model, constraints, p, inputs, y, &scores.target_distance);
   return scores;
+}
+
+std::vector<double> output_magnitudes(const SampleSet& samples) {
+  const auto n = static_cast<std::size_t>(samples.output_elements());
+  std::vector<double> largest(n, 0.0);
+  for (std::size_t k = 0; k < samples.outputs.size(); ++k) largest[k % n] = std::max(largest[k % n], std::abs(samples.outputs[k]));
+  for (double& value : largest) value = value > 0.0 ? value : 1.0;
+  return largest;
 }
 
 }  // namespace lavoisier::cli

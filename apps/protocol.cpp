@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <set>
 
 namespace lavoisier::cli {
@@ -105,22 +106,35 @@ std::vector<Protocol::Row> admissible_rows() {
   return rows;
 }
 
+void use_split(const Protocol& protocol, Domain& domain) {
+  if (protocol.text.empty()) return;
+  if (std::optional<Split> split = read_split(protocol.text, protocol.file, domain.sample_dimensions)) {
+    domain.split = std::move(*split);
+  }
+}
+
 Protocol load_protocol(const std::string& name_or_file) {
   const std::filesystem::path path = find(name_or_file);
   const std::string file = path.string();
   const std::vector<std::byte> bytes = read_file(path);
   Protocol protocol;
   protocol.digest = sha256(bytes);
+  protocol.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  protocol.file = file;
   toml::table root;
   try {
     root = toml::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), file);
   } catch (const toml::parse_error& error) {
     throw Error(Status::invalid_format, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   }
-  const Section top(root, "", file, {"name", "description", "domain", "network", "training", "comparison"});
+  const Section top(root, "", file, {"name", "description", "domain", "scaling", "split", "network", "training", "comparison"});
   top.read("name", protocol.name, "text");
   top.read("description", protocol.description, "text");
   top.read("domain", protocol.domain, "text");
+  top.read("scaling", protocol.training.scaling, "text");
+  if (protocol.training.scaling != "standard" && protocol.training.scaling != "max_abs") {
+    top.fail(*root.get("scaling"), fmt::format("'scaling': expected standard or max_abs, found {}", protocol.training.scaling));
+  }
   const toml::table empty;
   const auto table = [&](const char* key) -> const toml::table& {
     const toml::node* node = root.get(key);

@@ -53,6 +53,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.network.floor = arguments.number("floor", 0.0, 1.0);
   options.network.initialization = arguments.choice("initialization", {"lecun", "he", "torch"});
   options.network.initial_deviation = arguments.number("initial-deviation", 0.0, 1e3);
+  options.scaling = arguments.choice("scaling", {"standard", "max_abs"});
   options.epochs = arguments.integer("epochs", 1, 100000000);
   options.batch = arguments.integer("batch", 1, 100000000);
   options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
@@ -124,7 +125,7 @@ const Command& train_command() {
       "",
       {
           {"domain", "NAME|FILE", "a shipped domain (lavoisier domains) or a domain file", "", false},
-          {"data", "FILE", "reference data (NetCDF)", "", true},
+          {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
           {"output", "FILE", "the model file to write", "", false},
           {"model", "NAME", "generator: mlp", "mlp", false},
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
@@ -140,6 +141,7 @@ const Command& train_command() {
           {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
           {"initialization", "NAME", "of the weights: lecun, he or torch", "he", false},
           {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.5", false},
+          {"scaling", "NAME", "of inputs and outputs: standard (training samples) or max_abs (all samples)", "standard", false},
           {"epochs", "N", "passes over the training samples", "60", false},
           {"batch", "N", "samples a step", "256", false},
           {"learning-rate", "R", "of Adam", "0.002", false},

@@ -62,6 +62,7 @@ void validate(const TrainingOptions& options) {
   require(network.initial_deviation > network.floor && std::isfinite(network.initial_deviation),
           "network.initial_deviation", "more than network.floor (" + detail::text_of(network.floor) + ")",
           network.initial_deviation);
+  require_word("scaling", options.scaling, {"standard", "max_abs"});
   require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
   require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
   require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
@@ -97,6 +98,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.network.floor", text_of(options.network.floor)},
           {"option.network.initialization", options.network.initialization},
           {"option.network.initial_deviation", text_of(options.network.initial_deviation)},
+          {"option.scaling", options.scaling},
           {"option.epochs", std::to_string(options.epochs)},
           {"option.batch", std::to_string(options.batch)},
           {"option.learning_rate", text_of(options.learning_rate)},

@@ -100,7 +100,7 @@ class Training {
       : samples_(samples),
         constraints_(constraints),
         options_(options),
-        data_(samples, constraints, options.selection == "best"),
+        data_(samples, constraints, options.selection == "best", options.scaling),
         plan_(plan_mlp(options.network, samples.input_elements(), 2 * samples.output_elements())),
         network_(plan_, options.batch),
         evaluator_(plan_, options.batch),

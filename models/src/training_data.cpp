@@ -143,7 +143,8 @@ std::vector<float> standardise(const double* inputs, std::int64_t rows, const do
   return x;
 }
 
-TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation) {
+TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
+                           const std::string& scaling) {
   require_shapes(samples, constraints);
   const Index k = static_cast<Index>(samples.input_elements()), n = static_cast<Index>(samples.output_elements());
   const ConstRows inputs(samples.inputs.data(), samples.samples, k);
@@ -169,6 +170,14 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
   input_scale = in.deviation;
   input_minimum = in.minimum;
   input_maximum = in.maximum;
+  const bool by_magnitude = scaling == "max_abs";
+  if (by_magnitude) {
+    for (std::int64_t row = 0; row < samples.samples; ++row)
+      if (!inputs.row(row).allFinite() || !outputs.row(row).allFinite())
+        throw Error(Status::non_finite, sample_name(samples, row) + " holds a value that is not finite");
+    input_mean.setZero();
+    input_scale = inputs.cwiseAbs().colwise().maxCoeff().transpose();
+  }
   for (Index j = 0; j < k; ++j)
     if (constant(in.minimum[j], in.maximum[j])) {
       input_mean[j] = in.minimum[j];
@@ -231,6 +240,11 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
   scale = ((training.y.rowwise() - mean.transpose()).colwise().squaredNorm() / static_cast<double>(training.y.rows()))
               .cwiseSqrt()
               .transpose();
+  if (by_magnitude) {
+    mean.setZero();
+    for (Index j = 0; j < varying; ++j)
+      scale[j] = scale[j] > 0.0 ? outputs.col(active[static_cast<std::size_t>(j)]).cwiseAbs().maxCoeff() : 0.0;
+  }
   for (Index j = 0; j < varying; ++j) {
     if (!(scale[j] > 0.0))
       throw Error(Status::invalid_argument, "output " + std::to_string(active[static_cast<std::size_t>(j)]) +

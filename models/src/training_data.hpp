@@ -20,7 +20,8 @@ struct StandardisedRows {
   std::int64_t count() const { return static_cast<std::int64_t>(rows.size()); }
 };
 
-/// What training needs of a sample set. All statistics are of the training rows alone.
+/// What training needs of a sample set. All statistics are of the training rows alone, but for the scaling "max_abs": no
+/// shift, and the largest |value| over all rows, test rows included, as published protocols have it.
 ///
 /// An input that is constant in training has scale 1. An output that is constant in training is left out: it is no
 /// column of y and A, its scale is 0, and the model generates its value with deviation 0. Targets are moved
@@ -28,7 +29,8 @@ struct StandardisedRows {
 struct TrainingData {
   /// Errors: law_violated (a target beyond a law's physics tolerance: law and sample named), rank_deficient (laws among
   /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
-  TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation);
+  TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
+               const std::string& scaling = "standard");
 
   Eigen::VectorXd input_mean, input_scale, input_minimum, input_maximum;
   Eigen::VectorXd output_mean, output_scale;

@@ -418,6 +418,39 @@ TEST(BadInput, IsRefusedClearly) {
   refused([](TrainingOptions& o) { o.resume = true; }, Status::invalid_argument, "checkpoint folder");
 }
 
+TEST(Scaling, MaxAbsDividesEveryColumnByItsLargestMagnitudeOverAllRows) {
+  Synthetic problem = synthetic();
+  // The largest magnitude stands in a row that training never sees.
+  const auto last = static_cast<std::size_t>(problem.samples.samples) - 1;
+  problem.samples.subset[last] = Subset::test;
+  for (std::size_t j = 0; j < 3; ++j) problem.samples.inputs[3 * last + j] = -1000.0 - static_cast<double>(j);
+  problem.samples.outputs[3 * last] = 5000.0;
+  TrainingOptions options = quick();
+  options.scaling = "max_abs";
+  const ModelFile model = train(problem.samples, problem.constraints(), options).model;
+  const auto input_scale = model.tensor("input.scale").f64(), input_mean = model.tensor("input.mean").f64();
+  const auto output_scale = model.tensor("output.scale").f64(), output_mean = model.tensor("output.mean").f64();
+  for (std::size_t j = 0; j < 3; ++j) {
+    EXPECT_EQ(input_mean[j], 0.0);
+    EXPECT_EQ(input_scale[j], 1000.0 + static_cast<double>(j));
+    EXPECT_EQ(output_mean[j], 0.0);
+    double largest = 0.0;
+    for (std::size_t row = 0; row <= last; ++row) largest = std::max(largest, std::abs(problem.samples.outputs[3 * row + j]));
+    EXPECT_EQ(output_scale[j], largest);
+  }
+  EXPECT_EQ(output_scale[0], 5000.0);
+  EXPECT_EQ(model.description.provenance.at("option.scaling"), "max_abs");
+  // And the samples still obey the law.
+  const PredictedMarginals found = predict(model, problem.samples);
+  for (Eigen::Index row = 0; row < found.mean.rows(); ++row)
+    EXPECT_NEAR(found.mean(row, 0) + found.mean(row, 1) - 2 * found.mean(row, 2), problem.samples.inputs[static_cast<std::size_t>(3 * row)], 1e-9);
+  options.scaling = "maxabs";
+  EXPECT_ERROR(train(problem.samples, problem.constraints(), options), Status::invalid_argument, "max_abs");
+  options.scaling = "max_abs";
+  problem.samples.inputs[3 * last] = std::numeric_limits<double>::infinity();
+  EXPECT_ERROR(train(problem.samples, problem.constraints(), options), Status::non_finite, "not finite");
+}
+
 TEST(Prediction, RefusesOtherInputs) {
   const Synthetic problem = synthetic();
   const ModelFile model = train(problem.samples, problem.constraints(), quick()).model;

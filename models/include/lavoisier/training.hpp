@@ -36,6 +36,8 @@ struct TrainingOptions {
   double penalty_weight = 1.0;                 ///< `penalty`: of |A mean - d|^2, unit rows, standardised units, a sample
   std::vector<std::string> dependent;          ///< `completion`: "name" (all its elements) or "name[2]"; empty: chosen
   MlpOptions network;
+  std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
+                                               ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
   std::int64_t batch = 256;
   double learning_rate = 2e-3;
