@@ -108,7 +108,6 @@ class SampleKernel {
   const Real* lambda() const noexcept { return lambda_.data(); }
   /// (A' lambda)_j in the working precision of the sample: dot(j, lambda()) loses digits where W is near singular.
   double A_lambda(std::size_t j) const noexcept;
-  const double* column(std::size_t j) const noexcept { return laws_->column(j); }  ///< a_j, rows scaled
   /// x_j = L^-1 D a_j, W = D^-1 L L' D^-1, so that P_ij = -S_i x_i'x_j (i != j); after set_leverages().
   const Real* half(std::size_t j) const noexcept { return half_.data() + j * rows(); }
 
