@@ -35,7 +35,7 @@ BatchLoss projected_squared_error_loss(const RowMatrix& A, const Eigen::Ref<cons
                                        const Eigen::Ref<const RowMatrix>& mean, const Eigen::Ref<const RowMatrix>& d,
                                        const Eigen::Ref<const RowMatrix>& y, const Eigen::VectorXd& score_scale,
                                        const BatchOptions& options = {});
-BatchLoss conditional_squared_error_loss(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
+BatchLoss conditional_mean_squared_error_loss(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
                                          const Eigen::Ref<const RowMatrix>& standard_deviation,
                                          const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
                                          const Eigen::VectorXd& score_scale, const BatchOptions& options = {});
