@@ -177,7 +177,7 @@ TEST(ConditionalGamma, TinyConcentrationsSurvive) {
 }
 
 TEST(ConditionalGamma, ManyOutputs) {
-  const Eigen::Index n = 200, m = 50, count = 20000;
+  const Eigen::Index n = 200, m = 50, count = 100000;
   GammaGivenSum law{RowMatrix::Zero(m, n), RowMatrix(1, n), RowMatrix(1, m), {}, {}};
   for (Eigen::Index j = 0; j < n; ++j) {
     law.A(j % m, j) = 0.5 + static_cast<double>((7 * j) % 11);
@@ -185,7 +185,7 @@ TEST(ConditionalGamma, ManyOutputs) {
   }
   for (Eigen::Index k = 0; k < m; ++k) law.d(0, k) = std::pow(10.0, 0.2 * static_cast<double>(k) - 5.0);
   const RowMatrix y = draw(law, count);
-  EXPECT_GT(p_value(law, y.topRows(5000)), level);
+  EXPECT_GT(p_value(law, y), level);
   EXPECT_LE(largest_residual(law, y), tolerances::identity::relative_fp64);
   const GammaMoments moments = gamma_given_sum_moments(law);
   double worst = 0.0;

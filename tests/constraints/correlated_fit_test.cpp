@@ -52,7 +52,7 @@ class CorrelatedFit : public testing::TestWithParam<Size> {
 
 INSTANTIATE_TEST_SUITE_P(Problems, CorrelatedFit,
                          testing::Values(Size{2, 1, 1, 100000}, Size{6, 2, 2, 100000}, Size{5, 0, 3, 100000},
-                                         Size{31, 9, 4, 20000}, Size{101, 50, 8, 20000}, Size{200, 1, 5, 10000}));
+                                         Size{31, 9, 4, 100000}, Size{101, 50, 8, 100000}, Size{200, 1, 5, 100000}));
 class CorrelatedFitOfMany : public CorrelatedFit {};
 INSTANTIATE_TEST_SUITE_P(Problems, CorrelatedFitOfMany, testing::Values(Size{200, 50, 8, 100000}));
 
@@ -71,7 +71,7 @@ TEST_P(CorrelatedFitOfMany, DrawsFollowTheConditionalLaw) {
 }
 
 TEST_P(CorrelatedFit, OneDeviationTooLargeFails) {
-  // By 5 %; among many outputs, with fewer draws, 50 %: the tests look at all coordinates alike.
+  // By 5 %; among many outputs 50 %: the tests look at all coordinates alike.
   const double factor = problem.n <= 6 ? 1.05 : 1.5;
   const ConditionalMoments moments = conditional_moments(problem.A, problem.low_rank(), problem.d);
   RowMatrix s = problem.s;

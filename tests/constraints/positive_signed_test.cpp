@@ -131,7 +131,7 @@ TEST(PositiveSigned, DrawsFollowTheLaw) {
 
 TEST(PositiveSigned, ManyOutputsAndLaws) {
   const PositiveSigned law = example(140, 50, 15);
-  const PositiveSignedDraw y = draw(law, 4000);
+  const PositiveSignedDraw y = draw(law, 100000);
   EXPECT_GT(p_value(law, y.p, y.q), level);
   EXPECT_LE(largest_residual(law, y.p, y.q), tolerances::identity::relative_fp64);
 }
