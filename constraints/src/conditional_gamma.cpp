@@ -327,7 +327,7 @@ GammaGradient gamma_given_sum_moments_adjoint(const GammaGivenSum& law, const Ba
   return result;
 }
 
-GammaLogDensity gamma_given_sum_log_density(const GammaGivenSum& law, const Batch& y, DensityMeasure measure,
+GammaLogDensity gamma_given_sum_log_density(const GammaGivenSum& law, const Batch& y, GammaGivenSumMeasure measure,
                                             bool with_gradient, const LawOptions& options) {
   const char* function = "gamma_given_sum_log_density";
   const Problem problem(function, law);
@@ -378,7 +378,7 @@ GammaLogDensity gamma_given_sum_log_density(const GammaGivenSum& law, const Batc
             squares += w * w;
           }
         }
-        value -= measure == DensityMeasure::surface ? 0.5 * std::log(squares)
+        value -= measure == GammaGivenSumMeasure::surface ? 0.5 * std::log(squares)
                                                     : std::log(std::abs(groups.weight(groups.members(k).back())));
         result.value[s] += value;
         return Failure{};

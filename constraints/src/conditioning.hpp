@@ -3,7 +3,7 @@
 
 // What conditioning on A y = d is made of for any covariance S that can give K = S A' and its own diagonal: W = A K and
 // its factor, leverages, moves onto the laws, adjoints. Nothing is allocated after construction. Real: the working
-// precision. Formulas: docs/method.md, "Correlated outputs".
+// precision. Formulas: docs/method-families.md, "Correlated outputs".
 
 #include "law_matrix.hpp"
 

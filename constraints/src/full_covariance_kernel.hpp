@@ -2,7 +2,7 @@
 #define LAVOISIER_FULL_COVARIANCE_KERNEL_HPP
 
 // N(mu, L L') given A y = d: what depends on A and L alone (once where A is shared), and a sample's work. Formulas:
-// docs/method.md, "Correlated outputs".
+// docs/method-families.md, "Correlated outputs".
 
 #include "conditioning.hpp"
 #include "sample_kernel.hpp"

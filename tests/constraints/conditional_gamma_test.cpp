@@ -209,7 +209,7 @@ TEST(ConditionalGamma, Moments) {
   }
 }
 
-double density(const GammaGivenSum& law, const RowMatrix& y, DensityMeasure measure) {
+double density(const GammaGivenSum& law, const RowMatrix& y, GammaGivenSumMeasure measure) {
   const GammaLogDensity result = gamma_given_sum_log_density(law, y, measure, false);
   EXPECT_EQ(result.message, "");
   return std::exp(result.value[0]);
@@ -227,7 +227,7 @@ TEST(ConditionalGamma, DensityIntegratesToOneAndGivesTheEntropy) {
       if (u <= 0.0 || v <= 0.0 || w <= 1e-14) return 0.0;
       RowMatrix y(1, 3);
       y << 4.0 * u, 2.0 * v, 0.8 * w;
-      const double p = density(law, y, DensityMeasure::reduced), q = density(law, y, DensityMeasure::surface);
+      const double p = density(law, y, GammaGivenSumMeasure::reduced), q = density(law, y, GammaGivenSumMeasure::surface);
       surface = q / p;
       return p * 8.0;
     });
@@ -240,7 +240,7 @@ TEST(ConditionalGamma, DensityIntegratesToOneAndGivesTheEntropy) {
       if (u <= 0.0 || v <= 0.0 || w <= 1e-14) return 0.0;
       RowMatrix y(1, 3);
       y << 4.0 * u, 2.0 * v, 0.8 * w;
-      const double q = density(law, y, DensityMeasure::surface);
+      const double q = density(law, y, GammaGivenSumMeasure::surface);
       return q > 0.0 ? -q * std::log(q) * 8.0 * area : 0.0;
     });
   });
@@ -263,8 +263,8 @@ TEST(ConditionalGamma, DensityOfBothSignsIntegratesToOne) {
         if (u <= 0.0 || u >= 1.0) return 0.0;
         RowMatrix y(1, 3);
         y << u * plus / 1.5, minus / 2.0, (1.0 - u) * plus / 0.5;
-        const double p = density(law, y, DensityMeasure::reduced);
-        ratio = density(law, y, DensityMeasure::surface) / p;
+        const double p = density(law, y, GammaGivenSumMeasure::reduced);
+        ratio = density(law, y, GammaGivenSumMeasure::surface) / p;
         return p * (plus / 1.5) * (slack / 2.0);
       });
     });
@@ -297,9 +297,9 @@ TEST(ConditionalGamma, Adjoints) {
     const GammaGradient moments = gamma_given_sum_moments_adjoint(law, mean_bar, variance_bar);
     const RowMatrix y = draw(law, 1);
     const auto of_density = [&](const GammaGivenSum& at) {
-      return gamma_given_sum_log_density(at, y, DensityMeasure::surface, false).value[0];
+      return gamma_given_sum_log_density(at, y, GammaGivenSumMeasure::surface, false).value[0];
     };
-    const GammaGradient density = gamma_given_sum_log_density(law, y, DensityMeasure::surface, true).gradient;
+    const GammaGradient density = gamma_given_sum_log_density(law, y, GammaGivenSumMeasure::surface, true).gradient;
     const auto check = [&](const RowMatrix& gradient, Part part, const auto& loss) {
       EXPECT_LT(tests::relative_difference(gradient, differences(law, part, loss)), 1e-7);
     };
@@ -382,7 +382,7 @@ TEST(ConditionalGamma, ABadSampleIsNamedAndLeavesTheOthers) {
   RowMatrix y = draws.y;
   y.row(0) *= 1.001;
   y(5, 0) = 0.0;
-  const GammaLogDensity density = gamma_given_sum_log_density(law, y, DensityMeasure::surface, true);
+  const GammaLogDensity density = gamma_given_sum_log_density(law, y, GammaGivenSumMeasure::surface, true);
   EXPECT_EQ(density.status[0], Status::law_violated);
   EXPECT_EQ(density.status[5], Status::out_of_range);
   GammaGivenSum mixed = both_signs();

@@ -61,7 +61,7 @@ GammaGradient gamma_given_sum_moments_adjoint(const GammaGivenSum& law, const Ei
                                               const Eigen::Ref<const RowMatrix>& variance_bar,
                                               const LawOptions& options = {});
 
-enum class DensityMeasure {
+enum class GammaGivenSumMeasure {
   surface,  ///< of {A y = d}: orthonormal coordinates
   reduced   ///< Lebesgue measure of all outputs but the last of each row
 };
@@ -73,7 +73,7 @@ struct GammaLogDensity {
   std::string message;
 };
 GammaLogDensity gamma_given_sum_log_density(const GammaGivenSum& law, const Eigen::Ref<const RowMatrix>& y,
-                                            DensityMeasure measure, bool with_gradient,
+                                            GammaGivenSumMeasure measure, bool with_gradient,
                                             const LawOptions& options = {});
 
 /// Entropy with respect to the surface measure, and its gradient in the concentrations. Rows of both signs have no
