@@ -99,7 +99,7 @@ BatchLoss HeadLoss::loss(const RowMatrix& A, const RowMatrix& mean, const RowMat
       if (loss_ == Loss::crps) return conditional_crps_loss(A, mean, sd, d, y, scale_, batch_);
       if (loss_ == Loss::likelihood) return conditional_likelihood_loss(A, mean, sd, d, y, batch_);
       if (loss_ == Loss::energy) return conditional_energy_loss(A, mean, sd, d, y, scale_, batch_);
-      return conditional_squared_error_loss(A, mean, sd, d, y, scale_, batch_);
+      return conditional_mean_squared_error_loss(A, mean, sd, d, y, scale_, batch_);
     case Strategy::projection:
     case Strategy::completion:
       if (loss_ == Loss::crps) return projected_crps_loss(A, metric_.transpose(), mean, sd, d, y, scale_, batch_);

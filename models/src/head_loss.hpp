@@ -27,6 +27,12 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
                                 const RowMatrix& mean, const RowMatrix& standard_deviation, const RowMatrix& d,
                                 int threads);
 
+/// The address of a sampled estimator's draws.
+struct DrawAddress {
+  std::uint64_t step = 0;
+  std::vector<std::uint64_t> samples;  ///< an id a row; empty: 0, 1, ...
+};
+
 /// The training loss as a function of the head's raw values, everything in standardised units and FP64.
 ///
 /// crps: the mean over outputs of the closed-form CRPS of the strategy's marginals.
@@ -38,12 +44,6 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
 /// penalty adds penalty_weight times the squared residuals of the mean (rows of unit norm).
 class HeadLoss {
  public:
-  /// The address of a sampled estimator's draws.
-  struct DrawAddress {
-    std::uint64_t step = 0;
-    std::vector<std::uint64_t> samples;  ///< an id a row; empty: 0, 1, ...
-  };
-
   /// A: laws on the active outputs, standardised units (rows x active), empty where each call brings a stack; `active`:
   /// which of the head's outputs vary; `dependent`: of completion, places among them.
   HeadLoss(const TrainingOptions& options, RowMatrix A, Eigen::Index laws, std::vector<Eigen::Index> active,

@@ -177,7 +177,7 @@ class Training {
     RowMatrix y, d, A, raw, raw_gradient;
     const Index laws = data_.laws;
     Eigen::VectorXd each;
-    HeadLoss::DrawAddress draws;
+    DrawAddress draws;
     const TrainingNetwork::Function loss = [&](const float* h, std::int64_t count, float* h_bar) {
       raw = Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>();
       each = loss_(raw, y, d, &raw_gradient, A, draws);

@@ -156,7 +156,7 @@ TEST_P(Metrics, AdjointsAreTheDerivatives) {
   });
   if (!stacked)
     check([&](const RowMatrix& mean, const RowMatrix& s) {
-      return conditional_squared_error_loss(A, mean, s, d, problem.y, scores);
+      return conditional_mean_squared_error_loss(A, mean, s, d, problem.y, scores);
     });
 }
 
