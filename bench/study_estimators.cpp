@@ -7,7 +7,8 @@
 //
 // Takes minutes; no group of scripts/bench. By hand:
 //   cmake --preset release -DLAVOISIER_BUILD_BENCH=ON && cmake --build build/release --target study_estimators
-//   build/release/bin/study_estimators [--problem=ocean|correlated] [--seeds=5] [--draws=8] [--epochs=15] [--quick]
+//   build/release/bin/study_estimators [--problem=ocean|correlated] [--seeds=5] [--draws=8] [--epochs=100] [--equal-epochs] [--quick]
+// --equal-epochs: all rows have the epochs of the exact CRPS, whatever they cost.
 // --quick: a small problem and one epoch of each row; fails if a score is not finite.
 // LAVOISIER_OCEAN: the data of the ocean budget (default /usr/share/ferret-vis/data/esku_heat_budget.cdf; Debian
 // package ferret-datasets).
@@ -35,8 +36,8 @@ using Eigen::Index;
 
 struct Settings {
   int seeds = 5, draws = 8;
-  std::int64_t epochs = 15;
-  bool quick = false;
+  std::int64_t epochs = 100;
+  bool quick = false, equal_epochs = false;
 };
 
 struct Row {
@@ -227,7 +228,8 @@ bool study(const Problem& problem, const Settings& settings) {
   std::vector<double> reference_crps, reference_energy;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     TrainingOptions options = options_for(rows[i], settings);
-    options.epochs = std::max<std::int64_t>(1, std::llround(static_cast<double>(settings.epochs) * cost[0] / cost[i]));
+    if (!settings.equal_epochs)
+      options.epochs = std::max<std::int64_t>(1, std::llround(static_cast<double>(settings.epochs) * cost[0] / cost[i]));
     std::vector<double> crps, energy, coverage, seconds;
     for (int seed = 0; seed < settings.seeds; ++seed) {
       options.seed = static_cast<std::uint64_t>(seed);
@@ -268,6 +270,8 @@ int main(int argc, char** argv) {
       settings.seeds = 1;
       settings.epochs = 1;
       problem = "correlated";
+    } else if (word == "--equal-epochs") {
+      settings.equal_epochs = true;
     } else if (const char* seeds = value("--seeds=")) {
       settings.seeds = std::max(1, std::atoi(seeds));
     } else if (const char* draws = value("--draws=")) {
@@ -277,7 +281,7 @@ int main(int argc, char** argv) {
     } else if (const char* name = value("--problem=")) {
       problem = name;
     } else {
-      std::fprintf(stderr, "%s: expected --problem=, --seeds=, --draws=, --epochs= or --quick\n", argv[i]);
+      std::fprintf(stderr, "%s: expected --problem=, --seeds=, --draws=, --epochs=, --equal-epochs or --quick\n", argv[i]);
       return 2;
     }
   }
