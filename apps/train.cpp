@@ -45,7 +45,18 @@ TrainingOptions options_from(const Arguments& arguments) {
   if (!options.dependent.empty() && options.strategy != Strategy::completion)
     throw UsageError(fmt::format("--dependent: only --strategy completion has dependent outputs, found '{}'",
                                  to_string(options.strategy)));
-  arguments.choice("estimator", {"exact"});
+  options.estimator = estimator_from(arguments.choice("estimator", estimator_words()));
+  options.draws = static_cast<int>(arguments.integer("draws", 2, 65536));
+  if (arguments.given("draws") && options.estimator == Estimator::exact)
+    throw UsageError("--draws: --estimator exact has none");
+  if (options.estimator != Estimator::exact) {
+    if (options.loss != Loss::crps && options.loss != Loss::energy)
+      throw UsageError(fmt::format("--estimator: loss '{}' has exact alone; crps and energy have sampled ones",
+                                   to_string(options.loss)));
+    if (options.strategy != Strategy::conditional && options.strategy != Strategy::variance_projection)
+      throw UsageError(fmt::format("--estimator: strategy '{}' is trained by exact alone; conditional and "
+                                   "variance_projection by sampled ones too", to_string(options.strategy)));
+  }
   options.network.hidden = widths_from(arguments.words("hidden"), "--hidden");
   options.network.activation = arguments.choice("activation", {"silu"});
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
@@ -130,10 +141,12 @@ const Command& train_command() {
           {"model", "NAME", "generator: mlp", "mlp", false},
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},
-          {"loss", "NAME", "likelihood, crps or squared_error (of the constrained mean: no deviation is trained)", "crps", false},
+          {"loss", "NAME", "likelihood, crps, energy or squared_error (of the constrained mean: no deviation is trained)", "crps", false},
           {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
           {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
-          {"estimator", "NAME", "of the loss' gradient: exact", "exact", false},
+          {"estimator", "NAME", "of the gradient of crps and energy: exact, marginal_expectation, pathwise, score_function, "
+                                "rao_blackwell or rao_blackwell_shrunk", "exact", false},
+          {"draws", "K", "draws a sample and step of a sampled estimator", "8", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},
           {"dropout", "P", "share of units dropped while training", "0", false},

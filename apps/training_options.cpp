@@ -32,6 +32,15 @@ const std::vector<std::string>& loss_words() {
   return words;
 }
 
+const std::vector<std::string>& estimator_words() {
+  static const std::vector<std::string> words = [] {
+    // The conditional law admits them all.
+    const auto all = descriptor(Strategy::conditional).estimators;
+    return std::vector<std::string>(all.begin(), all.end());
+  }();
+  return words;
+}
+
 std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, const std::string& name) {
   std::vector<std::int64_t> widths;
   for (const std::string& word : words) {

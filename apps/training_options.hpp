@@ -15,6 +15,7 @@ namespace lavoisier::cli {
 
 const std::vector<std::string>& strategy_words();
 const std::vector<std::string>& loss_words();
+const std::vector<std::string>& estimator_words();
 /// "128,128" -> widths; UsageError names the option.
 std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, const std::string& name);
 

@@ -1,17 +1,14 @@
 #include <lavoisier/estimators.hpp>
 
-#include "batch_loss.hpp"
-#include "normal_draws.hpp"
+#include "estimate_sample.hpp"
 
 #include <lavoisier/layout.hpp>
 
 #include <array>
-#include <exception>
-#include <mutex>
 
 namespace lavoisier {
 
-using detail::row;
+using detail::Record;
 using Batch = Eigen::Ref<const RowMatrix>;
 
 namespace {
@@ -35,12 +32,6 @@ double polynomial(const double (&coefficient)[8], double x) {
   for (int i = 6; i >= 0; --i) sum = sum * x + coefficient[i];
   return sum;
 }
-
-/// What a sample leaves for the state.
-struct Record {
-  Eigen::VectorXd products, squares, dispersion, rest;  // in log s, means over the draws
-  double variance = 0.0, covariance = 0.0;              // of the means, by the spread of the draws
-};
 
 }  // namespace
 
@@ -164,119 +155,20 @@ double EstimatorState::shrinkage(ShrinkageLevel level, Eigen::Index slot) const 
   return std::clamp((signal - covariance) / (signal + variance), 0.0, 1.0);
 }
 
-namespace {
-
-struct Request {
-  const DrawLoss& loss;
-  const EstimatorOptions& options;
-  const EstimatorState* state;
-  bool blackwell, stratified, controlled;
-};
-
-/// The gradient of one sample; what it leaves for the state goes to `record` unless null.
-template <class Kernel>
-Status estimate_sample(Kernel& kernel, const Request& request, Eigen::Index s, std::uint64_t id, Eigen::Index slot,
-                       const double* mean, const double* deviation, double& value, double* mean_bar,
-                       double* deviation_bar, Record* record) {
-  const Estimator estimator = request.options.estimator;
-  const std::size_t n = kernel.outputs(), draws = static_cast<std::size_t>(request.options.draws);
-  const double share = 1.0 / static_cast<double>(draws);
-  std::vector<double> e(draws * n), y(draws * n), g(draws * n), f(draws), m(n), a_lambda(n), b(n, 0.0), zero(n, 0.0);
-  std::vector<double> z(n), p(n), added_back(n, 0.0), unused(n);
-  std::vector<std::size_t> stratum;
-  kernel.move_onto_laws(mean, m.data());
-  for (std::size_t j = 0; j < n; ++j) a_lambda[j] = kernel.A_lambda(j);
-  detail::draw_normals({request.options.seed, request.options.stream}, request.options.step, id, draws, n,
-                       request.stratified, e.data(), stratum);
-  if (request.controlled || estimator == Estimator::score_function) kernel.set_leverages();
-  if (estimator == Estimator::score_function) kernel.variances(kernel.marginal_variance.data());
-  if (request.controlled) {
-    const Eigen::VectorXd curvature = request.state->curvature(slot);
-    for (std::size_t j = 0; j < n; ++j) b[j] = curvature[static_cast<Eigen::Index>(j)];
-    kernel.moments_adjoint(deviation, zero.data(), b.data(), unused.data(), added_back.data());
-    for (std::size_t j = 0; j < n; ++j) added_back[j] *= 0.5;  // s_j sum_i P_ij^2 b_i
+double detail::shrinkage_of(const std::vector<Record>& records, const std::vector<Status>& status, Eigen::Index outputs) {
+  Eigen::VectorXd sum = Eigen::VectorXd::Zero(outputs);
+  double count = 0.0, variance = 0.0, covariance = 0.0;
+  for (std::size_t s = 0; s < records.size(); ++s) {
+    if (status[s] != Status::ok) continue;
+    sum += records[s].dispersion;
+    count += 1.0;
+    variance += records[s].variance;
+    covariance += records[s].covariance;
   }
-  const double c = estimator == Estimator::rao_blackwell_shrunk
-                       ? request.state->shrinkage(request.options.level, slot)
-                       : 1.0;
-  double sum_f = 0.0;
-  for (std::size_t j = 0; j < n; ++j) mean_bar[j] = deviation_bar[j] = 0.0;
-  RowMatrix dispersion, rest;
-  if (record != nullptr) {
-    record->products = record->squares = record->dispersion = record->rest =
-        Eigen::VectorXd::Zero(static_cast<Eigen::Index>(n));
-    dispersion.resize(static_cast<Eigen::Index>(draws), static_cast<Eigen::Index>(n));
-    rest.resize(static_cast<Eigen::Index>(draws), static_cast<Eigen::Index>(n));
-  }
-  for (std::size_t k = 0; k < draws; ++k) {
-    const double* e_k = e.data() + k * n;
-    double* y_k = y.data() + k * n;
-    double* g_k = g.data() + k * n;
-    for (std::size_t j = 0; j < n; ++j) z[j] = mean[j] + deviation[j] * e_k[j];
-    kernel.move_onto_laws(z.data(), y_k);
-    f[k] = request.loss(s, y_k, g_k);
-    if (!std::isfinite(f[k])) return Status::non_finite;
-    for (std::size_t j = 0; j < n; ++j)
-      if (!std::isfinite(g_k[j])) return Status::non_finite;
-    sum_f += f[k];
-    if (estimator == Estimator::score_function) continue;
-    if (estimator == Estimator::pathwise) kernel.set_lambda(z.data());
-    if (request.controlled) {
-      for (std::size_t j = 0; j < n; ++j) z[j] = g_k[j] - b[j] * (y_k[j] - m[j]);
-      kernel.project_adjoint(z.data(), p.data());
-    } else {
-      kernel.project_adjoint(g_k, p.data());
-    }
-    for (std::size_t j = 0; j < n; ++j) {
-      mean_bar[j] += share * p[j];
-      if (estimator == Estimator::pathwise) {
-        deviation_bar[j] += share * p[j] * (e_k[j] - 2.0 * deviation[j] * kernel.A_lambda(j));
-        continue;
-      }
-      const double of_mean = -2.0 * deviation[j] * a_lambda[j] * p[j];
-      const double spread =
-          request.blackwell && deviation[j] > 0.0 ? (y_k[j] - m[j]) / deviation[j] * p[j] + added_back[j] : 0.0;
-      deviation_bar[j] += share * (of_mean + c * spread);
-      if (record == nullptr) continue;
-      const auto column = static_cast<Eigen::Index>(j);
-      const double from_mean = y_k[j] - m[j];
-      record->products[column] += g_k[j] * from_mean;
-      record->squares[column] += from_mean * from_mean;
-      dispersion(static_cast<Eigen::Index>(k), column) = deviation[j] * spread;
-      rest(static_cast<Eigen::Index>(k), column) = deviation[j] * of_mean;
-      record->dispersion[column] += share * deviation[j] * spread;
-      record->rest[column] += share * deviation[j] * of_mean;
-    }
-  }
-  value = share * sum_f;
-  if (estimator == Estimator::score_function) {
-    for (std::size_t k = 0; k < draws; ++k) {
-      const double others = draws > 1 ? (sum_f - f[k]) / static_cast<double>(draws - 1) : 0.0;
-      const double weight = share * (f[k] - others);
-      for (std::size_t j = 0; j < n; ++j) {
-        const double variance = deviation[j] * deviation[j], q = (y[k * n + j] - m[j]) / variance;
-        mean_bar[j] += weight * q;
-        deviation_bar[j] += weight * (deviation[j] * q * (q - 2.0 * a_lambda[j]) -
-                                      kernel.marginal_variance[j] / (variance * deviation[j]));
-      }
-    }
-  }
-  for (std::size_t j = 0; j < n; ++j)
-    if (!std::isfinite(mean_bar[j]) || !std::isfinite(deviation_bar[j])) return Status::non_finite;
-  if (record != nullptr && draws > 1) {
-    for (Eigen::Index k = 0; k < dispersion.rows(); ++k)
-      for (Eigen::Index j = 0; j < dispersion.cols(); ++j) {
-        const double of_dispersion = dispersion(k, j) - record->dispersion[j];
-        record->variance += of_dispersion * of_dispersion;
-        record->covariance += of_dispersion * (rest(k, j) - record->rest[j]);
-      }
-    record->variance *= share / static_cast<double>(draws - 1);
-    record->covariance *= share / static_cast<double>(draws - 1);
-  }
-  return Status::ok;
+  EstimatorState state(outputs);
+  if (count > 0.0) EstimatorAccess::add_batch(state, count, sum, variance, covariance);
+  return state.shrinkage(ShrinkageLevel::batch);
 }
-
-}  // namespace
 
 EstimatedGradient estimate_gradient(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                     const Batch& d, const DrawLoss& loss, const EstimatorOptions& estimator,
@@ -299,58 +191,36 @@ EstimatedGradient estimate_gradient(const RowMatrix& A, const Batch& mean, const
     throw Error(Status::invalid_argument, name + ": rao_blackwell_shrunk needs a state that carries what past draws say");
   if (shrunk && estimator.level == ShrinkageLevel::sample && state->slots() == 1 && samples > 1)
     throw Error(Status::invalid_argument, name + ": shrinkage of each sample needs a slot a sample; the state has 1");
-  const auto id_of = [&](Eigen::Index s) {
-    return estimator.sample_ids.empty() ? static_cast<std::uint64_t>(s)
-                                        : estimator.sample_ids[static_cast<std::size_t>(s)];
-  };
+  const bool recorded = state != nullptr && blackwell;
+  const detail::Request request{estimator, state, blackwell, blackwell && estimator.draws > 1,
+                                recorded && estimator.draws > 1};
   if (state != nullptr) {
     detail::require_shape(name.c_str(), "state", 1, state->outputs(), 1, outputs);
     for (Eigen::Index s = 0; s < samples && state->slots() > 1; ++s)
-      if (id_of(s) >= static_cast<std::uint64_t>(state->slots()))
+      if (request.id_of(s) >= static_cast<std::uint64_t>(state->slots()))
         throw Error(Status::invalid_argument, name + ": sample " + std::to_string(s) + " has the id " +
-                                                  std::to_string(id_of(s)) + ", the state has " +
+                                                  std::to_string(request.id_of(s)) + ", the state has " +
                                                   std::to_string(state->slots()) + " slots");
   }
-  const auto slot_of = [&](Eigen::Index s) {
-    return state == nullptr || state->slots() == 1 ? Eigen::Index{0} : static_cast<Eigen::Index>(id_of(s));
-  };
-  const bool recorded = state != nullptr && blackwell;
-  const Request request{loss, estimator, state, blackwell, blackwell && estimator.draws > 1,
-                        recorded && estimator.draws > 1};
-  EstimatedGradient result{Eigen::VectorXd(samples),
-                           {RowMatrix(samples, outputs), RowMatrix(samples, outputs)},
-                           std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};
-  std::vector<Record> records(recorded ? static_cast<std::size_t>(samples) : 0);
-  std::mutex mutex;
-  std::exception_ptr thrown;
-  Eigen::Index thrown_by = samples;
-  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
-    Status status = kernel.set(row(mean, s), row(standard_deviation, s), row(d, s));
-    if (status == Status::ok && estimator.estimator == Estimator::score_function)
-      for (Eigen::Index j = 0; j < outputs; ++j)
-        if (!(standard_deviation(s, j) > 0.0)) status = Status::invalid_argument;
-    if (status == Status::ok) {
-      try {
-        status = estimate_sample(kernel, request, s, id_of(s), slot_of(s), row(mean, s), row(standard_deviation, s),
-                                 result.value[s], row(result.gradient.mean, s),
-                                 row(result.gradient.standard_deviation, s),
-                                 recorded ? &records[static_cast<std::size_t>(s)] : nullptr);
-      } catch (...) {  // must not leave a parallel region
-        const std::lock_guard<std::mutex> lock(mutex);
-        if (s < thrown_by) {
-          thrown = std::current_exception();
-          thrown_by = s;
-        }
-        status = Status::internal;
-      }
+  const std::size_t draws = static_cast<std::size_t>(estimator.draws);
+  const auto evaluate = [&](Eigen::Index s, const double* y, double* g, double* weight, double& value) {
+    const double share = 1.0 / static_cast<double>(draws);
+    double sum = 0.0;
+    for (std::size_t k = 0; k < draws; ++k) {
+      weight[k] = loss(s, y + k * static_cast<std::size_t>(outputs), g + k * static_cast<std::size_t>(outputs));
+      if (!std::isfinite(weight[k])) return false;
+      sum += weight[k];
     }
-    result.status[static_cast<std::size_t>(s)] = status;
-    if (status == Status::ok) return;
-    result.value[s] = detail::not_a_number;
-    detail::set_nan(result.gradient.mean, s);
-    detail::set_nan(result.gradient.standard_deviation, s);
-  });
-  if (thrown) std::rethrow_exception(thrown);
+    for (std::size_t k = 0; k < draws; ++k) {
+      const double others = draws > 1 ? (sum - weight[k]) / static_cast<double>(draws - 1) : 0.0;
+      weight[k] = share * (weight[k] - others);
+    }
+    value = share * sum;
+    return true;
+  };
+  std::vector<Record> records(recorded ? static_cast<std::size_t>(samples) : 0);
+  EstimatedGradient result = detail::estimate_batch(laws, request, mean, standard_deviation, d, evaluate,
+                                                    recorded ? &records : nullptr, options);
   if (!recorded) return result;
   std::vector<char> touched(static_cast<std::size_t>(state->slots()), 0);
   Eigen::VectorXd sum = Eigen::VectorXd::Zero(outputs);
@@ -358,7 +228,7 @@ EstimatedGradient estimate_gradient(const RowMatrix& A, const Batch& mean, const
   for (Eigen::Index s = 0; s < samples; ++s) {  // in the samples' order: the sums depend on it
     if (result.status[static_cast<std::size_t>(s)] != Status::ok) continue;
     const Record& record = records[static_cast<std::size_t>(s)];
-    const Eigen::Index slot = slot_of(s);
+    const Eigen::Index slot = request.slot_of(s);
     if (!touched[static_cast<std::size_t>(slot)]) EstimatorAccess::forget(*state, slot);
     touched[static_cast<std::size_t>(slot)] = 1;
     EstimatorAccess::add(*state, slot, record);

@@ -165,8 +165,8 @@ BatchLoss projected_squared_error_loss(const RowMatrix& A, const Batch& metric, 
 }
 
 BatchLoss conditional_mean_squared_error_loss(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
-                                         const Batch& d, const Batch& y, const Eigen::VectorXd& score_scale,
-                                         const BatchOptions& options) {
+                                              const Batch& d, const Batch& y, const Eigen::VectorXd& score_scale,
+                                              const BatchOptions& options) {
   const char* const name = "conditional_mean_squared_error_loss";
   const Eigen::Index outputs = A.cols();
   require_like(name, outputs, mean, standard_deviation, y);

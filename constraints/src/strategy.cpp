@@ -10,9 +10,11 @@
 namespace lavoisier {
 namespace {
 
-constexpr std::array all_losses = {Loss::likelihood, Loss::crps, Loss::squared_error};
+constexpr std::array all_losses = {Loss::likelihood, Loss::crps, Loss::squared_error, Loss::energy};
+/// Of maps that leave no Gaussian whose energy score has a one-dimensional quadrature.
+constexpr std::array map_losses = {Loss::likelihood, Loss::crps, Loss::squared_error};
 constexpr std::array mean_losses = {Loss::squared_error};
-constexpr std::array<std::string_view, 3> loss_words = {"likelihood", "crps", "squared_error"};
+constexpr std::array<std::string_view, 4> loss_words = {"likelihood", "crps", "squared_error", "energy"};
 
 /// Of maps that are applied to a draw of the network's Gaussian.
 constexpr std::array<std::string_view, 3> map_estimators = {"exact", "pathwise", "score_function"};
@@ -28,10 +30,10 @@ constexpr std::array<StrategyDescriptor, 8> table = {{
      "O(n), and O(n m) in training", all_losses, map_estimators},
     {Strategy::completion, "completion", "Donti et al., DC3 (2021); Beucler et al. (2021)",
      "N(P mu + ..., P S P'): n - m outputs as the network says, the m dependent ones computed", true,
-     DensityMeasure::laws_surface, "O(n m)", all_losses, map_estimators},
+     DensityMeasure::laws_surface, "O(n m)", map_losses, map_estimators},
     {Strategy::projection, "projection", "Chen et al., KKT-hPINN (2024)",
      "N(P mu + ..., P S P'), P orthogonal in standardised units", true, DensityMeasure::laws_surface, "O(n m)",
-     all_losses, map_estimators},
+     map_losses, map_estimators},
     {Strategy::variance_projection, "variance_projection", "Hansen et al., ProbConserv (2023); ProbHardE2E (2025)",
      "N(P mu + ..., P S P'), P orthogonal in the metric diag(S)^-1: the conditional law where S is diagonal", true,
      DensityMeasure::laws_surface, "O(n m^2 + m^3)", all_losses, conditional_estimators},

@@ -1,7 +1,11 @@
 #include "head_loss.hpp"
 
+#include "network_plan.hpp"
+
+#include <lavoisier/exact_losses.hpp>
 #include <lavoisier/l1_projection.hpp>
 #include <lavoisier/projected_losses.hpp>
+#include <lavoisier/sampled_losses.hpp>
 
 #include <cmath>
 #include <utility>
@@ -79,6 +83,10 @@ HeadLoss::HeadLoss(const TrainingOptions& options, RowMatrix A, Index laws, std:
       metric_(dependent.empty() ? scale_ : completion_scale(scale_, dependent)),
       active_(std::move(active)),
       batch_{threads} {
+  estimator_.estimator = options.estimator;
+  estimator_.draws = options.draws;
+  estimator_.seed = options.seed;
+  estimator_.stream = static_cast<std::uint64_t>(TrainingStream::draws);
   if (laws_ == 0) strategy_ = Strategy::none;  // without laws all strategies are one
   if (strategy_ == Strategy::l1_layer && !dependent.empty()) strategy_ = Strategy::completion;  // one shared law
 }
@@ -90,6 +98,7 @@ BatchLoss HeadLoss::loss(const RowMatrix& A, const RowMatrix& mean, const RowMat
     case Strategy::variance_projection:
       if (loss_ == Loss::crps) return conditional_crps_loss(A, mean, sd, d, y, scale_, batch_);
       if (loss_ == Loss::likelihood) return conditional_likelihood_loss(A, mean, sd, d, y, batch_);
+      if (loss_ == Loss::energy) return conditional_energy_loss(A, mean, sd, d, y, scale_, batch_);
       return conditional_mean_squared_error_loss(A, mean, sd, d, y, scale_, batch_);
     case Strategy::projection:
     case Strategy::completion:
@@ -112,16 +121,33 @@ BatchLoss HeadLoss::loss(const RowMatrix& A, const RowMatrix& mean, const RowMat
   }
   BatchLoss plain = loss_ == Loss::crps         ? gaussian_crps_loss(mean, sd, y, scale_, batch_)
                     : loss_ == Loss::likelihood ? gaussian_likelihood_loss(mean, sd, y, batch_)
+                    : loss_ == Loss::energy ? conditional_energy_loss(RowMatrix(0, mean.cols()), mean, sd,
+                                                                      RowMatrix(mean.rows(), 0), y, scale_, batch_)
                                                 : gaussian_squared_error_loss(mean, y, scale_, batch_);
   if (strategy_ == Strategy::penalty) add_law_penalty(plain, A, mean, d, penalty_weight_);
   return plain;
 }
 
+BatchLoss HeadLoss::sampled(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& sd,
+                            const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d,
+                            const DrawAddress& draws) const {
+  EstimatorOptions options = estimator_;
+  options.step = draws.step;
+  options.sample_ids = draws.samples;
+  const SampleScore score = loss_ == Loss::crps ? SampleScore::crps : SampleScore::energy;
+  return laws_ == 0 ? estimate_score_gradient(RowMatrix(0, mean.cols()), mean, sd, d, y, scale_, score, options, batch_)
+                    : estimate_score_gradient(A, mean, sd, d, y, scale_, score, options, batch_);
+}
+
 Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y,
-                                     const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A) const {
+                                     const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A,
+                                     const DrawAddress& draws) const {
   const Index rows = h.rows(), outputs = h.cols() / 2, n = static_cast<Index>(active_.size());
   const HeadValues head = head_values(h, active_, network_);
-  BatchLoss found = loss(A_.rows() > 0 ? A_ : A, head.mean, head.standard_deviation, y, d);
+  const RowMatrix& laws = A_.rows() > 0 ? A_ : A;
+  const bool exact = estimator_.estimator == Estimator::exact || h_bar == nullptr;
+  BatchLoss found = exact ? loss(laws, head.mean, head.standard_deviation, y, d)
+                          : sampled(laws, head.mean, head.standard_deviation, y, d, draws);
   if (h_bar) {
     const double share = 1.0 / static_cast<double>(rows);
     h_bar->setZero(rows, 2 * outputs);

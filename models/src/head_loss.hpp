@@ -27,12 +27,20 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
                                 const RowMatrix& mean, const RowMatrix& standard_deviation, const RowMatrix& d,
                                 int threads);
 
+/// The address of a sampled estimator's draws.
+struct DrawAddress {
+  std::uint64_t step = 0;
+  std::vector<std::uint64_t> samples;  ///< an id a row; empty: 0, 1, ...
+};
+
 /// The training loss as a function of the head's raw values, everything in standardised units and FP64.
 ///
 /// crps: the mean over outputs of the closed-form CRPS of the strategy's marginals.
 /// likelihood: minus the log density: of the plain diagonal Gaussian for none, penalty and post_hoc (n numbers), on the laws'
 /// surface for the others (n - m numbers). Losses of different strategies are therefore not to be compared by value.
 /// squared_error: of the constrained mean, mean over outputs.
+/// energy: the energy score over all outputs, of the strategy's law.
+/// A sampled estimator (conditional under crps and energy) gives gradients and their values; values alone are exact.
 /// penalty adds penalty_weight times the squared residuals of the mean (rows of unit norm).
 class HeadLoss {
  public:
@@ -44,14 +52,19 @@ class HeadLoss {
   /// Loss of each row; with `h_bar` (same shape as h) also the gradient of the rows' mean. y, d: rows x active,
   /// rows x laws. `A`: (rows * laws) x active where samples have their own coefficients.
   Eigen::VectorXd operator()(const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y,
-                             const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A = {}) const;
+                             const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A = {},
+                             const DrawAddress& draws = {}) const;
 
  private:
   BatchLoss loss(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& standard_deviation,
                  const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d) const;
+  BatchLoss sampled(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& standard_deviation,
+                    const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d,
+                    const DrawAddress& draws) const;
 
   Strategy strategy_;
   Loss loss_;
+  EstimatorOptions estimator_;
   double penalty_weight_;
   MlpOptions network_;
   RowMatrix A_;

@@ -46,7 +46,7 @@ NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights);
 std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed);
 
 /// Streams of the training's own random numbers: key (seed, stream).
-enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3, input_noise = 4 };
+enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3, input_noise = 4, draws = 5 };
 
 /// A permutation of 0..count-1 (Fisher and Yates) that depends on seed and epoch alone, so that a resumed training
 /// continues as if it had never stopped.

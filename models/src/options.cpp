@@ -30,6 +30,21 @@ void require(bool condition, const std::string& option, const std::string& expec
     throw Error(Status::invalid_argument, option + ": expected " + expected + ", found " + detail::text_of(found));
 }
 
+/// The estimators that train a strategy under a loss.
+void require_trained_by(const TrainingOptions& options) {
+  const std::string word = to_string(options.estimator);
+  estimator_from(word);  // the enum may have been cast from a number
+  if (options.estimator == Estimator::exact) return;
+  require_admitted(options.strategy, word);
+  const bool sampled_strategy =
+      options.strategy == Strategy::conditional || options.strategy == Strategy::variance_projection;
+  if (sampled_strategy && (options.loss == Loss::crps || options.loss == Loss::energy)) return;
+  throw Error(Status::invalid_argument,
+              std::string("strategy '") + to_string(options.strategy) + "' under loss '" + to_string(options.loss) +
+                  "' is not trained by estimator '" + word +
+                  "'; legal: exact; sampled estimators train conditional and variance_projection under crps and energy");
+}
+
 }  // namespace
 
 namespace detail {
@@ -45,6 +60,8 @@ void validate(const TrainingOptions& options) {
   descriptor(options.strategy);
   loss_from(to_string(options.loss));
   require_admitted(options.strategy, options.loss, true);
+  require_trained_by(options);
+  require(options.draws >= 2 && options.draws <= 65536, "draws", "2 to 65536: scores have pairs of draws", options.draws);
   require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
           "a number that is not negative", options.penalty_weight);
   if (!options.dependent.empty() && options.strategy != Strategy::completion)
@@ -109,6 +126,10 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.seed", std::to_string(options.seed)},
           {"option.selection", options.selection},
           {"option.device", options.device}};
+  if (options.estimator != Estimator::exact) {
+    all["option.estimator"] = to_string(options.estimator);
+    all["option.draws"] = std::to_string(options.draws);
+  }
   if (options.strategy == Strategy::penalty) all["option.penalty_weight"] = text_of(options.penalty_weight);
   if (options.strategy == Strategy::completion) all["option.dependent"] = dependent;
   return all;

@@ -177,9 +177,10 @@ class Training {
     RowMatrix y, d, A, raw, raw_gradient;
     const Index laws = data_.laws;
     Eigen::VectorXd each;
+    DrawAddress draws;
     const TrainingNetwork::Function loss = [&](const float* h, std::int64_t count, float* h_bar) {
       raw = Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>();
-      each = loss_(raw, y, d, &raw_gradient, A);
+      each = loss_(raw, y, d, &raw_gradient, A, draws);
       Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = raw_gradient.cast<float>();
       return each.mean();
     };
@@ -189,6 +190,8 @@ class Training {
       const std::int64_t begin = state_.step_in_epoch * rows.count() / steps_per_epoch_;
       const std::int64_t end = (state_.step_in_epoch + 1) * rows.count() / steps_per_epoch_;
       const std::span<const std::int64_t> batch(order.data() + begin, static_cast<std::size_t>(end - begin));
+      draws.step = static_cast<std::uint64_t>(state_.step);
+      draws.samples.assign(batch.begin(), batch.end());
       x.resize(end - begin, inputs);
       y.resize(end - begin, rows.y.cols());
       d.resize(end - begin, rows.d.cols());

@@ -23,7 +23,10 @@ TEST(TrainOptions, NameEveryStrategyAndLoss) {
   EXPECT_NE(help.find("--penalty-weight"), std::string::npos);
   EXPECT_NE(help.find("--dependent"), std::string::npos);
   EXPECT_EQ(strategy_words().size(), lavoisier::strategies().size());
-  EXPECT_EQ(loss_words(), (std::vector<std::string>{"likelihood", "crps", "squared_error"}));
+  for (const std::string& word : estimator_words()) EXPECT_NE(help.find(word), std::string::npos) << word;
+  EXPECT_EQ(estimator_words().size(), 6U);
+  EXPECT_NE(help.find("--draws"), std::string::npos);
+  EXPECT_EQ(loss_words(), (std::vector<std::string>{"likelihood", "crps", "squared_error", "energy"}));
 }
 
 TEST(TrainOptions, ThatDoNotGoTogetherAreRefused) {
@@ -43,6 +46,12 @@ TEST(TrainOptions, ThatDoNotGoTogetherAreRefused) {
   EXPECT_EQ(refused_by_train({"--penalty-weight", "2"}), "--penalty-weight: only --strategy penalty has one, found 'conditional'");
   EXPECT_EQ(refused_by_train({"--strategy", "projection", "--dependent", "y"}),
             "--dependent: only --strategy completion has dependent outputs, found 'projection'");
+  EXPECT_EQ(refused_by_train({"--draws", "4"}), "--draws: --estimator exact has none");
+  EXPECT_EQ(refused_by_train({"--estimator", "pathwise", "--loss", "likelihood"}),
+            "--estimator: loss 'likelihood' has exact alone; crps and energy have sampled ones");
+  EXPECT_NE(refused_by_train({"--estimator", "pathwise", "--strategy", "projection"}).find("conditional"), std::string::npos);
+  EXPECT_NE(refused_by_train({"--strategy", "projection", "--loss", "energy"}).find("likelihood, crps, squared_error"),
+            std::string::npos);
   EXPECT_NE(refused_by_train({"--strategy", "variance"}).find("variance_projection"), std::string::npos);
   EXPECT_NE(refused_by_train({"--loss", "squared"}).find("squared_error"), std::string::npos);
 }

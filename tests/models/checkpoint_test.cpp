@@ -71,6 +71,24 @@ TEST_P(Resume, EndsInTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Engines, Resume, testing::Values(std::tuple(16, 64, "loops"), std::tuple(128, 256, "libtorch")),
                          [](const auto& instance) { return std::string(std::get<2>(instance.param)); });
 
+TEST(Resume, OfASampledEstimatorEndsInTheSameBits) {
+  const Synthetic problem = synthetic();
+  const Folder folder("resume-sampled");
+  TrainingOptions options = options_for(folder.path());
+  options.loss = Loss::energy;
+  options.estimator = Estimator::rao_blackwell;
+  options.draws = 3;
+  TrainingOptions whole = options;
+  whole.checkpoint = "";
+  const auto expected = train(problem.samples, problem.constraints(), whole).model.serialize();
+  stop_after(problem, options, 2);
+  options.resume = true;
+  TrainingOptions other = options;
+  other.draws = 4;
+  EXPECT_ERROR(train(problem.samples, problem.constraints(), other), Status::invalid_argument, "draws");
+  EXPECT_EQ(train(problem.samples, problem.constraints(), options).model.serialize(), expected);
+}
+
 TEST(Checkpoint, WithinAnEpoch) {
   const Synthetic problem = synthetic();
   const auto expected = uninterrupted(problem);

@@ -26,6 +26,34 @@ TrainingOptions quick(Strategy strategy = Strategy::conditional, Loss loss = Los
   return options;
 }
 
+TEST(SampledEstimators, TrainTheConditionalLawAlone) {
+  const Synthetic problem = synthetic();
+  const auto refused = [&](Strategy strategy, Loss loss, int draws, const std::string& part) {
+    TrainingOptions options = quick(strategy, loss);
+    options.estimator = Estimator::pathwise;
+    options.draws = draws;
+    EXPECT_ERROR(train(problem.samples, problem.constraints(), options), Status::invalid_argument, part);
+  };
+  refused(Strategy::conditional, Loss::likelihood, 8, "legal: exact");
+  refused(Strategy::conditional, Loss::squared_error, 8, "crps and energy");
+  refused(Strategy::none, Loss::crps, 8, "conditional and variance_projection");
+  refused(Strategy::projection, Loss::crps, 8, "legal: exact");
+  refused(Strategy::conditional, Loss::crps, 1, "draws");
+  for (const Loss loss : {Loss::crps, Loss::energy}) {
+    TrainingOptions options = quick(Strategy::conditional, loss);
+    const TrainingResult exact = train(problem.samples, problem.constraints(), options);
+    EXPECT_EQ(exact.model.description.provenance.count("option.estimator"), 0U);
+    for (const Estimator estimator : {Estimator::pathwise, Estimator::rao_blackwell, Estimator::rao_blackwell_shrunk}) {
+      options.estimator = estimator;
+      const TrainingResult result = train(problem.samples, problem.constraints(), options);
+      EXPECT_EQ(result.model.description.provenance.at("option.estimator"), to_string(estimator));
+      // The validation's score is exact for both.
+      EXPECT_NEAR(result.history.back().validation_loss / exact.history.back().validation_loss, 1.0, 0.1);
+      EXPECT_NE(result.history.back().validation_loss, exact.history.back().validation_loss);
+    }
+  }
+}
+
 TEST(Words, AreRefusedWithTheLegalOnes) {
   EXPECT_EQ(strategy_from("post_hoc"), Strategy::post_hoc);
   EXPECT_EQ(loss_from("likelihood"), Loss::likelihood);

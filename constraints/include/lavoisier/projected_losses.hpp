@@ -36,9 +36,9 @@ BatchLoss projected_squared_error_loss(const RowMatrix& A, const Eigen::Ref<cons
                                        const Eigen::Ref<const RowMatrix>& y, const Eigen::VectorXd& score_scale,
                                        const BatchOptions& options = {});
 BatchLoss conditional_mean_squared_error_loss(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& mean,
-                                         const Eigen::Ref<const RowMatrix>& standard_deviation,
-                                         const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
-                                         const Eigen::VectorXd& score_scale, const BatchOptions& options = {});
+                                              const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                              const Eigen::Ref<const RowMatrix>& d, const Eigen::Ref<const RowMatrix>& y,
+                                              const Eigen::VectorXd& score_scale, const BatchOptions& options = {});
 
 /// `penalty`: adds weight |R (A mean - d)|^2 to each sample's value and its gradient to that of the mean; R scales the rows
 /// of A to unit norm, so that the units of a law do not weigh. A sample that has failed stays as it is; a zero row is

@@ -13,7 +13,8 @@ enum class Strategy { none, penalty, completion, projection, variance_projection
 
 /// likelihood: minus the log density. crps: mean over the outputs of the marginals' CRPS. squared_error: mean over the
 /// outputs of the squared error of the constrained mean (it trains no deviation; for published comparisons of MSE).
-enum class Loss { likelihood, crps, squared_error };
+/// energy: the energy score of all outputs together.
+enum class Loss { likelihood, crps, squared_error, energy };
 
 /// With respect to which measure a strategy's samples have a density, if any.
 enum class DensityMeasure {
@@ -44,8 +45,8 @@ const char* to_string(Loss loss) noexcept;
 Strategy strategy_from(const std::string& text);  ///< Error(invalid_argument) lists the legal words, nearest named
 Loss loss_from(const std::string& text);
 
-/// Does the strategy admit the loss? l1_layer admits every loss where there is one law with the same coefficients in every
-/// sample (it is a completion then), and squared_error alone otherwise.
+/// Does the strategy admit the loss? l1_layer admits what completion admits where there is one law with the same
+/// coefficients in every sample (it is a completion then), and squared_error alone otherwise.
 bool admits(Strategy strategy, Loss loss, bool one_shared_law = false);
 bool admits_estimator(Strategy strategy, std::string_view estimator);
 /// Error(invalid_argument) that names the losses (estimators) the strategy admits, and the strategies that admit the loss.

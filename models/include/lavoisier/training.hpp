@@ -3,6 +3,7 @@
 
 // No Torch here: callers need not have it on their include path.
 
+#include <lavoisier/estimators.hpp>
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
@@ -33,6 +34,10 @@ struct MlpOptions {
 struct TrainingOptions {
   Strategy strategy = Strategy::conditional;
   Loss loss = Loss::crps;
+  Estimator estimator = Estimator::exact;      ///< of the gradient of crps and energy under conditional and
+                                               ///< variance_projection; the rest has `exact` alone. Scores of the
+                                               ///< validation samples are exact whatever it is
+  int draws = 8;                               ///< a sample and step, of a sampled estimator; 2 or more
   double penalty_weight = 1.0;                 ///< `penalty`: of |A mean - d|^2, unit rows, standardised units, a sample
   std::vector<std::string> dependent;          ///< `completion`: "name" (all its elements) or "name[2]"; empty: chosen
   MlpOptions network;
