@@ -95,6 +95,10 @@ class ScaledCholesky {
     for (std::size_t k = 0; k < m; ++k) x[k] *= scale_[k];
   }
 
+  const double* factor() const noexcept { return factor_.data(); }
+  const double* inverse_pivot() const noexcept { return inverse_pivot_.data(); }
+  const double* scale() const noexcept { return scale_.data(); }
+
   double log_det() const noexcept {
     double sum = 0.0;
     for (std::size_t k = 0; k < size(); ++k) sum += std::log(factor_[k * size() + k]) - std::log(scale_[k]);

@@ -184,6 +184,28 @@ class SampleKernel {
       deviation_bar[j] = 2.0 * deviation[j] * (deviation_bar[j] - mu_bar[j] * dot(j, lambda_.data()));
   }
 
+  /// P_ij over i for every output j of large leverage, in their order: special().size() x outputs. After set_leverages().
+  void special_columns(double* P) noexcept {
+    const std::size_t n = outputs(), m = rows();
+    fill(prefix_.data(), 0.0);
+    for (std::size_t q = 0; q < special_.size(); ++q, P += n) {
+      const std::size_t j = special_[q];
+      double diagonal = 0.0;
+      if (factorize_without(q)) {
+        part_.solve(laws_->column(j), u_.data());
+        diagonal = 1.0 / (1.0 + variance_[j] * dot(j, u_.data()));
+        for (std::size_t k = 0; k < m; ++k) u_[k] *= diagonal;
+      } else {
+        whole_.solve(laws_->column(j), u_.data());
+      }
+      for (std::size_t i = 0; i < n; ++i) P[i] = -variance_[i] * dot(i, u_.data());
+      P[j] = diagonal;
+      add_outer(prefix_.data(), j, variance_[j]);
+    }
+  }
+  const std::vector<std::size_t>& special() const noexcept { return special_; }
+  const ScaledCholesky<Rows>& factor() const noexcept { return whole_; }
+
   /// log density of y on the laws with respect to their surface measure, and its gradients unless null. With y - m and
   /// not y - mu in the exponent: the two quadratic forms of the formula cancel where r is large against W.
   Status log_density(const double* mean, const double* deviation, const double* y, double& value, double* mean_bar_out,

@@ -1,6 +1,7 @@
 #include <lavoisier/training_losses.hpp>
 
 #include "crps.hpp"
+#include "fused_losses.hpp"
 #include "metric_projection.hpp"
 #include "parallel.hpp"
 
@@ -73,6 +74,19 @@ double weighted_crps(Eigen::Index outputs, const double* mean, const double* var
   return sum;
 }
 
+/// One row of deviations for the whole batch.
+bool is_shared(const Batch& mean, const Batch& standard_deviation) {
+  return standard_deviation.rows() == 1 && mean.rows() != 1 && standard_deviation.cols() == mean.cols();
+}
+
+/// Gradient in s, 1 x n: summed over the samples in their order.
+BatchLoss summed(BatchLoss loss) {
+  RowMatrix sum = RowMatrix::Zero(1, loss.gradient.mean.cols());
+  for (Eigen::Index s = 0; s < loss.gradient.mean.rows(); ++s) sum += loss.gradient.standard_deviation.row(s);
+  loss.gradient.standard_deviation = std::move(sum);
+  return loss;
+}
+
 }  // namespace
 
 double BatchLoss::mean() const {
@@ -85,12 +99,22 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Batch& mean, const Bat
                                 const Batch& d, const Batch& y, const Eigen::VectorXd& score_scale,
                                 const BatchOptions& options) {
   const char* const name = "conditional_crps_loss";
-  require_like(name, A.cols(), mean, standard_deviation, y);
+  const bool shared = is_shared(mean, standard_deviation);
+  require_like(name, A.cols(), mean, shared ? mean : standard_deviation, y);
   detail::require_shape(name, "d", d.rows(), d.cols(), mean.rows(), A.rows());
   const detail::LawMatrix laws(A);
   const Eigen::VectorXd weight = score_weights(name, score_scale, A.cols());
+  if (shared) {
+    if (auto fused = detail::fused_shared_conditional_crps(laws, mean, standard_deviation, d, y, weight, options))
+      return std::move(*fused);
+    return summed(conditional_crps_loss(A, mean, standard_deviation.replicate(mean.rows(), 1), d, y, score_scale,
+                                        options));
+  }
   BatchLoss loss = make_loss(mean.rows(), A.cols());
-  detail::for_each_kernel(laws, mean.rows(), options, [&](auto& kernel, Eigen::Index s) {
+  const std::vector<Eigen::Index> rest =
+      detail::fused_conditional_crps(laws, mean, standard_deviation, d, y, weight, options, loss);
+  detail::for_each_kernel(laws, static_cast<Eigen::Index>(rest.size()), options, [&](auto& kernel, Eigen::Index i) {
+    const Eigen::Index s = rest[static_cast<std::size_t>(i)];
     Status status = check_row(row(mean, s), row(standard_deviation, s), row(y, s), A.cols(), false);
     if (status == Status::ok) status = kernel.set(row(mean, s), row(standard_deviation, s), row(d, s));
     set_status(loss, s, status);
@@ -141,24 +165,34 @@ BatchLoss projected_crps_loss(const RowMatrix& A, const Eigen::VectorXd& metric,
 BatchLoss gaussian_crps_loss(const Batch& mean, const Batch& standard_deviation, const Batch& y,
                              const Eigen::VectorXd& score_scale, const BatchOptions& options) {
   const Eigen::Index outputs = mean.cols();
-  require_like("gaussian_crps_loss", outputs, mean, standard_deviation, y);
+  const bool shared = is_shared(mean, standard_deviation);
+  require_like("gaussian_crps_loss", outputs, mean, shared ? mean : standard_deviation, y);
   const Eigen::VectorXd weight = score_weights("gaussian_crps_loss", score_scale, outputs);
   BatchLoss loss = make_loss(mean.rows(), outputs);
-  const int threads = detail::thread_count(options, mean.rows(), 100.0 * static_cast<double>(outputs));
-  detail::for_each_sample(mean.rows(), threads, [&](Eigen::Index s, int) {
-    const double* deviation = row(standard_deviation, s);
+  const int threads = detail::thread_count(options, mean.rows(), 20.0 * static_cast<double>(outputs));
+  RowMatrix scratch(threads, 3 * outputs);
+  detail::for_each_sample(mean.rows(), threads, [&](Eigen::Index s, int thread) {
+    const double* deviation = row(standard_deviation, shared ? 0 : s);
     const Status status = check_row(row(mean, s), deviation, row(y, s), outputs, false);
     set_status(loss, s, status);
     if (status != Status::ok) return;
-    loss.value[s] = 0.0;
+    double* from_mean = row(scratch, thread);
+    double* inverse = from_mean + outputs;
+    double* value = inverse + outputs;
+    double* mean_bar = row(loss.gradient.mean, s);
+    double* deviation_bar = row(loss.gradient.standard_deviation, s);
+    for (Eigen::Index j = 0; j < outputs; ++j) from_mean[j] = row(y, s)[j] - row(mean, s)[j];
+    for (Eigen::Index j = 0; j < outputs; ++j) inverse[j] = 1.0 / deviation[j];
+    detail::gaussian_crps_row(from_mean, deviation, inverse, outputs, value, mean_bar, deviation_bar);
+    double sum = 0.0;
     for (Eigen::Index j = 0; j < outputs; ++j) {
-      const detail::Crps crps = detail::crps_of_normal(mean(s, j), deviation[j] * deviation[j], y(s, j));
-      loss.value[s] += weight[j] * crps.value;
-      loss.gradient.mean(s, j) = weight[j] * crps.mean_bar;
-      loss.gradient.standard_deviation(s, j) = weight[j] * crps.variance_bar * 2.0 * deviation[j];
+      sum += weight[j] * value[j];
+      mean_bar[j] *= weight[j];
+      deviation_bar[j] = weight[j] * deviation_bar[j] * 2.0 * deviation[j];
     }
+    loss.value[s] = sum;
   });
-  return loss;
+  return shared ? summed(std::move(loss)) : loss;
 }
 
 BatchLoss conditional_likelihood_loss(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
