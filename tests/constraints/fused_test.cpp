@@ -1,0 +1,174 @@
+// Tiles of samples give the bits of a sample alone, at every instruction set.
+
+#include "fused_kernels.hpp"
+#include "law_matrix.hpp"
+
+#include <lavoisier/training_losses.hpp>
+
+#include "dense_gaussian.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace lavoisier {
+namespace {
+
+using Eigen::Index;
+using tests::RandomProblem;
+
+bool same(const double* a, const double* b, Index count) {
+  return std::memcmp(a, b, static_cast<std::size_t>(count) * sizeof(double)) == 0;
+}
+
+Eigen::VectorXd scales(Index n) { return Eigen::VectorXd::LinSpaced(n, 0.5, 2.0); }
+
+/// One sample is never a tile: the reference.
+BatchLoss alone(const RandomProblem& p, Index s) {
+  return conditional_crps_loss(p.A, p.mean.row(s), p.standard_deviation.row(s), p.d.row(s), p.y.row(s),
+                               scales(p.A.cols()));
+}
+
+void expect_as_alone(const RandomProblem& p, const BatchLoss& batch) {
+  const Index n = p.A.cols();
+  for (Index s = 0; s < p.mean.rows(); ++s) {
+    const BatchLoss one = alone(p, s);
+    EXPECT_EQ(batch.status[static_cast<std::size_t>(s)], one.status[0]) << "sample " << s;
+    EXPECT_TRUE(same(&batch.value[s], &one.value[0], 1)) << "sample " << s << ": " << batch.value[s] - one.value[0];
+    EXPECT_TRUE(same(batch.gradient.mean.row(s).data(), one.gradient.mean.data(), n)) << "sample " << s;
+    EXPECT_TRUE(same(batch.gradient.standard_deviation.row(s).data(), one.gradient.standard_deviation.data(), n))
+        << "sample " << s;
+  }
+}
+
+struct Size {
+  Index samples, n, m;
+};
+
+TEST(FusedConditionalCrps, HasTheBitsOfASampleAlone) {
+  unsigned seed = 1;
+  for (const Size& size : {Size{2, 2, 1}, Size{7, 5, 1}, Size{8, 16, 4}, Size{9, 17, 2}, Size{37, 128, 4}, Size{19, 31, 3},
+                           Size{16, 41, 5}, Size{5, 23, 6}, Size{11, 29, 7}, Size{23, 67, 8}, Size{13, 40, 11}}) {
+    const RandomProblem p(size.n, size.m, size.samples, seed++);
+    expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {1}));
+    expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {3}));
+  }
+}
+
+TEST(FusedConditionalCrps, SamplesThatNeedSpecialCareAreDoneAlone) {
+  RandomProblem p(24, 3, 26, 5);
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  p.mean(1, 2) = nan;
+  p.standard_deviation(3, 4) = -1.0;
+  p.standard_deviation(5, 6) = 0.0;
+  p.standard_deviation(6, 7) = 1e4;  // leverage near 1
+  p.standard_deviation.row(8).setZero();
+  p.d(9, 1) = infinity;
+  p.y(10, 0) = nan;
+  p.standard_deviation(12, 3) = infinity;
+  p.standard_deviation(13, 3) = 1e-200;  // its variance underflows
+  p.mean(14, 0) = 1e305;
+  p.standard_deviation(25, 1) = nan;
+  const BatchLoss batch = conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(24), {2});
+  expect_as_alone(p, batch);
+  using enum Status;
+  const std::vector<Status> expected = {ok, non_finite, ok, invalid_argument, ok, ok, ok, ok, rank_deficient, non_finite,
+                                        non_finite, ok, non_finite};
+  for (std::size_t s = 0; s < expected.size(); ++s) EXPECT_EQ(batch.status[s], expected[s]) << s;
+}
+
+TEST(FusedConditionalCrps, EveryInstructionSetGivesTheSameBits) {
+  const detail::FusedKernels* tables[3];
+  const int count = detail::runnable_fused_kernels(tables);
+  if (count == 0) GTEST_SKIP() << "this compiler has no vector extensions";
+  for (const Size& size : {Size{11, 37, 4}, Size{8, 16, 1}, Size{10, 50, 8}}) {
+    const RandomProblem p(size.n, size.m, size.samples, 17);
+    const detail::LawMatrix laws(p.A);
+    const Eigen::VectorXd weight = scales(size.n);
+    std::vector<RowMatrix> results;
+    for (int i = 0; i < count; ++i) {
+      const detail::FusedKernels& kernels = *tables[i];
+      std::vector<double> scratch(
+          static_cast<std::size_t>(detail::fused_scratch(size.n, size.m, kernels.lanes)));
+      Eigen::VectorXd value(size.samples);
+      RowMatrix mean_bar(size.samples, size.n), deviation_bar(size.samples, size.n);
+      for (Index s = 0; s < size.samples; s += kernels.lanes) {
+        detail::FusedTile tile{};
+        tile.n = size.n;
+        tile.count = std::min<Index>(kernels.lanes, size.samples - s);
+        tile.columns = laws.columns.data();
+        tile.row_scale = laws.row_scale.data();
+        tile.singular = detail::rounding_pivot(laws.rows);
+        tile.weight = weight.data();
+        tile.mean = p.mean.row(s).data();
+        tile.deviation = p.standard_deviation.row(s).data();
+        tile.y = p.y.row(s).data();
+        tile.d = p.d.row(s).data();
+        tile.value = value.data() + s;
+        tile.mean_bar = mean_bar.row(s).data();
+        tile.deviation_bar = deviation_bar.row(s).data();
+        tile.scratch = scratch.data();
+        const std::uint32_t left = kernels.crps[size.m - 1](tile);
+        for (Index lane = 0; lane < tile.count; ++lane) {
+          if ((left >> lane & 1u) == 0) continue;  // what is written for it is not a result
+          value[s + lane] = -1.0;
+          mean_bar.row(s + lane).setZero();
+          deviation_bar.row(s + lane).setZero();
+        }
+      }
+      RowMatrix all(size.samples, 2 * size.n + 1);
+      all << value, mean_bar, deviation_bar;
+      results.push_back(all);
+      EXPECT_GE((value.array() > 0.0).count(), size.samples / 2);
+    }
+    for (int i = 1; i < count; ++i)
+      EXPECT_TRUE(same(results[0].data(), results[static_cast<std::size_t>(i)].data(), results[0].size()))
+          << tables[0]->name << " and " << tables[i]->name;
+  }
+}
+
+TEST(SharedDeviations, ValuesAndGradientsAreThoseOfRepeatedRows) {
+  unsigned seed = 31;
+  for (const Size& size : {Size{2, 2, 1}, Size{37, 128, 4}, Size{130, 17, 2}, Size{65, 9, 5}, Size{9, 24, 8},
+                           Size{13, 40, 11}, Size{6, 4, 4}}) {
+    RandomProblem p(size.n, size.m, size.samples, seed++);
+    RowMatrix s = p.standard_deviation.topRows(1);
+    s(0, 0) *= 100.0;                  // large leverage
+    if (size.n > 12) s(0, 3) = 0.0;    // known
+    p.standard_deviation = s.replicate(size.samples, 1);
+    const BatchLoss repeated = conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {1});
+    const BatchLoss shared = conditional_crps_loss(p.A, p.mean, s, p.d, p.y, scales(size.n), {1});
+    const BatchLoss threads = conditional_crps_loss(p.A, p.mean, s, p.d, p.y, scales(size.n), {3});
+    EXPECT_TRUE(same(shared.value.data(), repeated.value.data(), size.samples)) << size.n;
+    EXPECT_TRUE(same(shared.gradient.mean.data(), repeated.gradient.mean.data(), size.samples * size.n)) << size.n;
+    ASSERT_EQ(shared.gradient.standard_deviation.rows(), 1);
+    const RowMatrix sum = repeated.gradient.standard_deviation.colwise().sum();
+    const RowMatrix magnitude = repeated.gradient.standard_deviation.cwiseAbs().colwise().sum();
+    for (Index j = 0; j < size.n; ++j)
+      EXPECT_NEAR(shared.gradient.standard_deviation(0, j), sum(0, j), 1e-11 * magnitude(0, j)) << j;
+    EXPECT_TRUE(same(shared.gradient.standard_deviation.data(), threads.gradient.standard_deviation.data(), size.n));
+  }
+}
+
+TEST(SharedDeviations, ABadSampleLeavesTheOthersAndABadRowFailsAll) {
+  RandomProblem p(12, 2, 21, 8);
+  const RowMatrix s = p.standard_deviation.topRows(1);
+  const BatchLoss clean = conditional_crps_loss(p.A, p.mean, s, p.d, p.y, scales(12));
+  p.y(10, 0) = std::numeric_limits<double>::infinity();
+  const BatchLoss loss = conditional_crps_loss(p.A, p.mean, s, p.d, p.y, scales(12));
+  for (Index i = 0; i < 21; ++i) {
+    EXPECT_EQ(loss.status[static_cast<std::size_t>(i)], i == 10 ? Status::non_finite : Status::ok);
+    EXPECT_EQ(same(&loss.value[i], &clean.value[i], 1), i != 10);
+    EXPECT_EQ(same(loss.gradient.mean.row(i).data(), clean.gradient.mean.row(i).data(), 12), i != 10);
+  }
+  EXPECT_TRUE(loss.gradient.standard_deviation.array().isNaN().all());
+  RowMatrix negative = s;
+  negative(0, 3) = -1.0;
+  for (const Status status : conditional_crps_loss(p.A, p.mean, negative, p.d, p.y, scales(12)).status)
+    EXPECT_EQ(status, Status::invalid_argument);
+}
+
+}  // namespace
+}  // namespace lavoisier
