@@ -43,25 +43,22 @@ LAVOISIER_LOCAL void gather_rows(const double* from, std::int64_t n, std::int64_
 #if defined(__AVX512F__)
     // 8 x 8: pairs, pairs of pairs, halves.
     Vector a[8], b[8];
-    const Mask low1 = {0, 8, 2, 10, 4, 12, 6, 14}, high1 = {1, 9, 3, 11, 5, 13, 7, 15};
-    const Mask low2 = {0, 1, 8, 9, 4, 5, 12, 13}, high2 = {2, 3, 10, 11, 6, 7, 14, 15};
-    const Mask low4 = {0, 1, 2, 3, 8, 9, 10, 11}, high4 = {4, 5, 6, 7, 12, 13, 14, 15};
 #pragma GCC unroll 8
     for (int k = 0; k < 8; k += 2) {
-      a[k] = __builtin_shuffle(v[k], v[k + 1], low1);
-      a[k + 1] = __builtin_shuffle(v[k], v[k + 1], high1);
+      a[k] = __builtin_shufflevector(v[k], v[k + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+      a[k + 1] = __builtin_shufflevector(v[k], v[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
     }
 #pragma GCC unroll 8
     for (int k = 0; k < 8; k += 4)
 #pragma GCC unroll 2
       for (int l = 0; l < 2; ++l) {
-        b[k + l] = __builtin_shuffle(a[k + l], a[k + l + 2], low2);
-        b[k + l + 2] = __builtin_shuffle(a[k + l], a[k + l + 2], high2);
+        b[k + l] = __builtin_shufflevector(a[k + l], a[k + l + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        b[k + l + 2] = __builtin_shufflevector(a[k + l], a[k + l + 2], 2, 3, 10, 11, 6, 7, 14, 15);
       }
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
-      store(to + (j + k) * lanes, __builtin_shuffle(b[k], b[k + 4], low4));
-      store(to + (j + k + 4) * lanes, __builtin_shuffle(b[k], b[k + 4], high4));
+      store(to + (j + k) * lanes, __builtin_shufflevector(b[k], b[k + 4], 0, 1, 2, 3, 8, 9, 10, 11));
+      store(to + (j + k + 4) * lanes, __builtin_shufflevector(b[k], b[k + 4], 4, 5, 6, 7, 12, 13, 14, 15));
     }
 #else
 #pragma GCC unroll 8

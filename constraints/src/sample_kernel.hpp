@@ -63,6 +63,17 @@ class SampleKernel {
     return whole_.factorize(W_.data()) ? Status::ok : Status::rank_deficient;
   }
 
+  /// After set(), a sample of the same deviations: its right-hand side.
+  Status set_right_hand_side(const double* mean, const double* d) noexcept {
+    for (std::size_t j = 0; j < outputs(); ++j)
+      if (!std::isfinite(mean[j])) return Status::non_finite;
+    for (std::size_t k = 0; k < rows(); ++k) {
+      if (!std::isfinite(d[k])) return Status::non_finite;
+      d_[k] = d[k] * laws_->row_scale[k];
+    }
+    return Status::ok;
+  }
+
   /// lambda = W^-1 (A z - d), kept for the adjoints.
   void set_lambda(const double* z) noexcept { solve_residual(z, lambda_.data()); }
 
@@ -208,8 +219,9 @@ class SampleKernel {
 
   /// log density of y on the laws with respect to their surface measure, and its gradients unless null. With y - m and
   /// not y - mu in the exponent: the two quadratic forms of the formula cancel where r is large against W.
+  /// `variances_are_set`: marginal_variance holds them already, and set_gram() was called.
   Status log_density(const double* mean, const double* deviation, const double* y, double& value, double* mean_bar_out,
-                     double* deviation_bar_out) noexcept {
+                     double* deviation_bar_out, bool variances_are_set = false) noexcept {
     const std::size_t n = outputs(), m = rows();
     for (std::size_t j = 0; j < n; ++j)
       if (!std::isfinite(y[j])) return Status::non_finite;
@@ -229,15 +241,18 @@ class SampleKernel {
       log_det_S += 2.0 * std::log(deviation[j]);
       ++free;
     }
-    const double gram = log_det_gram(deviation);
+    if (!variances_are_set) set_gram(deviation);
+    const double gram = gram_;
     if (!std::isfinite(gram)) return Status::rank_deficient;
     // The scales of the rows cancel between W and A A'.
     value = -0.5 * (static_cast<double>(free) - static_cast<double>(m)) * log_two_pi - 0.5 * quadratic -
             0.5 * log_det_S + 0.5 * whole_.log_det() - 0.5 * gram;
     if (!known_components_agree) value = -std::numeric_limits<double>::infinity();
     if (mean_bar_out == nullptr) return Status::ok;
-    set_leverages();
-    variances(marginal_variance.data());
+    if (!variances_are_set) {
+      set_leverages();
+      variances(marginal_variance.data());
+    }
     for (std::size_t j = 0; j < n; ++j) {
       if (deviation[j] == 0.0) {
         // A known component acts through the right-hand side alone.
@@ -308,6 +323,8 @@ class SampleKernel {
       if (deviation[j] > 0.0) add_outer(product_.data(), j, 1.0);
     return part_.factorize(product_.data()) ? part_.log_det() : std::nan("");
   }
+
+  void set_gram(const double* deviation) noexcept { gram_ = log_det_gram(deviation); }
 
   /// Largest |A y - d| relative to the law's own terms.
   double largest_relative_residual(const double* y) noexcept {
@@ -396,6 +413,7 @@ class SampleKernel {
   ScaledCholesky<Rows> whole_, part_;
   std::vector<double> variance_, leverage_, half_, W_, d_, lambda_, row_, u_, product_, prefix_, suffix_;
   std::vector<std::size_t> special_;
+  double gram_ = 0.0;
 
  public:
   std::vector<double> marginal_mean, marginal_variance, mean_bar, variance_bar;  ///< scratch of callers

@@ -2,6 +2,7 @@
 
 #include "crps.hpp"
 #include "fused_losses.hpp"
+#include "fused_shared.hpp"
 #include "metric_projection.hpp"
 #include "parallel.hpp"
 
@@ -74,11 +75,6 @@ double weighted_crps(Eigen::Index outputs, const double* mean, const double* var
   return sum;
 }
 
-/// One row of deviations for the whole batch.
-bool is_shared(const Batch& mean, const Batch& standard_deviation) {
-  return standard_deviation.rows() == 1 && mean.rows() != 1 && standard_deviation.cols() == mean.cols();
-}
-
 /// Gradient in s, 1 x n: summed over the samples in their order.
 BatchLoss summed(BatchLoss loss) {
   RowMatrix sum = RowMatrix::Zero(1, loss.gradient.mean.cols());
@@ -99,7 +95,7 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Batch& mean, const Bat
                                 const Batch& d, const Batch& y, const Eigen::VectorXd& score_scale,
                                 const BatchOptions& options) {
   const char* const name = "conditional_crps_loss";
-  const bool shared = is_shared(mean, standard_deviation);
+  const bool shared = detail::is_shared(mean, standard_deviation);
   require_like(name, A.cols(), mean, shared ? mean : standard_deviation, y);
   detail::require_shape(name, "d", d.rows(), d.cols(), mean.rows(), A.rows());
   const detail::LawMatrix laws(A);
@@ -165,7 +161,7 @@ BatchLoss projected_crps_loss(const RowMatrix& A, const Eigen::VectorXd& metric,
 BatchLoss gaussian_crps_loss(const Batch& mean, const Batch& standard_deviation, const Batch& y,
                              const Eigen::VectorXd& score_scale, const BatchOptions& options) {
   const Eigen::Index outputs = mean.cols();
-  const bool shared = is_shared(mean, standard_deviation);
+  const bool shared = detail::is_shared(mean, standard_deviation);
   require_like("gaussian_crps_loss", outputs, mean, shared ? mean : standard_deviation, y);
   const Eigen::VectorXd weight = score_weights("gaussian_crps_loss", score_scale, outputs);
   BatchLoss loss = make_loss(mean.rows(), outputs);

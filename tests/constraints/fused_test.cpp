@@ -152,6 +152,46 @@ TEST(SharedDeviations, ValuesAndGradientsAreThoseOfRepeatedRows) {
   }
 }
 
+void expect_summed(const RowMatrix& shared, const RowMatrix& rows) {
+  ASSERT_EQ(shared.rows(), 1);
+  for (Index j = 0; j < rows.cols(); ++j)
+    EXPECT_NEAR(shared(0, j), rows.col(j).sum(), 1e-11 * rows.col(j).cwiseAbs().sum()) << j;
+}
+
+TEST(SharedDeviations, EveryFunctionTakesThem) {
+  unsigned seed = 51;
+  for (const Size& size : {Size{2, 2, 1}, Size{37, 31, 4}, Size{6, 4, 4}, Size{13, 40, 11}}) {
+    RandomProblem p(size.n, size.m, size.samples, seed++);
+    RowMatrix s = p.standard_deviation.topRows(1);
+    s(0, 0) *= 100.0;
+    p.standard_deviation = s.replicate(size.samples, 1);
+    const RowMatrix bar = p.e.rowwise().reverse(), v_bar = p.e.topRows(1);
+    const ConditionalMoments a = conditional_moments(p.A, p.mean, s, p.d, {2});
+    const ConditionalMoments b = conditional_moments(p.A, p.mean, p.standard_deviation, p.d, {2});
+    EXPECT_TRUE(same(a.mean.data(), b.mean.data(), a.mean.size()));
+    EXPECT_TRUE(same(a.variance.data(), b.variance.data(), size.n));
+    const GaussianGradient c = conditional_moments_adjoint(p.A, p.mean, s, p.d, bar, v_bar, {2});
+    RowMatrix first = RowMatrix::Zero(size.samples, size.n);
+    first.row(0) = v_bar;
+    const GaussianGradient e = conditional_moments_adjoint(p.A, p.mean, p.standard_deviation, p.d, bar, first, {2});
+    EXPECT_TRUE(same(c.mean.data(), e.mean.data(), c.mean.size()));
+    expect_summed(c.standard_deviation, e.standard_deviation);
+    const RowMatrix draw = conditional_draw(p.A, p.mean, s, p.d, p.e, {2});
+    EXPECT_TRUE(same(draw.data(), conditional_draw(p.A, p.mean, p.standard_deviation, p.d, p.e).data(), draw.size()));
+    const GaussianGradient f = conditional_draw_adjoint(p.A, p.mean, s, p.d, p.e, bar, {2});
+    const GaussianGradient g = conditional_draw_adjoint(p.A, p.mean, p.standard_deviation, p.d, p.e, bar, {2});
+    EXPECT_TRUE(same(f.mean.data(), g.mean.data(), f.mean.size()));
+    expect_summed(f.standard_deviation, g.standard_deviation);
+    const LogDensity h = conditional_log_density(p.A, p.mean, s, p.d, p.y, true, {2});
+    const LogDensity i = conditional_log_density(p.A, p.mean, p.standard_deviation, p.d, p.y, true, {2});
+    EXPECT_TRUE(same(h.value.data(), i.value.data(), size.samples));
+    EXPECT_TRUE(same(h.gradient.mean.data(), i.gradient.mean.data(), h.gradient.mean.size()));
+    expect_summed(h.gradient.standard_deviation, i.gradient.standard_deviation);
+    const BatchLoss j = conditional_likelihood_loss(p.A, p.mean, s, p.d, p.y, {2});
+    EXPECT_EQ(j.gradient.standard_deviation, -h.gradient.standard_deviation);
+  }
+}
+
 TEST(SharedDeviations, ABadSampleLeavesTheOthersAndABadRowFailsAll) {
   RandomProblem p(12, 2, 21, 8);
   const RowMatrix s = p.standard_deviation.topRows(1);

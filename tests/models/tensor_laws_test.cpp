@@ -119,11 +119,13 @@ TEST(TensorLaws, AgreeWithTheKernels) {
   unsigned seed = 1;
   for (const auto& [n, m] : {std::pair<Index, Index>{2, 1}, {5, 1}, {7, 3}, {24, 4}, {31, 11}}) {
     RandomProblem p = rounded(n, m, 9, seed++);
-    p.standard_deviation(3, 1) *= 1024.0;  // large leverage
+    const Tensor each = tensor_of(p.A).unsqueeze(0).expand({9, m, n}).contiguous();
     expect_near(by_tensors(p, tensor_of(p.A), at::kDouble), by_kernels(p), 1e-12, 1e-12);
     expect_near(by_tensors(p, tensor_of(p.A), at::kFloat), by_kernels(p), 3e-7, 1e-12);
-    const Tensor each = tensor_of(p.A).unsqueeze(0).expand({9, m, n}).contiguous();
     expect_near(by_tensors(p, each, at::kDouble), by_kernels(p), 1e-12, 1e-12);
+    p.standard_deviation(3, 1) *= 1024.0;  // a leverage near 1, and W 1e6 times worse conditioned
+    expect_near(by_tensors(p, tensor_of(p.A), at::kDouble), by_kernels(p), 1e-10, 1e-11);
+    expect_near(by_tensors(p, each, at::kDouble), by_kernels(p), 1e-10, 1e-11);
   }
 }
 

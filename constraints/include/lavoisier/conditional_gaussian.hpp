@@ -5,7 +5,9 @@
 // train with. arXiv 2502.05416; formulas as corrected in docs/method.md.
 //
 // Shapes: N samples, n outputs, m rows. A: m x n, full row rank, shared by the batch. mean, standard_deviation: N x n.
-// d: N x m. Everything FP64, physical or standardised units, as long as A and d agree with them. Samples are
+// d: N x m. A standard_deviation of 1 x n is that of every sample (conditional_* functions and losses; O(n m) a sample):
+// variances, their adjoints and gradients in s are then 1 x n, the latter summed over the samples in their order and NaN
+// if one failed. Everything FP64, physical or standardised units, as long as A and d agree with them. Samples are
 // independent: one that fails (its status is not ok) leaves the others bitwise unchanged, and its own row NaN.
 // `threads` = 0: all. Results do not depend on it. Errors: shape_mismatch; invalid_argument for an A with a
 // zero row or a number that is not finite.
