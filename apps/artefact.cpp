@@ -132,8 +132,9 @@ std::string Grid::text(std::int64_t cell) const {
   for (std::size_t i = 0; i < axes_.size(); ++i) {
     const double value = axes_[i].values[static_cast<std::size_t>(index[i])];
     const bool on_sphere = static_cast<int>(i) == latitude_ || static_cast<int>(i) == longitude_;
+    const bool row = axes_.size() == 1 && axes_[i].name == "sample";  // of a table: numbered from 0, as in its files
     parts.push_back(on_sphere ? coordinate(value, axes_[i].units)
-                              : fmt::format("{} {}", axes_[i].name, index[i] + 1));
+                              : fmt::format("{} {}", axes_[i].name, index[i] + (row ? 0 : 1)));
   }
   return fmt::format("{}", fmt::join(parts, ", "));
 }

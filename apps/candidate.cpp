@@ -41,11 +41,13 @@ std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::pat
       files.push_back(path);
       continue;
     }
-    std::vector<std::filesystem::path> found;
+    std::vector<std::filesystem::path> found, tables;
     for (const auto& entry : std::filesystem::directory_iterator(path)) {
       if (entry.is_regular_file() && entry.path().extension() == ".nc") found.push_back(entry.path());
+      if (entry.is_regular_file() && is_csv(entry.path())) tables.push_back(entry.path());
     }
-    if (found.empty()) throw Error(Status::not_found, fmt::format("no *.nc file in folder {}", path.string()));
+    if (found.empty()) found = tables;
+    if (found.empty()) throw Error(Status::not_found, fmt::format("no *.nc or *.csv file in folder {}", path.string()));
     std::sort(found.begin(), found.end());
     files.insert(files.end(), found.begin(), found.end());
   }
@@ -54,6 +56,10 @@ std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::pat
 
 Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes)
     : name_(paths.name), files_(expand(paths.paths)) {
+  if (is_csv(files_.front())) {
+    open_tables(domain, axes);
+    return;
+  }
   const NetcdfReader first(files_.front());
   for (const Variable& v : domain.layout.with_role(Role::output)) {
     if (domain.layout.elements(v) != 1) {
@@ -79,6 +85,33 @@ Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::v
                                                         file.string(), files_.front().string()));
     }
     if (files_.size() <= files_kept_open) open_.push_back(std::move(opened));
+  }
+}
+
+void Candidate::open_tables(const Domain& domain, const std::vector<FileAxis>& axes) {
+  if (!domain.table) {
+    throw Error(Status::unsupported,
+                fmt::format("{}: domain '{}' is on a grid: its members are NetCDF files", files_.front().string(), domain.name));
+  }
+  const std::vector<std::filesystem::path> paths = std::move(files_);
+  files_.clear();
+  for (const auto& path : paths) {
+    tables_.emplace_back(path, domain, static_cast<std::int64_t>(axes.front().values.size()));
+    const CsvEnsemble& table = tables_.back();
+    for (std::int64_t member = 0; member < table.members(); ++member) {
+      table_members_.push_back({tables_.size() - 1, member});
+      files_.push_back(path);
+    }
+    if (tables_.size() == 1) {
+      attributes_ = table.attributes();
+      stored_as_float_ = table.stored_as_float();
+      continue;
+    }
+    const auto digest = table.attributes().find("lavoisier_model_sha256");
+    if ((digest == table.attributes().end() ? std::string() : digest->second) != attribute("lavoisier_model_sha256")) {
+      throw Error(Status::invalid_argument, fmt::format("{} comes from another model than {}: one candidate is one ensemble",
+                                                        path.string(), files_.front().string()));
+    }
   }
 }
 
@@ -127,6 +160,11 @@ NetcdfReader& Candidate::reader(std::int64_t member) const {
 }
 
 void Candidate::read(std::int64_t member, std::int64_t first, std::int64_t count, double* values) const {
+  if (!tables_.empty()) {
+    const TableMember& place = table_members_[static_cast<std::size_t>(member)];
+    tables_[place.table].read(place.member, first, count, values);
+    return;
+  }
   const NetcdfReader& file = reader(member);
   const std::size_t n = variables_.size();
   for (std::size_t i = 0; i < n; ++i) {

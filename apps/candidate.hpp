@@ -1,6 +1,8 @@
 #ifndef LAVOISIER_APPS_CANDIDATE_HPP
 #define LAVOISIER_APPS_CANDIDATE_HPP
 
+#include "csv_ensemble.hpp"
+
 #include <lavoisier/domain.hpp>
 #include <lavoisier/netcdf_reader.hpp>
 
@@ -18,7 +20,7 @@ struct NamedPaths {
   std::vector<std::filesystem::path> paths;
 };
 
-/// An ensemble of output fields on a grid, one member a file; read in pieces of cells over all members.
+/// An ensemble of output fields on a grid, one member a file (of tables also CSV files); read in pieces of cells over all members.
 /// Every file is checked when opened: the domain's outputs, their units (the layout's, an accepted spelling or one of
 /// `source_units`), the grid's extents and coordinates, one model behind all members.
 /// Errors: not_found (a path, no member in a folder, a variable), unit_mismatch, shape_mismatch, invalid_argument (mixed models).
@@ -39,6 +41,7 @@ class Candidate {
 
  private:
   NetcdfReader& reader(std::int64_t member) const;
+  void open_tables(const Domain& domain, const std::vector<FileAxis>& axes);
   void check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes);
 
   std::string name_;
@@ -48,9 +51,15 @@ class Candidate {
   std::map<std::string, std::string> attributes_;
   mutable std::vector<NetcdfReader> open_;   // kept open while there are few
   mutable std::int64_t open_member_ = -1;
+  struct TableMember {
+    std::size_t table;
+    std::int64_t member;
+  };
+  std::vector<CsvEnsemble> tables_;
+  std::vector<TableMember> table_members_;       // one an entry of files_
 };
 
-/// Files as given; folders as their *.nc, sorted by name.
+/// Files as given; folders as their *.nc (else *.csv), sorted by name.
 std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::path>& paths);
 
 }  // namespace lavoisier::cli

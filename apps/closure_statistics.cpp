@@ -122,6 +122,10 @@ FileClosure close_file(const Domain& domain, const std::filesystem::path& file) 
     statistics.add(inputs, outputs, cells, weights, -1);
   }
   result.laws = statistics.laws();
+  for (const LawStatistics& law : result.laws) {
+    const bool row = domain.table && law.worst_cell >= 0;
+    result.worst.push_back(row ? reader.describe(law.worst_cell) : result.grid.text(law.worst_cell));
+  }
   return result;
 }
 
@@ -130,12 +134,13 @@ std::string closure_table(const FileClosure& closure, bool* pass) {
   table.left(1);
   table.left(7);
   *pass = true;
-  for (const LawStatistics& law : closure.laws) {
+  for (std::size_t l = 0; l < closure.laws.size(); ++l) {
+    const LawStatistics& law = closure.laws[l];
     const LawVerdict v = judge(law, true, tolerances::identity::relative_fp32);
     *pass = *pass && v.pass;
     table.add({law.law.name, law.law.units, fmt::format("{:.4g}", law.max_absolute), fmt::format("{:.3g}", law.rms()),
                scientific(law.max_relative), fmt::format("{:g}{}", v.tolerance, v.relative ? " relative" : ""),
-               verdict(v.pass), closure.grid.text(law.worst_cell)});
+               verdict(v.pass), closure.worst[l]});
   }
   return table.text();
 }

@@ -60,6 +60,7 @@ struct FileClosure {
   std::int64_t cells = 0, complete = 0, incomplete = 0;
   std::int64_t subset_count[3] = {0, 0, 0};
   Grid grid;
+  std::vector<std::string> worst;  ///< where each law's largest residual is: of a table with the line
 };
 FileClosure close_file(const Domain& domain, const std::filesystem::path& file);
 /// As a table for the terminal, judged by the physics tolerances.

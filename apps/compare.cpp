@@ -72,6 +72,22 @@ std::optional<ModelFile> post_hoc_of(const ModelFile& none) {
   return model;
 }
 
+/// Of one draw a sample, by the plugin; of the mapped means for l1_layer with several laws, which it does not run.
+double violation_of(const ModelFile& model, const SampleSet& samples) {
+  const GraphOperation& last = model.description.graph.back();
+  const auto metric = last.attributes.find("metric");
+  if (metric == last.attributes.end() || metric->second != "l1") return largest_violation_of_draws(model, samples, 1);
+  const RowMatrix mean = predict(model, samples).mean;
+  const Eigen::Map<const RowMatrix> inputs(samples.inputs.data(), samples.samples, samples.input_elements());
+  double largest = 0.0;
+  for (const Law& law : model.description.laws) {
+    const Closure found = closure(law, model.description.layout, model.description.constants, inputs, mean);
+    for (Eigen::Index s = 0; s < mean.rows(); ++s)
+      largest = std::max(largest, relative_residual(found.residual[s], found.term_magnitude[s]));
+  }
+  return largest;
+}
+
 struct Ratio {
   Summary rmse, crps;
 };
@@ -109,8 +125,9 @@ Protocol protocol_from(const Arguments& arguments) {
     }
     protocol.seeds.resize(runs);
   }
-  const auto keep = [&](const char* option, const std::vector<std::string>& legal, auto word_of) {
-    if (!arguments.has(option)) return;
+  // Named ones that the rows do not have are added, with every loss (strategy) of the rows that they admit.
+  const auto named = [&](const char* option, const std::vector<std::string>& legal, const auto& in_rows) {
+    if (!arguments.has(option)) return in_rows;
     const std::vector<std::string> words = arguments.words(option);
     for (const std::string& word : words) {
       if (std::find(legal.begin(), legal.end(), word) == legal.end()) {
@@ -118,12 +135,33 @@ Protocol protocol_from(const Arguments& arguments) {
                          suggestion(word, legal));
       }
     }
-    std::erase_if(protocol.rows, [&](const Protocol::Row& row) {
-      return std::find(words.begin(), words.end(), word_of(row)) == words.end();
-    });
+    return words;
   };
-  keep("strategies", strategy_words(), [](const Protocol::Row& row) { return std::string(to_string(row.strategy)); });
-  keep("losses", loss_words(), [](const Protocol::Row& row) { return std::string(to_string(row.loss)); });
+  const auto add = [](std::vector<std::string>& words, const std::string& word) {
+    if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+  };
+  std::vector<std::string> row_strategies, row_losses;
+  for (const Protocol::Row& row : protocol.rows) {
+    add(row_strategies, to_string(row.strategy));
+    add(row_losses, to_string(row.loss));
+  }
+  const auto has = [](const std::vector<std::string>& words, const char* word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  const std::vector<std::string> wanted = named("strategies", strategy_words(), row_strategies);
+  const std::vector<std::string> wanted_losses = named("losses", loss_words(), row_losses);
+  std::vector<Protocol::Row> rows = protocol.rows;
+  std::erase_if(rows, [&](const Protocol::Row& row) {
+    return !has(wanted, to_string(row.strategy)) || !has(wanted_losses, to_string(row.loss));
+  });
+  for (const std::string& strategy : wanted) {
+    for (const std::string& loss : wanted_losses) {
+      const Protocol::Row row{strategy_from(strategy), loss_from(loss)};
+      const bool known = has(row_strategies, strategy.c_str()) && has(row_losses, loss.c_str());
+      if (!known && admits(row.strategy, row.loss, true)) rows.push_back(row);
+    }
+  }
+  protocol.rows = rows;
   if (protocol.rows.empty()) throw UsageError("no strategy is left to compare");
   return protocol;
 }
@@ -167,9 +205,9 @@ const Command& compare_command() {
       {
           {"protocol", "NAME|FILE", "network, budget, seeds and rows (TOML); else the defaults of train, every strategy and loss", "", false},
           {"domain", "NAME|FILE", "default: the protocol's", "", false},
-          {"data", "FILE", "reference data (NetCDF)", "", true},
-          {"strategies", "A,B", "only these: none, projection, post_hoc, conditional", "", true},
-          {"losses", "A,B", "only these: likelihood, crps", "", true},
+          {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
+          {"strategies", "A,B", "only these: none, penalty, completion, projection, variance_projection, l1_layer, post_hoc, conditional", "", true},
+          {"losses", "A,B", "only these: likelihood, crps, squared_error", "", true},
           {"runs", "N", "how many seeds", "", false},
           {"epochs", "N", "instead of the protocol's (recorded: no longer that protocol)", "", false},
           {"subset", "NAME", "what is scored: test, validation or training", "", false},
@@ -184,13 +222,19 @@ int run_compare(const Arguments& arguments) {
   const bool quiet = arguments.flag("quiet");
   const std::string domain_name = arguments.text_or("domain", protocol.domain);
   if (domain_name.empty()) throw UsageError("--domain is needed where the protocol names none");
-  const Domain domain = load_domain(domain_name);
+  Domain domain = load_domain(domain_name);
+  use_split(protocol, domain);
   if (arguments.has("json")) require_writable(arguments.text("json"));
   const SampleSet samples = load_training_data(domain, arguments.list("data"), arguments.flag("drop-incomplete"));
   const SampleSet scored = select(samples, protocol.subset);
   if (scored.samples == 0) throw Error(Status::invalid_argument, fmt::format("no {} samples", to_string(protocol.subset)));
-  const std::vector<double> scale = output_deviations(select(samples, Subset::training));
+  const std::vector<double> scale = protocol.training.scaling == "max_abs"
+                                        ? output_magnitudes(samples)
+                                        : output_deviations(select(samples, Subset::training));
   const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
+  for (const Protocol::Row& row : protocol.rows) {
+    if (constraints.rows() > 0) require_admitted(row.strategy, row.loss, constraints.rows() == 1 && constraints.shared());
+  }
   const auto threads = static_cast<int>(arguments.integer("threads", 0, 4096));
 
   catch_interrupts();
@@ -253,7 +297,7 @@ int run_compare(const Arguments& arguments) {
       result.crps.push_back(scores.mean_crps());
       result.coverage90.push_back(scores.mean_coverage90());
       result.nll.push_back(scores.nll);
-      result.violation.push_back(largest_violation_of_draws(training.model, scored, 1));
+      result.violation.push_back(violation_of(training.model, scored));
       result.seconds.push_back(training.seconds);
       result.per_seed.push_back(std::move(scores));
       ++done;
@@ -310,6 +354,8 @@ int run_compare(const Arguments& arguments) {
   json["samples"] = scored.samples;
   json["protocol"] = {{"name", protocol.name},
                       {"sha256", protocol.digest},
+                      {"scaling", protocol.training.scaling},
+                      {"split", domain.split ? describe(*domain.split) : std::string()},
                       {"hidden", protocol.training.network.hidden},
                       {"activation", protocol.training.network.activation},
                       {"epochs", protocol.training.epochs},

@@ -41,7 +41,7 @@ const Command& domains_command() {
       "domain",
       {
           {"domain", "NAME|FILE", "print and check this one (may stand alone)", "", false},
-          {"data", "FILE", "how well this file closes under its laws", "", false},
+          {"data", "FILE", "how well this file (NetCDF, or CSV for a domain of tables) closes under its laws", "", false},
       }};
   return command;
 }
@@ -59,14 +59,22 @@ int run_domains(const Arguments& arguments) {
     if (!domain.reference.empty()) fmt::print("reference: {}\n", domain.reference);
     fmt::print("file: {} (sha256 {})\n\nVariables\n{}\nLaws\n{}", domain.file.string(), domain.digest,
                describe_variables(domain.layout), describe_laws(domain.layout, domain.laws, domain.constants));
+    if (domain.table) {
+      fmt::print("\nColumns of a CSV file; its rows are the samples\n");
+      for (const Variable& v : domain.layout.variables()) {
+        const Source& source = domain.sources.at(v.name);
+        if (!source.axis) {
+          fmt::print("  {}: \"{}\", in {}\n", v.name, source.variable,
+                     source.file_units.empty() ? source.units : source.file_units);
+        }
+      }
+    }
     if (!domain.source_units.empty()) {
       fmt::print("\nUnits as spelt in files\n");
       for (const auto& [spelling, units] : domain.source_units) fmt::print("  \"{}\" = {}\n", spelling, units);
     }
     if (domain.split) {
-      fmt::print("\nSplit: floor({}/{:g}) mod {}: test {}, validation {}, training the rest\n", domain.split->axis,
-                 domain.split->width, domain.split->modulus, fmt::join(domain.split->test, ", "),
-                 fmt::join(domain.split->validation, ", "));
+      fmt::print("\nSplit: {}\n", describe(*domain.split));
     }
   }
   ordered_json json = ordered_json::parse(describe_json(domain.layout, domain.laws, domain.constants));

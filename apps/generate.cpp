@@ -1,5 +1,6 @@
 #include "artefact.hpp"
 #include "commands.hpp"
+#include "csv_ensemble.hpp"
 #include "terminal.hpp"
 
 #include <lavoisier/domain.hpp>
@@ -222,7 +223,20 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   const SampleReader reader(domain, inputs, false);
   const Grid grid(reader.axes());
   const auto elements = static_cast<std::size_t>(domain.layout.elements(Role::input));
-  clear_leftovers(folder, members, arguments.flag("overwrite"));
+  const bool as_table = is_csv(folder);
+  if (as_table) {
+    if (!domain.table) {
+      throw UsageError(fmt::format("--output {}: domain '{}' is on a grid: give a folder for NetCDF files", folder.string(),
+                                   domain.name));
+    }
+    require_writable(folder);
+    std::error_code none;
+    if (std::filesystem::equivalent(folder, inputs, none)) {
+      throw UsageError(fmt::format("--output {} is the table of inputs", folder.string()));
+    }
+  } else {
+    clear_leftovers(folder, members, arguments.flag("overwrite"));
+  }
 
   EnsembleOptions ensemble;
   ensemble.folder = folder;
@@ -246,7 +260,13 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       {"lavoisier_instruction_set", runner.workspace().instruction_set()},
       {"lavoisier_options", arguments.resolved_json()},
   };
-  EnsembleWriter writer(ensemble);
+  std::optional<EnsembleWriter> writer;
+  std::optional<CsvEnsembleWriter> table_writer;
+  if (as_table) {
+    table_writer.emplace(folder, ensemble.fields, storage, ensemble.global_attributes);
+  } else {
+    writer.emplace(ensemble);
+  }
 
   catch_interrupts();
   const bool cached = reader.cells() * static_cast<std::int64_t>(elements) <= cached_values;
@@ -257,11 +277,12 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   std::int64_t cells = 0, incomplete = 0;
   for (std::int64_t member = 1; member <= members; ++member) {
-    writer.open(member);
+    if (writer) writer->open(member);
     std::size_t number = 0;
     for (std::int64_t first = 0; first < reader.cells(); first += cells_a_read, ++number) {
-      stop_if_interrupted(fmt::format("{} complete members are in {}, the unfinished one was removed", member - 1,
-                                      folder.string()));
+      stop_if_interrupted(as_table ? "nothing was written"
+                                   : fmt::format("{} complete members are in {}, the unfinished one was removed",
+                                                 member - 1, folder.string()));
       Block fresh;
       if (member == 1 || !cached) {
         fresh = read_block(reader, first, std::min(cells_a_read, reader.cells() - first), elements, subset);
@@ -273,8 +294,9 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       }
       const Block& block = cached ? cache[number] : fresh;
       runner.run(block, member, values);
-      for (std::size_t i = 0; i < ensemble.fields.size(); ++i) {
-        writer.write(ensemble.fields[i].name, first,
+      if (table_writer) table_writer->write(member, first, block.cells, values);
+      for (std::size_t i = 0; writer && i < ensemble.fields.size(); ++i) {
+        writer->write(ensemble.fields[i].name, first,
                      std::span<const double>(values.data() + i * static_cast<std::size_t>(block.cells),
                                              static_cast<std::size_t>(block.cells)));
       }
@@ -283,11 +305,12 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       throw Error(Status::invalid_argument,
                   fmt::format("{}: no cell of subset '{}' has all its inputs", inputs.string(), subset_word));
     }
-    writer.close();
+    if (writer) writer->close();
     const double left = seconds() / static_cast<double>(member) * static_cast<double>(members - member);
     progress.update(fmt::format("member {}/{}  {} columns  {} left", member, members, cells, duration(left)),
                     member == members);
   }
+  if (table_writer) table_writer->close();
   progress.clear();
 
   const double tolerance =
@@ -331,7 +354,11 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       fmt::print("  the laws are not met to the identity tolerance{}\n",
                  model->strategy() == "none" ? ": strategy 'none' does not impose them" : "");
     }
-    fmt::print("wrote {} files to {}\n", members, folder.string());
+    if (as_table) {
+      fmt::print("wrote {} ({} members) and {}.json\n", folder.string(), members, folder.string());
+    } else {
+      fmt::print("wrote {} files to {}\n", members, folder.string());
+    }
   }
   ordered_json json;
   json["pass"] = pass;
@@ -363,8 +390,8 @@ const Command& generate_command() {
       "",
       {
           {"model", "FILE", "model file", "", false},
-          {"inputs", "FILE", "NetCDF file with the inputs", "", false},
-          {"output", "DIR", "folder for member_0001.nc, member_0002.nc, ...", "", false},
+          {"inputs", "FILE", "file with the inputs: NetCDF, or CSV for a domain of tables", "", false},
+          {"output", "DIR", "folder for member_0001.nc, member_0002.nc, ...; of a table also NAME.csv: one file", "", false},
           {"members", "M", "how many", "10", false},
           {"seed", "N", "values depend on it, the model, column, step and member alone", "0", false},
           {"domain", "NAME|FILE", "how inputs are found in the file (default: the one the model was trained with)", "", false},

@@ -1,6 +1,7 @@
 #include "artefact.hpp"
 #include "closure_statistics.hpp"
 #include "commands.hpp"
+#include "csv_ensemble.hpp"
 #include "describe.hpp"
 #include "terminal.hpp"
 
@@ -18,6 +19,7 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <optional>
 
 namespace lavoisier::cli {
 namespace {
@@ -161,6 +163,64 @@ int inspect_data(const Arguments& arguments, const std::filesystem::path& path) 
   return pass ? exit_ok : exit_check;
 }
 
+int inspect_table(const Arguments& arguments, const std::filesystem::path& path) {
+  std::optional<Domain> domain;
+  if (arguments.has("domain")) domain = load_domain(arguments.text("domain"));
+  const CsvReader reader(path, domain && domain->table ? *domain->table : CsvOptions());
+  Table table({"column", "missing", "least", "mean", "most"});
+  ordered_json json;
+  json["kind"] = "table";
+  json["rows"] = reader.rows();
+  json["variables"] = ordered_json::array();
+  for (std::size_t column = 0; column < reader.columns().size(); ++column) {
+    const std::string& name = reader.columns()[column];
+    std::int64_t missing = 0;
+    double least = std::numeric_limits<double>::infinity(), most = -least, sum = 0.0;
+    try {
+      constexpr std::int64_t block = 1 << 16;
+      for (std::int64_t first = 0; first < reader.rows(); first += block) {
+        for (double x : reader.read({column}, first, std::min(block, reader.rows() - first))) {
+          if (std::isnan(x)) {
+            ++missing;
+            continue;
+          }
+          least = std::min(least, x);
+          most = std::max(most, x);
+          sum += x;
+        }
+      }
+    } catch (const Error& error) {
+      if (error.status() != Status::invalid_format) throw;
+      table.add({name, "text", "-", "-", "-"});
+      json["variables"].push_back({{"name", name}, {"text", error.what()}});
+      continue;
+    }
+    const bool any = reader.rows() > missing;
+    const double mean = sum / static_cast<double>(std::max<std::int64_t>(reader.rows() - missing, 1));
+    table.add({name, fmt::format("{}", missing), any ? significant(least, 6) : "-", any ? significant(mean, 6) : "-",
+               any ? significant(most, 6) : "-"});
+    ordered_json entry = {{"name", name}, {"missing", missing}};
+    if (any) entry.update({{"minimum", least}, {"mean", mean}, {"maximum", most}});
+    json["variables"].push_back(entry);
+  }
+  const bool quiet = arguments.flag("quiet");
+  if (!quiet) {
+    fmt::print("{}: CSV table of {} rows, sha256 {}\n{}", bold(path.string()), reader.rows(), sha256_of_file(path), table.text());
+  }
+  bool pass = true;
+  if (domain) {
+    const FileClosure closure = close_file(*domain, path);
+    const std::string text = closure_table(closure, &pass);
+    if (!quiet) {
+      fmt::print("\nClosure under {}: {} complete rows of {}\n{}", domain->name, closure.complete, closure.cells, text);
+    }
+    json["closure"] = ordered_json::parse(closure_json(closure));
+    json["pass"] = pass;
+  }
+  write_json(arguments, json.dump(2) + "\n");
+  return pass ? exit_ok : exit_check;
+}
+
 }  // namespace
 
 const Command& inspect_command() {
@@ -170,7 +230,7 @@ const Command& inspect_command() {
       "lavoisier inspect ocean.safetensors",
       "file",
       {
-          {"file", "FILE", "model file or NetCDF file (may stand alone)", "", false},
+          {"file", "FILE", "model file, NetCDF file or CSV table (may stand alone)", "", false},
           {"domain", "NAME|FILE", "for a data set: how well it closes under this domain's laws", "", false},
       }};
   return command;
@@ -179,6 +239,7 @@ const Command& inspect_command() {
 int run_inspect(const Arguments& arguments) {
   const std::filesystem::path path = arguments.text("file");
   if (is_netcdf(path)) return inspect_data(arguments, path);
+  if (is_csv(path)) return inspect_table(arguments, path);
   if (arguments.has("domain")) throw UsageError("--domain is for data sets; a model file has laws of its own");
   return inspect_model(arguments, path);
 }

@@ -1,11 +1,9 @@
 #include "marginal_scores.hpp"
 
-#include <lavoisier/conditional_gaussian.hpp>
+#include <lavoisier/projected_losses.hpp>
 #include <lavoisier/training.hpp>
 
-#include <Eigen/Cholesky>
-#include <Eigen/QR>
-
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -20,34 +18,6 @@ double mean_of(const std::vector<double>& values) {
                         : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-// Orthonormal basis of the null space of A (n x (n - m)): the last columns of Q of A'.
-Eigen::MatrixXd null_basis(const RowMatrix& A) {
-  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(A.transpose());
-  const Eigen::MatrixXd Q = qr.householderQ() * Eigen::MatrixXd::Identity(A.cols(), A.cols());
-  return Q.rightCols(A.cols() - A.rows());
-}
-
-// log N(N'y; N'm, N' P S P' N) of the orthogonally projected Gaussian: its density on the laws' surface.
-Eigen::VectorXd projected_log_density(const RowMatrix& A, const Eigen::VectorXd& scale, const PredictedMarginals& p,
-                                      const RowMatrix& y) {
-  const Eigen::MatrixXd N = null_basis(A);
-  const Eigen::MatrixXd metric = scale.array().square().matrix().asDiagonal();
-  const Eigen::MatrixXd W = A * metric * A.transpose();
-  const Eigen::MatrixXd P =
-      Eigen::MatrixXd::Identity(A.cols(), A.cols()) - metric * A.transpose() * W.ldlt().solve(Eigen::MatrixXd(A));
-  const Eigen::MatrixXd NP = N.transpose() * P;
-  const auto k = static_cast<double>(N.cols());
-  Eigen::VectorXd value(y.rows());
-  for (Index i = 0; i < y.rows(); ++i) {
-    const Eigen::MatrixXd L = NP * p.network_standard_deviation.row(i).asDiagonal();
-    const Eigen::LLT<Eigen::MatrixXd> factor(L * L.transpose());
-    const Eigen::VectorXd r = factor.matrixL().solve(N.transpose() * (y.row(i) - p.mean.row(i)).transpose());
-    const double log_det = 2.0 * factor.matrixLLT().diagonal().array().log().sum();
-    value(i) = -0.5 * (r.squaredNorm() + log_det + k * std::log(2.0 * M_PI));
-  }
-  return value;
-}
-
 double mean_negative_log_density(const ModelFile& model, const LinearConstraints& constraints,
                                  const PredictedMarginals& p, const RowMatrix& inputs, RowMatrix y,
                                  double* distance) {
@@ -57,17 +27,15 @@ double mean_negative_log_density(const ModelFile& model, const LinearConstraints
   *distance = project_onto_laws(A, d, y);
   const std::string strategy = model.description.heads.empty() ? std::string() : model.description.heads.front().strategy;
   Eigen::VectorXd value;
-  if (strategy == "none") {
+  const GraphOperation& last = model.description.graph.back();
+  if (strategy == "none" || strategy == "penalty" || constraints.rows() == 0) {
     value = null_space_log_density(A, p.network_mean, p.network_standard_deviation, y);
-  } else if (strategy == "conditional" || strategy == "post_hoc") {
+  } else if (last.op == "constrain" && last.tensors.count("scale") > 0 && last.attributes.at("metric") == "scale") {
+    const auto scale = model.tensor(last.tensors.at("scale")).f64();
+    const Eigen::Map<const RowMatrix> metric(scale.data(), 1, static_cast<Index>(scale.size()));
+    value = -projected_likelihood_loss(A, metric, p.network_mean, p.network_standard_deviation, d, y).value;
+  } else if (last.op == "constrain" && last.attributes.at("metric") == "covariance") {
     value = conditional_log_density(A, p.network_mean, p.network_standard_deviation, d, y, false).value;
-  } else if (strategy == "projection") {
-    for (const GraphOperation& operation : model.description.graph) {
-      if (operation.op != "constrain" || operation.tensors.count("scale") == 0) continue;
-      const auto scale = model.tensor(operation.tensors.at("scale")).f64();
-      value = projected_log_density(
-          A, Eigen::Map<const Eigen::VectorXd>(scale.data(), static_cast<Index>(scale.size())), p, y);
-    }
   }
   return value.size() == 0 ? std::numeric_limits<double>::quiet_NaN() : -value.mean();
 }
@@ -126,6 +94,14 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
   }
   scores.nll = mean_negative_log_density(model, constraints, p, inputs, y, &scores.target_distance);
   return scores;
+}
+
+std::vector<double> output_magnitudes(const SampleSet& samples) {
+  const auto n = static_cast<std::size_t>(samples.output_elements());
+  std::vector<double> largest(n, 0.0);
+  for (std::size_t k = 0; k < samples.outputs.size(); ++k) largest[k % n] = std::max(largest[k % n], std::abs(samples.outputs[k]));
+  for (double& value : largest) value = value > 0.0 ? value : 1.0;
+  return largest;
 }
 
 }  // namespace lavoisier::cli

@@ -24,12 +24,15 @@ struct MarginalScores {
   double mean_mse_scaled() const;
 };
 
-/// Scores on `samples`. `output_scale` (one an output element): standard deviations of the training subset, for mse_scaled.
+/// Scores on `samples`. `output_scale` (one an output element): the unit of mse_scaled: standard deviations of the training subset, or
+/// magnitudes over all samples where the network was trained with scaling max_abs.
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale);
 
 /// Standard deviation of each output element.
 std::vector<double> output_deviations(const SampleSet& samples);
+/// Largest absolute value of each output element (1 where all are 0): the unit of scaling max_abs.
+std::vector<double> output_magnitudes(const SampleSet& samples);
 
 }  // namespace lavoisier::cli
 

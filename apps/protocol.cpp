@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <set>
 
 namespace lavoisier::cli {
@@ -94,6 +95,7 @@ std::filesystem::path find(const std::string& name) {
 
 std::vector<Protocol::Row> admissible_rows() {
   std::vector<Protocol::Row> rows;
+  // The others (docs/strategies.md) where they are named: each costs a training a seed.
   for (Strategy strategy : {Strategy::none, Strategy::projection, Strategy::post_hoc, Strategy::conditional}) {
     for (Loss loss : {Loss::likelihood, Loss::crps}) {
       // A projected Gaussian has a degenerate density: its likelihood is no loss.
@@ -104,22 +106,35 @@ std::vector<Protocol::Row> admissible_rows() {
   return rows;
 }
 
+void use_split(const Protocol& protocol, Domain& domain) {
+  if (protocol.text.empty()) return;
+  if (std::optional<Split> split = read_split(protocol.text, protocol.file, domain.sample_dimensions)) {
+    domain.split = std::move(*split);
+  }
+}
+
 Protocol load_protocol(const std::string& name_or_file) {
   const std::filesystem::path path = find(name_or_file);
   const std::string file = path.string();
   const std::vector<std::byte> bytes = read_file(path);
   Protocol protocol;
   protocol.digest = sha256(bytes);
+  protocol.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  protocol.file = file;
   toml::table root;
   try {
     root = toml::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), file);
   } catch (const toml::parse_error& error) {
     throw Error(Status::invalid_format, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   }
-  const Section top(root, "", file, {"name", "description", "domain", "network", "training", "comparison"});
+  const Section top(root, "", file, {"name", "description", "domain", "scaling", "split", "network", "training", "comparison"});
   top.read("name", protocol.name, "text");
   top.read("description", protocol.description, "text");
   top.read("domain", protocol.domain, "text");
+  top.read("scaling", protocol.training.scaling, "text");
+  if (protocol.training.scaling != "standard" && protocol.training.scaling != "max_abs") {
+    top.fail(*root.get("scaling"), fmt::format("'scaling': expected standard or max_abs, found {}", protocol.training.scaling));
+  }
   const toml::table empty;
   const auto table = [&](const char* key) -> const toml::table& {
     const toml::node* node = root.get(key);
@@ -143,7 +158,8 @@ Protocol load_protocol(const std::string& name_or_file) {
   network.read("initial_deviation", mlp.initial_deviation, "a number");
 
   const Section training(table("training"), "training", file,
-                         {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "input_noise", "schedule", "ema", "selection"});
+                         {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "input_noise", "schedule", "ema", "selection",
+                          "penalty_weight"});
   TrainingOptions& options = protocol.training;
   std::string optimizer = "adam";
   training.read("optimizer", optimizer, "text");
@@ -158,6 +174,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   training.read("schedule", options.schedule, "text");
   training.read("ema", options.ema, "a number");
   training.read("selection", options.selection, "text");
+  training.read("penalty_weight", options.penalty_weight, "a number");
   if (training.table().contains("epochs")) training.positive("epochs", static_cast<double>(options.epochs));
   if (training.table().contains("batch")) training.positive("batch", static_cast<double>(options.batch));
   if (training.table().contains("learning_rate")) training.positive("learning_rate", options.learning_rate);
@@ -178,6 +195,7 @@ Protocol load_protocol(const std::string& name_or_file) {
       row.read("loss", loss, "text");
       try {
         protocol.rows.push_back({strategy_from(strategy), loss_from(loss)});
+        require_admitted(protocol.rows.back().strategy, protocol.rows.back().loss, true);
       } catch (const Error& error) {
         comparison.fail(item, error.what());
       }

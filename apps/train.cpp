@@ -32,6 +32,19 @@ TrainingOptions options_from(const Arguments& arguments) {
   arguments.choice("model", {"mlp"});
   options.strategy = strategy_from(arguments.choice("strategy", strategy_words()));
   options.loss = loss_from(arguments.choice("loss", loss_words()));
+  try {
+    // With one law l1_layer admits more: train() knows the laws.
+    require_admitted(options.strategy, options.loss, true);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+  options.penalty_weight = arguments.number("penalty-weight", 0.0, 1e9);
+  if (arguments.has("dependent")) options.dependent = arguments.words("dependent");
+  if (arguments.given("penalty-weight") && options.strategy != Strategy::penalty)
+    throw UsageError(fmt::format("--penalty-weight: only --strategy penalty has one, found '{}'", to_string(options.strategy)));
+  if (!options.dependent.empty() && options.strategy != Strategy::completion)
+    throw UsageError(fmt::format("--dependent: only --strategy completion has dependent outputs, found '{}'",
+                                 to_string(options.strategy)));
   arguments.choice("estimator", {"exact"});
   options.network.hidden = widths_from(arguments.words("hidden"), "--hidden");
   options.network.activation = arguments.choice("activation", {"silu"});
@@ -40,6 +53,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.network.floor = arguments.number("floor", 0.0, 1.0);
   options.network.initialization = arguments.choice("initialization", {"lecun", "he", "torch"});
   options.network.initial_deviation = arguments.number("initial-deviation", 0.0, 1e3);
+  options.scaling = arguments.choice("scaling", {"standard", "max_abs"});
   options.epochs = arguments.integer("epochs", 1, 100000000);
   options.batch = arguments.integer("batch", 1, 100000000);
   options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
@@ -111,11 +125,14 @@ const Command& train_command() {
       "",
       {
           {"domain", "NAME|FILE", "a shipped domain (lavoisier domains) or a domain file", "", false},
-          {"data", "FILE", "reference data (NetCDF)", "", true},
+          {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
           {"output", "FILE", "the model file to write", "", false},
           {"model", "NAME", "generator: mlp", "mlp", false},
-          {"strategy", "NAME", "none, projection, post_hoc or conditional", "conditional", false},
-          {"loss", "NAME", "likelihood or crps", "crps", false},
+          {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
+           "conditional", false},
+          {"loss", "NAME", "likelihood, crps or squared_error (of the constrained mean: no deviation is trained)", "crps", false},
+          {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
+          {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
           {"estimator", "NAME", "of the loss' gradient: exact", "exact", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},
@@ -124,6 +141,7 @@ const Command& train_command() {
           {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
           {"initialization", "NAME", "of the weights: lecun, he or torch", "he", false},
           {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.5", false},
+          {"scaling", "NAME", "of inputs and outputs: standard (training samples) or max_abs (all samples)", "standard", false},
           {"epochs", "N", "passes over the training samples", "60", false},
           {"batch", "N", "samples a step", "256", false},
           {"learning-rate", "R", "of Adam", "0.002", false},

@@ -15,12 +15,20 @@
 namespace lavoisier::cli {
 
 const std::vector<std::string>& strategy_words() {
-  static const std::vector<std::string> words = {"none", "projection", "post_hoc", "conditional"};
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> names;
+    for (const StrategyDescriptor& entry : strategies()) names.emplace_back(entry.name);
+    return names;
+  }();
   return words;
 }
 
 const std::vector<std::string>& loss_words() {
-  static const std::vector<std::string> words = {"likelihood", "crps"};
+  static const std::vector<std::string> words = [] {
+    std::vector<std::string> names;
+    for (const Loss loss : losses()) names.emplace_back(to_string(loss));
+    return names;
+  }();
   return words;
 }
 

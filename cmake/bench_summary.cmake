@@ -3,7 +3,7 @@ cmake_minimum_required(VERSION 3.25)
 # cmake -DOUTPUT=<file> -DGROUPS=<a;b> -DRESULTS=<folder with a.json, b.json> -P bench_summary.cmake
 #
 # A figure is every counter of a benchmark (group/benchmark/counter), and its real time in its own unit
-# (group/benchmark/real_time_<unit>).
+# (group/benchmark/real_time_<unit>). A counter whose name has a slash is a figure of that name.
 set(standard name family_index per_family_instance_index run_name run_type repetitions repetition_index threads
   iterations real_time cpu_time time_unit aggregate_name aggregate_unit label error_occurred error_message)
 set(lines "")
@@ -39,8 +39,11 @@ foreach(group IN LISTS GROUPS)
     endforeach()
     while(figures)
       list(POP_FRONT figures key value)
-      string(APPEND lines "${group}/${name}/${key} ${value}\n")
-      string(APPEND json "${separator}\n  \"${group}/${name}/${key}\": ${value}")
+      if(NOT key MATCHES "/")
+        set(key "${group}/${name}/${key}")
+      endif()
+      string(APPEND lines "${key} ${value}\n")
+      string(APPEND json "${separator}\n  \"${key}\": ${value}")
       set(separator ",")
     endwhile()
   endforeach()

@@ -5,11 +5,9 @@
 #include <lavoisier/units.hpp>
 
 #include "equation.hpp"
+#include "section.hpp"
 #include "shipped.hpp"
-#include "source_text.hpp"
-
-#include <fmt/format.h>
-#include <toml++/toml.h>
+#include "split.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,25 +17,23 @@
 namespace lavoisier {
 namespace {
 
+using detail::listed;
 using detail::Position;
+using detail::position;
+using detail::Section;
 using detail::SourceText;
+using detail::type_name;
 
 constexpr std::int64_t format_version = 1;
 
 // Tolerances that a domain file may name instead of stating a number.
 const std::map<std::string, double>& named_tolerances() {
-  static const std::map<std::string, double> table = {{"ocean_heat_budget", tolerances::physics::ocean_heat_budget}};
+  static const std::map<std::string, double> table = {
+      {"ocean_heat_budget", tolerances::physics::ocean_heat_budget},
+      {"chemical_process_cstr", tolerances::physics::chemical_process_cstr},
+      {"chemical_process_plant", tolerances::physics::chemical_process_plant}};
   return table;
 }
-
-std::string listed(const std::vector<std::string>& items) {
-  std::string text;
-  for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
-Position position(const toml::node& node) { return {node.source().begin.line, node.source().begin.column}; }
-Position position(const toml::key& key) { return {key.source().begin.line, key.source().begin.column}; }
 
 bool is_identifier(const std::string& name) {
   if (name.empty() || (std::isdigit(static_cast<unsigned char>(name.front())) != 0)) return false;
@@ -45,153 +41,12 @@ bool is_identifier(const std::string& name) {
                      [](char c) { return (std::isalnum(static_cast<unsigned char>(c)) != 0) || c == '_'; });
 }
 
-const char* type_name(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "a text";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number";
-    case toml::node_type::boolean: return "a truth value";
-    case toml::node_type::none: return "nothing";
-    default: return "a date or a time";
-  }
-}
-
-/// A table of the file with what it is called in messages; every key that it may have must be named at construction.
-class Section {
- public:
-  Section(const SourceText& text, const toml::table& table, std::string name, Position at,
-          const std::vector<std::string>& legal)
-      : text_(text), table_(table), name_(std::move(name)), at_(at) {
-    for (const auto& [key, value] : table) {
-      const std::string word(key.str());
-      if (std::find(legal.begin(), legal.end(), word) != legal.end()) continue;
-      const std::string near = nearest_name(word, legal);
-      text.fail(Status::invalid_format,
-                fmt::format("unknown key \"{}\" in {}; {}", word, name_,
-                            near.empty() ? "legal are " + listed(legal) : "did you mean \"" + near + "\"?"),
-                position(key));
-    }
-  }
-
-  const SourceText& text() const { return text_; }
-  const std::string& name() const { return name_; }
-  Position at() const { return at_; }
-  bool has(const std::string& key) const { return table_.contains(key); }
-  Position where(const std::string& key) const { return has(key) ? position(*table_.get(key)) : at_; }
-
-  [[noreturn]] void fail(Status status, const std::string& message, const std::string& key) const {
-    text_.fail(status, message, where(key));
-  }
-
-  const toml::node& required(const std::string& key, const std::string& meaning) const {
-    if (const auto* const node = table_.get(key)) return *node;
-    text_.fail(Status::invalid_format, fmt::format("{} needs the key \"{}\": {}", name_, key, meaning), at_);
-  }
-
-  [[noreturn]] void wrong_type(const toml::node& node, const std::string& key, const std::string& expected) const {
-    text_.fail(Status::invalid_format,
-               fmt::format("expected {} for \"{}\" in {}, found {}", expected, key, name_, type_name(node)),
-               position(node));
-  }
-
-  std::string string(const std::string& key, const std::string& meaning) const {
-    const auto& node = required(key, meaning);
-    if (!node.is_string()) wrong_type(node, key, "a text");
-    return *node.value<std::string>();
-  }
-  std::string string_or_empty(const std::string& key) const { return has(key) ? string(key, "") : std::string(); }
-
-  double number(const std::string& key, const std::string& meaning) const {
-    const auto& node = required(key, meaning);
-    if (!node.is_number()) wrong_type(node, key, "a number");
-    const double value = *node.value<double>();
-    if (!std::isfinite(value)) wrong_type(node, key, "a finite number");
-    return value;
-  }
-  double positive(const std::string& key, const std::string& meaning) const {
-    const double value = number(key, meaning);
-    if (!(value > 0.0))
-      fail(Status::invalid_format, fmt::format("expected a number above 0 for \"{}\" in {}, found {}", key, name_, value),
-           key);
-    return value;
-  }
-  std::int64_t integer(const std::string& key, const std::string& meaning) const {
-    const auto& node = required(key, meaning);
-    if (!node.is_integer()) wrong_type(node, key, "an integer");
-    return *node.value<std::int64_t>();
-  }
-  bool boolean(const std::string& key) const {
-    if (!has(key)) return false;
-    const auto& node = *table_.get(key);
-    if (!node.is_boolean()) wrong_type(node, key, "true or false");
-    return *node.value<bool>();
-  }
-  std::vector<std::string> strings(const std::string& key, const std::string& meaning) const {
-    const auto& node = required(key, meaning);
-    if (!node.is_array()) wrong_type(node, key, "an array of texts");
-    std::vector<std::string> result;
-    for (const auto& item : *node.as_array()) {
-      if (!item.is_string()) wrong_type(item, key, "an array of texts");
-      const auto word = *item.value<std::string>();
-      if (std::find(result.begin(), result.end(), word) != result.end())
-        text_.fail(Status::invalid_format, fmt::format("\"{}\" stands twice in \"{}\" of {}", word, key, name_),
-                   position(item));
-      result.push_back(word);
-    }
-    return result;
-  }
-  std::vector<int> integers(const std::string& key, const std::string& meaning) const {
-    const auto& node = required(key, meaning);
-    if (!node.is_array()) wrong_type(node, key, "an array of integers");
-    std::vector<int> result;
-    for (const auto& item : *node.as_array()) {
-      if (!item.is_integer()) wrong_type(item, key, "an array of integers");
-      const auto value = *item.value<std::int64_t>();
-      if (value < 0 || value > std::numeric_limits<int>::max()) wrong_type(item, key, "integers from 0");
-      result.push_back(static_cast<int>(value));
-    }
-    return result;
-  }
-
-  /// The entries of a sub-table in the order of the file (toml++ sorts by name); empty if there is none.
-  struct Entry {
-    std::string key;
-    const toml::node* value;
-    Position at;  ///< of the key
-  };
-  std::vector<Entry> entries(const std::string& key) const {
-    std::vector<Entry> result;
-    if (!has(key)) return result;
-    const auto& node = *table_.get(key);
-    if (!node.is_table()) wrong_type(node, key, "a table");
-    for (const auto& [name, value] : *node.as_table()) result.push_back({std::string(name.str()), &value, position(name)});
-    std::sort(result.begin(), result.end(), [](const Entry& a, const Entry& b) {
-      return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
-    });
-    return result;
-  }
-
- private:
-  const SourceText& text_;
-  const toml::table& table_;
-  std::string name_;
-  Position at_;
-};
-
 class DomainParser {
  public:
   DomainParser(const std::string& text, const std::string& origin) : text_(text, origin) {}
 
   Domain parse() {
-    toml::table root;
-    try {
-      root = toml::parse(text_.text(), text_.origin());
-    } catch (const toml::parse_error& error) {
-      text_.fail(Status::invalid_format, "not TOML: " + std::string(error.description()),
-                 {error.source().begin.line, error.source().begin.column});
-    }
+    const toml::table root = detail::parse_toml(text_);
     const Section top(text_, root, "the domain file", {1, 1},
                       {"format", "name", "title", "description", "reference", "samples", "split", "source_units",
                        "dimensions", "constants", "definitions", "inputs", "outputs", "laws"});
@@ -265,6 +120,19 @@ class DomainParser {
 
   void samples(const Section& top) {
     const auto& node = top.required("samples", "which dimensions of a file make samples");
+    if (node.is_table() && node.as_table()->contains("table")) {
+      const Section table =
+          section(node, "[samples] of a table", position(node), {"table", "delimiter", "comment", "missing"});
+      if (!table.boolean("table")) table.fail(Status::invalid_format, "expected table = true, or no such key", "table");
+      domain_.table = CsvOptions();
+      domain_.table->delimiter = character(table, "delimiter", ',');
+      domain_.table->comment = character(table, "comment", '\0');
+      if (domain_.table->delimiter == domain_.table->comment)
+        table.fail(Status::invalid_format, "the delimiter and the comment mark are the same character", "comment");
+      if (table.has("missing")) domain_.table->missing = table.strings("missing", "");
+      domain_.sample_dimensions = domain_.column_dimensions = {"sample"};
+      return;
+    }
     const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty"});
     domain_.sample_dimensions = samples.strings("dimensions", "the file's dimensions that make samples, slowest first");
     if (domain_.sample_dimensions.empty())
@@ -281,7 +149,17 @@ class DomainParser {
     }
   }
 
+  static char character(const Section& section, const std::string& key, char otherwise) {
+    if (!section.has(key)) return otherwise;
+    const std::string text = section.string(key, "");
+    if (text.size() != 1 || text[0] < 0 || text[0] == '"' || text[0] == '\n' || text[0] == '\r')
+      section.fail(Status::invalid_format,
+                   fmt::format("expected one ASCII character other than a quote for \"{}\", found \"{}\"", key, text), key);
+    return text[0];
+  }
+
   void empty_rule(const Section& top) {
+    if (domain_.table) return;
     const auto& node = top.required("samples", "");
     const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty"});
     const auto& rule = samples.required(
@@ -312,33 +190,7 @@ class DomainParser {
 
   void split(const Section& top) {
     if (!top.has("split")) return;
-    const auto& node = top.required("split", "");
-    const Section split = section(node, "[split]", position(node), {"axis", "width", "modulus", "test", "validation"});
-    BlockSplit result;
-    result.axis = split.string("axis", "the sample dimension whose coordinate decides");
-    const auto& all = domain_.sample_dimensions;
-    if (std::find(all.begin(), all.end(), result.axis) == all.end())
-      split.fail(Status::not_found,
-                 fmt::format("\"{}\" is no sample dimension; these are {}", result.axis, listed(all)), "axis");
-    result.width = split.positive("width", "of a block, in the axis' units as they stand in the file");
-    const auto modulus = split.integer("modulus", "blocks are numbered floor(coordinate / width) mod modulus");
-    if (modulus < 2 || modulus > 1000000)
-      split.fail(Status::invalid_format, fmt::format("expected a modulus of 2 to 1000000, found {}", modulus), "modulus");
-    result.modulus = static_cast<int>(modulus);
-    result.test = split.integers("test", "numbers of the test blocks");
-    result.validation = split.integers("validation", "numbers of the validation blocks");
-    std::set<int> used;
-    for (const auto& [key, numbers] : {std::pair("test", &result.test), std::pair("validation", &result.validation)})
-      for (const int number : *numbers) {
-        if (number >= result.modulus)
-          split.fail(Status::invalid_format,
-                     fmt::format("block {} of \"{}\" is beyond the modulus {}", number, key, result.modulus), key);
-        if (!used.insert(number).second)
-          split.fail(Status::invalid_format, fmt::format("block {} of \"{}\" is used twice", number, key), key);
-      }
-    if (used.size() == static_cast<std::size_t>(result.modulus))
-      split.fail(Status::invalid_format, "this split leaves no block for training", "test");
-    domain_.split = std::move(result);
+    domain_.split = detail::read_split(top, domain_.sample_dimensions);
   }
 
   void source_units(const Section& owner, const std::string& key, std::map<std::string, std::string>& into) const {
@@ -393,6 +245,10 @@ class DomainParser {
       const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
                                   {"units", "source", "source_units", "standard_name", "long_name", "dimensions"});
       declare(entry.key, entry.at);
+      if (domain_.table && (entry.key == "sample" || entry.key == "member"))
+        text_.fail(Status::invalid_format,
+                   fmt::format("\"{}\" is what a column of every generated table is called: choose another name", entry.key),
+                   entry.at);
       Variable variable;
       variable.name = entry.key;
       variable.role = role;
@@ -439,14 +295,16 @@ class DomainParser {
       source.variable = *node.value<std::string>();
       return source;
     }
+    const std::string field = domain_.table ? "column" : "variable";
     const Section one = section(node, "the source of " + name, position(node),
-                                {"variable", "axis", "index", "units", "transform", "period"});
-    if (one.has("variable") == one.has("axis"))
+                                {field, "axis", "index", "units", "transform", "period"});
+    if (one.has(field) == one.has("axis"))
       text_.fail(Status::invalid_format,
-                 fmt::format("{} needs either \"variable\" (a field of the file) or \"axis\" (a coordinate)", one.name()),
+                 fmt::format("{} needs either \"{}\" (a {} of the file) or \"axis\" (a coordinate)", one.name(), field,
+                             domain_.table ? "column" : "field"),
                  one.at());
     source.axis = one.has("axis");
-    source.variable = one.string(source.axis ? "axis" : "variable", "");
+    source.variable = one.string(source.axis ? "axis" : field, "");
     if (role == Role::output && source.axis) one.fail(Status::invalid_format, "an output cannot be a coordinate", "axis");
     if (source.axis) {
       const auto& all = domain_.sample_dimensions;
@@ -484,7 +342,16 @@ class DomainParser {
       }
     } else {
       if (one.has("period")) one.fail(Status::invalid_format, "\"period\" goes with a transform", "period");
-      if (one.has("units"))
+      if (one.has("units") && domain_.table && !source.axis) {
+        // A table names no units: these are what its column holds.
+        source.file_units = one.string("units", "");
+        const Unit found = unit(source.file_units, one.where("units"));
+        if (!found.convertible_to(own))
+          one.fail(Status::unit_mismatch,
+                   fmt::format("expected units that convert to \"{}\" ({}), found \"{}\" ({})", units, own.base_text(),
+                               source.file_units, found.base_text()),
+                   "units");
+      } else if (one.has("units"))
         one.fail(Status::invalid_format, "\"units\" of a source goes with a transform; without one they are the variable's",
                  "units");
       if (source.index) {

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
+#include <optional>
 
 namespace lavoisier {
 namespace {
@@ -72,9 +74,12 @@ struct SampleReader::Implementation {
     std::size_t axis = 0;           ///< for a coordinate: which sample dimension
     std::vector<double> along;      ///< for a coordinate: its value at each index, units and transform done
     bool decides_emptiness = false;
+    std::size_t column = 0;         ///< of a table
   };
 
-  NetcdfReader file;
+  std::filesystem::path path;
+  std::optional<NetcdfReader> file;  ///< one of the two
+  std::optional<CsvReader> table;
   std::vector<FileAxis> axes;
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
@@ -83,9 +88,14 @@ struct SampleReader::Implementation {
   std::size_t split_axis = 0;
   std::vector<Subset> split;          ///< per index of the split's axis; empty: none
 
-  Implementation(const Domain& domain, const std::filesystem::path& path, bool with_outputs) : file(path) {
+  Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source) {
+    if (domain.table) {
+      table.emplace(path, *domain.table);
+    } else {
+      file.emplace(path);
+    }
     for (const auto& name : domain.sample_dimensions) {
-      axes.push_back(file.axis(name));
+      axes.push_back(table ? row_axis(name) : file->axis(name));
       for (std::size_t i = 0; i < axes.back().values.size(); ++i)
         if (!std::isfinite(axes.back().values[i]))
           throw Error(Status::non_finite, fmt::format("coordinate \"{}\" of \"{}\" has no number at index {}", name,
@@ -100,10 +110,22 @@ struct SampleReader::Implementation {
       auto& list = variable.role == Role::input ? inputs : outputs;
       list.push_back(field(domain, variable));
     }
-    if (domain.split) {
+    if (domain.split && domain.split->kind != Split::Kind::block) {
+      split = subsets_of_rows(*domain.split, cells);
+    } else if (domain.split) {
       split_axis = dimension_index(domain, domain.split->axis);
       for (const double value : axes[split_axis].values) split.push_back(subset(*domain.split, value));
     }
+  }
+
+  FileAxis row_axis(const std::string& name) const {
+    FileAxis axis;
+    axis.name = name;
+    axis.units = "1";
+    axis.attributes["long_name"] = "row of the table, from 0";
+    axis.values.resize(static_cast<std::size_t>(table->rows()));
+    std::iota(axis.values.begin(), axis.values.end(), 0.0);
+    return axis;
   }
 
   static std::size_t dimension_index(const Domain& domain, const std::string& name) {
@@ -114,7 +136,7 @@ struct SampleReader::Implementation {
     return static_cast<std::size_t>(found - all.begin());
   }
 
-  static Subset subset(const BlockSplit& split, double coordinate) {
+  static Subset subset(const Split& split, double coordinate) {
     double block = std::fmod(std::floor(coordinate / split.width), split.modulus);
     if (block < 0.0) block += split.modulus;
     const int number = static_cast<int>(block);
@@ -137,20 +159,25 @@ struct SampleReader::Implementation {
     if (source.axis) {
       result.axis = dimension_index(domain, source.variable);
       const FileAxis& axis = axes[result.axis];
-      if (!source.index) result.conversion = resolve_units(domain, source, source.variable, axis.units, file.path());
+      if (!source.index) result.conversion = resolve_units(domain, source, source.variable, axis.units, path);
       for (std::size_t i = 0; i < axis.values.size(); ++i) {
         const double value = source.index ? static_cast<double>(i) : result.conversion(axis.values[i]);
         result.along.push_back(transformed(source, value));
       }
       return result;
     }
-    const FileVariable found = file.variable(source.variable);
+    if (table) {
+      result.column = table->column(source.variable);
+      if (!source.file_units.empty()) result.conversion = Unit(source.file_units).conversion_to(Unit(source.units));
+      return result;
+    }
+    const FileVariable found = file->variable(source.variable);
     if (found.dimensions != domain.sample_dimensions)
       throw Error(Status::shape_mismatch,
                   fmt::format("variable \"{}\" of \"{}\": expected the dimensions {}, found {}", source.variable,
-                              file.path().string(), shape(domain.sample_dimensions, extents),
+                              path.string(), shape(domain.sample_dimensions, extents),
                               shape(found.dimensions, found.extents)));
-    result.conversion = resolve_units(domain, source, source.variable, found.units, file.path());
+    result.conversion = resolve_units(domain, source, source.variable, found.units, path);
     const auto& rule = domain.empty;
     result.decides_emptiness = rule.empty() || std::find(rule.begin(), rule.end(), variable.name) != rule.end();
     return result;
@@ -169,6 +196,15 @@ struct SampleReader::Implementation {
             std::vector<std::uint8_t>& complete, std::vector<std::uint8_t>& empty) const {
     const auto width = static_cast<std::int64_t>(fields.size());
     values.resize(static_cast<std::size_t>(count * width));
+    std::vector<double> rows;  // of a table: all its columns at once
+    if (table) {
+      std::vector<std::size_t> columns;
+      for (const Field& field : fields)
+        if (!field.source.axis) columns.push_back(field.column);
+      rows = table->read(columns, first, count);
+    }
+    std::size_t next_column = 0;
+    const std::size_t all_columns = count > 0 ? rows.size() / static_cast<std::size_t>(count) : 0;
     for (std::int64_t f = 0; f < width; ++f) {
       const Field& field = fields[static_cast<std::size_t>(f)];
       if (field.source.axis) {
@@ -178,7 +214,8 @@ struct SampleReader::Implementation {
           values[i * width + f] = field.along[((first + i) / stride) % extents[field.axis]];
         continue;
       }
-      const auto read = file.read(field.source.variable, first, count);
+      const std::vector<double> read =
+          table ? column_of(rows, next_column++, all_columns) : file->read(field.source.variable, first, count);
       for (std::int64_t i = 0; i < count; ++i) {
         const bool present = std::isfinite(read[i]);
         const double value =
@@ -190,7 +227,14 @@ struct SampleReader::Implementation {
     }
   }
 
+  static std::vector<double> column_of(const std::vector<double>& rows, std::size_t column, std::size_t columns) {
+    std::vector<double> result;
+    for (std::size_t at = column; at < rows.size(); at += columns) result.push_back(rows[at]);
+    return result;
+  }
+
   std::string describe(std::int64_t cell) const {
+    if (table) return fmt::format("sample {}, line {}", cell, table->line(cell));
     const auto at = indices(cell);
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
@@ -213,6 +257,15 @@ std::string SampleReader::describe(std::int64_t cell) const {
   if (cell < 0 || cell >= cells())
     throw Error(Status::out_of_range, fmt::format("cell {} of a file that has {}", cell, cells()));
   return implementation_->describe(cell);
+}
+
+std::string SampleReader::place(std::int64_t cell, const std::string& variable) const {
+  const auto& self = *implementation_;
+  LAVOISIER_REQUIRE(self.table.has_value(), "cells have places in tables");
+  for (const auto* const list : {&self.inputs, &self.outputs})
+    for (const auto& field : *list)
+      if (field.name == variable) return self.table->place(cell, field.column);
+  throw Error(Status::not_found, fmt::format("no variable \"{}\" is read from \"{}\"", variable, self.path.string()));
 }
 
 SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) const {
@@ -241,7 +294,7 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
     piece.step[i] = step;
     if (!self.split.empty()) piece.subset[i] = self.split[static_cast<std::size_t>(at[self.split_axis])];
     // A file without any field (coordinates alone) has no empty cells.
-    if (piece.complete[i] != 0) piece.empty[i] = 0;
+    if (piece.complete[i] != 0 || self.table) piece.empty[i] = 0;
   }
   return piece;
 }
@@ -252,7 +305,7 @@ SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::
   SampleSet set;
   set.layout = domain.layout;
   LoadReport found;
-  std::uint64_t steps_before = 0;
+  std::uint64_t steps_before = 0, columns_before = 0;
   std::vector<std::int64_t> first_columns;
   for (const auto& path : files) {
     const SampleReader reader(domain, path, options.with_outputs);
@@ -267,7 +320,7 @@ SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::
         steps *= axis.values.size();
     }
     if (&path == &files.front()) first_columns = columns;
-    if (columns != first_columns)
+    if (columns != first_columns && !domain.table)
       throw Error(Status::shape_mismatch,
                   fmt::format("\"{}\" has columns {}, \"{}\" has {}: files of one run need one grid", path.string(),
                               shape(domain.column_dimensions, columns), files.front().string(),
@@ -295,6 +348,11 @@ SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::
             if (options.with_outputs)
               for (const auto& variable : domain.layout.with_role(Role::output))
                 if (!std::isfinite(y[e++])) missing.push_back(variable.name);
+            if (domain.table)
+              throw Error(Status::non_finite,
+                          fmt::format("{}: expected a number for every variable, found none for {}; rows like this can be "
+                                      "left out (drop incomplete)",
+                                      reader.place(first + i, missing.front()), listed(missing)));
             throw Error(Status::non_finite,
                         fmt::format("\"{}\", row {} ({}): expected a number for every variable, found none for {}; "
                                     "rows like this can be left out (drop incomplete)",
@@ -306,13 +364,17 @@ SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::
         set.inputs.insert(set.inputs.end(), x, x + inputs);
         set.outputs.insert(set.outputs.end(), y, y + outputs);
         if (!piece.subset.empty()) set.subset.push_back(piece.subset[row]);
-        set.column.push_back(piece.column[row]);
+        set.column.push_back(columns_before + piece.column[row]);
         set.step.push_back(steps_before + piece.step[row]);
         ++set.samples;
       }
     }
     found.cells += reader.cells();
-    steps_before += steps;
+    if (domain.table) {
+      columns_before += static_cast<std::uint64_t>(reader.cells());
+    } else {
+      steps_before += steps;
+    }
     set.source += (set.source.empty() ? "" : " ") + path.string();
   }
   if (report != nullptr) *report = found;

@@ -3,22 +3,25 @@
 #include "fused_shared.hpp"
 #include "parallel.hpp"
 
-#include <lavoisier/tolerances.hpp>
+#include <algorithm>
+#include <string>
 
 namespace lavoisier {
 
 namespace {
 
-using detail::LawMatrix;
+using detail::LawBatch;
 using detail::row;
 using detail::set_nan;
 using Batch = Eigen::Ref<const RowMatrix>;
 
-void require_gaussian(const char* function, const RowMatrix& A, const Batch& mean, const Batch& deviation,
+/// The laws, after a check of the shapes of what goes with them.
+LawBatch checked_laws(const char* function, const RowMatrix& A, const Batch& mean, const Batch& deviation,
                       const Batch& d) {
   detail::require_shape(function, "mean", mean.rows(), mean.cols(), mean.rows(), A.cols());
   detail::require_shape(function, "standard_deviation", deviation.rows(), deviation.cols(), mean.rows(), A.cols());
-  detail::require_shape(function, "d", d.rows(), d.cols(), mean.rows(), A.rows());
+  detail::require_shape(function, "d", d.rows(), d.cols(), mean.rows(), d.cols());
+  return LawBatch(function, A, mean.rows(), d.cols());
 }
 
 void require_outputs(const char* function, const char* argument, const Batch& values, const Batch& mean) {
@@ -29,6 +32,25 @@ bool all_finite(const double* values, std::size_t count) {
   for (std::size_t j = 0; j < count; ++j)
     if (!std::isfinite(values[j])) return false;
   return true;
+}
+
+std::vector<std::size_t> checked_dependent_outputs(const char* function, const std::vector<Eigen::Index>& outputs,
+                                                   Eigen::Index rows, Eigen::Index count) {
+  std::vector<std::size_t> result;
+  if (outputs.empty()) return result;
+  const auto refuse = [&](const std::string& found) {
+    throw Error(Status::invalid_argument, std::string(function) + ": dependent_outputs " + found + ", expected " +
+                                              std::to_string(rows) + " different outputs (one a law), 0 to " +
+                                              std::to_string(count - 1));
+  };
+  if (static_cast<Eigen::Index>(outputs.size()) != rows) refuse("are " + std::to_string(outputs.size()));
+  for (const Eigen::Index j : outputs) {
+    if (j < 0 || j >= count) refuse("name output " + std::to_string(j));
+    if (std::find(result.begin(), result.end(), static_cast<std::size_t>(j)) != result.end())
+      refuse("name output " + std::to_string(j) + " twice");
+    result.push_back(static_cast<std::size_t>(j));
+  }
+  return result;
 }
 
 /// kernel.set() of row s.
@@ -43,8 +65,7 @@ ConditionalMoments conditional_moments(const RowMatrix& A, const Batch& mean, co
                                        const Batch& d, const BatchOptions& options) {
   if (detail::is_shared(mean, standard_deviation))
     return detail::shared_conditional_moments(A, mean, standard_deviation, d, options);
-  require_gaussian("conditional_moments", A, mean, standard_deviation, d);
-  const LawMatrix laws(A);
+  const LawBatch laws = checked_laws("conditional_moments", A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows();
   ConditionalMoments result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols()),
                             std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};
@@ -68,10 +89,9 @@ GaussianGradient conditional_moments_adjoint(const RowMatrix& A, const Batch& me
                                              const BatchOptions& options) {
   if (detail::is_shared(mean, standard_deviation))
     return detail::shared_conditional_moments_adjoint(A, mean, standard_deviation, d, mean_bar, variance_bar, options);
-  require_gaussian("conditional_moments_adjoint", A, mean, standard_deviation, d);
   require_outputs("conditional_moments_adjoint", "mean_bar", mean_bar, mean);
   require_outputs("conditional_moments_adjoint", "variance_bar", variance_bar, mean);
-  const LawMatrix laws(A);
+  const LawBatch laws = checked_laws("conditional_moments_adjoint", A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows();
   GaussianGradient result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
   detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
@@ -92,9 +112,8 @@ RowMatrix conditional_draw(const RowMatrix& A, const Batch& mean, const Batch& s
                            const Batch& e, const BatchOptions& options) {
   if (detail::is_shared(mean, standard_deviation))
     return detail::shared_conditional_draw(A, mean, standard_deviation, d, e, options);
-  require_gaussian("conditional_draw", A, mean, standard_deviation, d);
   require_outputs("conditional_draw", "e", e, mean);
-  const LawMatrix laws(A);
+  const LawBatch laws = checked_laws("conditional_draw", A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows();
   RowMatrix y(samples, A.cols());
   detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
@@ -114,10 +133,9 @@ GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Batch& mean,
                                           const BatchOptions& options) {
   if (detail::is_shared(mean, standard_deviation))
     return detail::shared_conditional_draw_adjoint(A, mean, standard_deviation, d, e, y_bar, options);
-  require_gaussian("conditional_draw_adjoint", A, mean, standard_deviation, d);
   require_outputs("conditional_draw_adjoint", "e", e, mean);
   require_outputs("conditional_draw_adjoint", "y_bar", y_bar, mean);
-  const LawMatrix laws(A);
+  const LawBatch laws = checked_laws("conditional_draw_adjoint", A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows();
   GaussianGradient result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
   detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
@@ -131,22 +149,21 @@ GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Batch& mean,
     double* z = kernel.marginal_mean.data();
     for (std::size_t j = 0; j < kernel.outputs(); ++j) z[j] = row(mean, s)[j] + deviation[j] * row(e, s)[j];
     kernel.set_lambda(z);
-    double* p = row(result.mean, s);
-    kernel.project_adjoint(row(y_bar, s), p);
-    for (std::size_t j = 0; j < kernel.outputs(); ++j)
-      row(result.standard_deviation, s)[j] =
-          p[j] * (row(e, s)[j] - 2.0 * deviation[j] * kernel.dot(j, kernel.lambda()));
+    kernel.draw_adjoint(deviation, row(e, s), row(y_bar, s), row(result.mean, s), row(result.standard_deviation, s));
   });
   return result;
 }
 
 LogDensity conditional_log_density(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
-                                   const Batch& d, const Batch& y, bool with_gradient, const BatchOptions& options) {
+                                   const Batch& d, const Batch& y, bool with_gradient, const BatchOptions& options,
+                                   const std::vector<Eigen::Index>& dependent_outputs) {
   if (detail::is_shared(mean, standard_deviation))
-    return detail::shared_conditional_log_density(A, mean, standard_deviation, d, y, with_gradient, options);
-  require_gaussian("conditional_log_density", A, mean, standard_deviation, d);
-  require_outputs("conditional_log_density", "y", y, mean);
-  const LawMatrix laws(A);
+    return detail::shared_conditional_log_density(A, mean, standard_deviation, d, y, with_gradient, options,
+                                                   dependent_outputs);
+  const char* const name = "conditional_log_density";
+  require_outputs(name, "y", y, mean);
+  const LawBatch laws = checked_laws(name, A, mean, standard_deviation, d);
+  const std::vector<std::size_t> dependent = checked_dependent_outputs(name, dependent_outputs, d.cols(), A.cols());
   const Eigen::Index samples = mean.rows();
   LogDensity result;
   result.value.resize(samples);
@@ -154,17 +171,49 @@ LogDensity conditional_log_density(const RowMatrix& A, const Batch& mean, const 
   if (with_gradient) result.gradient = {RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
   detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
     Status& status = result.status[static_cast<std::size_t>(s)];
+    const double* deviation = row(standard_deviation, s);
     status = set_row(kernel, mean, standard_deviation, d, s);
+    for (const std::size_t j : dependent)
+      if (status == Status::ok && deviation[j] == 0.0) status = Status::invalid_argument;
     if (status == Status::ok)
-      status = kernel.log_density(row(mean, s), row(standard_deviation, s), row(y, s), result.value[s],
+      status = kernel.log_density(row(mean, s), deviation, row(y, s), result.value[s],
                                   with_gradient ? row(result.gradient.mean, s) : nullptr,
                                   with_gradient ? row(result.gradient.standard_deviation, s) : nullptr);
+    if (status == Status::ok && !dependent.empty()) {
+      const double term = kernel.reduced_coordinates_term(deviation, dependent.data());
+      if (std::isnan(term)) status = Status::rank_deficient;
+      result.value[s] += term;
+    }
     if (status == Status::ok) return;
     result.value[s] = detail::not_a_number;
     if (with_gradient) {
       set_nan(result.gradient.mean, s);
       set_nan(result.gradient.standard_deviation, s);
     }
+  });
+  return result;
+}
+
+ConditionalEntropy conditional_entropy(const RowMatrix& A, const Batch& standard_deviation, bool with_gradient,
+                                       const BatchOptions& options, Eigen::Index rows) {
+  const char* const name = "conditional_entropy";
+  const Eigen::Index samples = standard_deviation.rows();
+  detail::require_shape(name, "standard_deviation", samples, standard_deviation.cols(), samples, A.cols());
+  const LawBatch laws(name, A, samples, rows < 0 ? A.rows() : rows);
+  ConditionalEntropy result;
+  result.value.resize(samples);
+  result.status.assign(static_cast<std::size_t>(samples), Status::ok);
+  if (with_gradient) result.standard_deviation.resize(samples, A.cols());
+  const std::vector<double> zeros(std::max(laws.rows(), laws.outputs()), 0.0);
+  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+    Status& status = result.status[static_cast<std::size_t>(s)];
+    const double* deviation = row(standard_deviation, s);
+    status = kernel.set(zeros.data(), deviation, zeros.data());
+    if (status == Status::ok)
+      status = kernel.entropy(deviation, result.value[s], with_gradient ? row(result.standard_deviation, s) : nullptr);
+    if (status == Status::ok) return;
+    result.value[s] = detail::not_a_number;
+    if (with_gradient) set_nan(result.standard_deviation, s);
   });
   return result;
 }

@@ -18,7 +18,7 @@ struct FusedTile {
   std::int64_t n, count;
   const double* columns;    ///< n x m, rows of the laws scaled (LawMatrix)
   const double* row_scale;  ///< m
-  double singular;          ///< rounding_pivot(m)
+  double least_pivot;       ///< small_pivot: a sample whose W has a smaller one is done in double-double
   const double* weight;     ///< n
   const double *mean, *deviation, *y;  ///< count x n
   const double* d;                     ///< count x m
@@ -47,7 +47,7 @@ struct FusedKernels {
   const char* name;
   std::int64_t lanes;
   /// By number of laws less one. Returns one bit a sample, set where the sample must be done alone (its outputs are then
-  /// not to be used): a deviation that is not positive, a leverage above 1/2, W singular, a value that is not finite.
+  /// not to be used): a deviation that is not positive, a leverage above 1/2, W near singular, a value that is not finite.
   std::uint32_t (*crps[fused_rows])(const FusedTile&);
   /// With one row of deviations for all (tile.deviation and deviation_bar unused); a bit is set where the value is not
   /// finite.

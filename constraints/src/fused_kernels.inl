@@ -116,7 +116,7 @@ struct Factor {
 };
 
 template <int M>
-LAVOISIER_LOCAL Mask factorize(const Vector (&W)[M][M], double singular, Factor<M, Vector>& f) {
+LAVOISIER_LOCAL Mask factorize(const Vector (&W)[M][M], double least_pivot, Factor<M, Vector>& f) {
   Mask good = ~Mask{};
 #pragma GCC unroll 8
   for (int k = 0; k < M; ++k) {
@@ -134,7 +134,7 @@ LAVOISIER_LOCAL Mask factorize(const Vector (&W)[M][M], double singular, Factor<
       if (i < k) {
         f.factor[k][i] = sum * f.inverse_pivot[i];
       } else {
-        good &= sum > singular;
+        good &= sum > least_pivot;
         const Vector pivot = root(sum);
         f.factor[k][k] = pivot;
         f.inverse_pivot[k] = 1.0 / pivot;
@@ -212,7 +212,7 @@ std::uint32_t crps(const FusedTile& t) {
     }
   }
   Factor<M, Vector> f;
-  bad |= ~factorize<M>(W, t.singular, f);
+  bad |= ~factorize<M>(W, t.least_pivot, f);
 #pragma GCC unroll 8
   for (int k = 0; k < M; ++k) lambda[k] -= d[k];
   f.solve(lambda);

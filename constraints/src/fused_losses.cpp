@@ -64,7 +64,7 @@ std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& me
     tile.count = std::min(lanes, samples - s);
     tile.columns = laws.columns.data();
     tile.row_scale = laws.row_scale.data();
-    tile.singular = rounding_pivot(laws.rows);
+    tile.least_pivot = small_pivot;
     tile.weight = weight.data();
     tile.mean = row(mean, s);
     tile.deviation = row(standard_deviation, s);
@@ -88,7 +88,9 @@ std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, co
   const Index samples = mean.rows(), outputs = mean.cols();
   const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
   const FusedKernels* const kernels = fused_kernels();
-  if (kernels == nullptr || m > fused_rows || n <= m || !contiguous(mean) || !contiguous(d) || !contiguous(y)) return {};
+  if (kernels == nullptr || m > fused_rows || n <= m || options.drop_dependent_rows || !contiguous(mean) ||
+      !contiguous(d) || !contiguous(y))
+    return {};
   BatchLoss loss{Eigen::VectorXd(samples),
                  {RowMatrix(samples, outputs), RowMatrix::Zero(1, outputs)},
                  std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};
@@ -106,6 +108,7 @@ std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, co
   }
   kernel.set_lambda(zeros.data());
   kernel.set_leverages();
+  if (kernel.refined()) return {};
   kernel.variances(kernel.marginal_variance.data());
   const Index lanes = kernels->lanes;
   std::vector<double> variance(laws.outputs), sigma(laws.outputs * static_cast<std::size_t>(lanes)),

@@ -249,6 +249,50 @@ RowMatrix LinearConstraints::A(std::span<const double> inputs) const {
   return result;
 }
 
+RowMatrix LinearConstraints::stacked_A(const Eigen::Ref<const RowMatrix>& inputs, BadRow bad_row) const {
+  detail::require_shape("stacked_A", "inputs", inputs.rows(), inputs.cols(), inputs.rows(),
+                        layout_.elements(Role::input));
+  detail::LawValues values(layout_, constants_);
+  const Eigen::Index samples = inputs.rows(), m = rows();
+  RowMatrix result = RowMatrix::Zero(samples * m, outputs_);
+  const auto at = [&](Eigen::Index s) {
+    values.set_inputs({inputs.data() + s * inputs.outerStride(), static_cast<std::size_t>(inputs.cols())});
+  };
+  for (Eigen::Index k = 0; k < m; ++k)
+    for (const LawTerm& term : independent_[static_cast<std::size_t>(k)].terms) {
+      const bool shared = values.is_shared(term.coefficient);
+      const Eigen::Index first = values.offset(term);
+      std::vector<double> coefficients;
+      for (Eigen::Index s = 0; s < samples; ++s) {
+        if (s == 0 || !shared) {
+          at(s);
+          coefficients = values.coefficients(term);
+        }
+        double* const row = result.data() + (s * m + k) * outputs_ + first;
+        for (std::size_t i = 0; i < coefficients.size(); ++i) row[i] += coefficients[i];
+      }
+    }
+  if (bad_row == BadRow::keep) return result;
+  for (Eigen::Index s = 0; s < samples; ++s)
+    for (Eigen::Index k = 0; k < m; ++k) {
+      const double* const row = result.data() + (s * m + k) * outputs_;
+      const auto where = [&] {
+        return "stacked_A: law '" + independent_[static_cast<std::size_t>(k)].name + "' (row " + std::to_string(k) +
+               "), sample " + std::to_string(s) + ": ";
+      };
+      bool zero = true;
+      for (Eigen::Index j = 0; j < outputs_; ++j) {
+        zero = zero && row[j] == 0.0;
+        if (!std::isfinite(row[j]))
+          throw Error(Status::non_finite, where() + "the coefficient of output " + std::to_string(j) + " is " +
+                                              scientific(row[j]) + ", expected a finite number");
+      }
+      if (zero)
+        throw Error(Status::rank_deficient, where() + "every coefficient is zero, expected the coefficients of a law");
+    }
+  return result;
+}
+
 RowMatrix LinearConstraints::right_hand_side(const Eigen::Ref<const RowMatrix>& inputs) const {
   detail::require_shape("right_hand_side", "inputs", inputs.rows(), inputs.cols(), inputs.rows(),
                         layout_.elements(Role::input));

@@ -2,7 +2,11 @@
 #define LAVOISIER_SAMPLE_KERNEL_HPP
 
 // One sample of the conditional law of a diagonal Gaussian: what every batched function is made of. A thread owns a
-// kernel; nothing is allocated after its construction. Formulas and their derivations: docs/method.md.
+// kernel. Formulas and their derivations: docs/method.md.
+//
+// A kernel works in FP64 as long as that holds the digits. Where a scaled pivot of W, of W without an output, or of
+// A A' is below `small_pivot`, the sample is done again by a kernel that works in double-double, whatever member is
+// called: inputs and results stay double. Nothing is allocated after construction but that second kernel, once.
 
 #include "law_matrix.hpp"
 
@@ -10,414 +14,204 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <new>
+#include <type_traits>
 
 namespace lavoisier::detail {
 
 inline constexpr double log_two_pi = 1.8378770664093454836;
 
-template <int Rows>
+/// FP64 loses about eps / pivot of a sample's moments: below this pivot a sample is redone in double-double.
+inline constexpr double small_pivot = 1e-4;
+/// So is a log density in whose quadratic form FP64 leaves more than this.
+inline constexpr double log_density_noise = 1e-11;
+
+template <int Rows, class Real = double>
 class SampleKernel {
+  static constexpr bool refines = std::is_same_v<Real, double>;
+  using Precise = SampleKernel<-1, DoubleDouble>;
+
  public:
-  explicit SampleKernel(const LawMatrix& laws)
-      : laws_(&laws),
-        whole_(laws.rows),
-        part_(laws.rows),
-        variance_(laws.outputs),
-        leverage_(laws.outputs),
-        half_(laws.outputs * laws.rows),
-        W_(laws.rows * laws.rows),
-        d_(laws.rows),
-        lambda_(laws.rows),
-        row_(laws.rows),
-        u_(laws.rows),
-        product_(laws.rows * laws.rows),
-        prefix_(laws.rows * laws.rows),
-        suffix_((stored_limit() + 1) * laws.rows * laws.rows),
-        special_(),
-        marginal_mean(laws.outputs),
-        marginal_variance(laws.outputs),
-        mean_bar(laws.outputs),
-        variance_bar(laws.outputs) {
-    special_.reserve(laws.outputs);
-  }
+  explicit SampleKernel(const LawMatrix& laws, bool drop_dependent_rows = false);
 
   std::size_t outputs() const noexcept { return laws_->outputs; }
   std::size_t rows() const noexcept { return whole_.size(); }
+  /// Rows that count for this sample: rows() but for dropped ones. After set() or null_space_log_density().
+  std::size_t rank() const noexcept;
+  /// Their indices.
+  std::vector<std::size_t> kept_rows() const;
+  /// Of set(): smallest scaled pivot of W, the row that has it, and the row that was found to be at fault
+  /// (rows() if none).
+  double smallest_pivot() const noexcept;
+  std::size_t smallest_pivot_row() const noexcept;
+  std::size_t failed_row() const noexcept { return failed_row_; }
 
-  /// Variances, W and its factor, d. The kernel keeps pointers to nothing.
-  Status set(const double* mean, const double* deviation, const double* d) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    for (std::size_t j = 0; j < n; ++j)
-      if (!std::isfinite(mean[j]) || !std::isfinite(deviation[j])) return Status::non_finite;
-    for (std::size_t k = 0; k < m; ++k)
-      if (!std::isfinite(d[k])) return Status::non_finite;
-    for (std::size_t j = 0; j < n; ++j)
-      if (deviation[j] < 0.0) return Status::invalid_argument;
-    for (std::size_t j = 0; j < n; ++j) {
-      variance_[j] = deviation[j] * deviation[j];
-      if (!std::isfinite(variance_[j])) return Status::non_finite;
-    }
-    for (std::size_t k = 0; k < m; ++k) d_[k] = d[k] * laws_->row_scale[k];
-    fill(W_.data(), 0.0);
-    for (std::size_t j = 0; j < n; ++j) add_outer(W_.data(), j, variance_[j]);
-    return whole_.factorize(W_.data()) ? Status::ok : Status::rank_deficient;
+  /// Whether the sample was done again in double-double.
+  bool refined() const noexcept {
+    if constexpr (refines) return refined_;
+    return false;
   }
 
-  /// After set(), a sample of the same deviations: its right-hand side.
-  Status set_right_hand_side(const double* mean, const double* d) noexcept {
-    for (std::size_t j = 0; j < outputs(); ++j)
-      if (!std::isfinite(mean[j])) return Status::non_finite;
-    for (std::size_t k = 0; k < rows(); ++k) {
-      if (!std::isfinite(d[k])) return Status::non_finite;
-      d_[k] = d[k] * laws_->row_scale[k];
-    }
-    return Status::ok;
-  }
+  /// Variances, W and its factor, d. The kernel keeps pointers to nothing but the laws.
+  Status set(const double* mean, const double* deviation, const double* d) noexcept;
+
+  /// After a set() that was ok without refining, a sample of the same deviations: mean and right-hand side.
+  Status set_right_hand_side(const double* mean, const double* d) noexcept;
 
   /// lambda = W^-1 (A z - d), kept for the adjoints.
-  void set_lambda(const double* z) noexcept { solve_residual(z, lambda_.data()); }
+  void set_lambda(const double* z) noexcept;
 
   /// y = z - S A' W^-1 (A z - d), and once more: the first pass leaves a residual that grows with cond(W).
-  void move_onto_laws(const double* z, double* y) noexcept {
-    const std::size_t n = outputs();
-    set_lambda(z);
-    for (std::size_t j = 0; j < n; ++j) y[j] = z[j] - variance_[j] * dot(j, lambda_.data());
-    solve_residual(y, row_.data());
-    for (std::size_t j = 0; j < n; ++j) y[j] -= variance_[j] * dot(j, row_.data());
-  }
+  void move_onto_laws(const double* z, double* y) noexcept;
 
   /// leverage_j = S_j a_j' W^-1 a_j, and which of them pass 1/2 (fewer than twice the rows: they sum to their number).
-  void set_leverages() noexcept {
-    const std::size_t n = outputs();
-    special_.clear();
-    for (std::size_t j = 0; j < n; ++j) {
-      whole_.half_solve(laws_->column(j), half(j));
-      leverage_[j] = variance_[j] * dot_of_halves(j, j);
-      if (leverage_[j] > 0.5) special_.push_back(j);
-    }
-    set_suffixes();
-  }
+  void set_leverages() noexcept;
 
   /// Diagonal of V without cancellation; after set_leverages().
-  void variances(double* v) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    if (m == n) {  // as many laws as outputs leave nothing open
-      for (std::size_t j = 0; j < n; ++j) v[j] = 0.0;
-      return;
-    }
-    for (std::size_t j = 0; j < n; ++j) v[j] = variance_[j] * (1.0 - leverage_[j]);
-    fill(prefix_.data(), 0.0);
-    for (std::size_t q = 0; q < special_.size(); ++q) {
-      const std::size_t j = special_[q];
-      v[j] = 0.0;
-      if (factorize_without(q)) {
-        part_.half_solve(laws_->column(j), u_.data());
-        double h = 0.0;
-        for (std::size_t k = 0; k < m; ++k) h += u_[k] * u_[k];
-        v[j] = variance_[j] / (1.0 + variance_[j] * h);
-      }
-      add_outer(prefix_.data(), j, variance_[j]);
-    }
-  }
+  void variances(double* v) noexcept;
 
   /// p = P' y_bar for an adjoint y_bar.
-  void project_adjoint(const double* y_bar, double* p) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    for (std::size_t k = 0; k < m; ++k) row_[k] = 0.0;
-    for (std::size_t j = 0; j < n; ++j) {
-      const double weight = variance_[j] * y_bar[j];
-      const double* a = laws_->column(j);
-      for (std::size_t k = 0; k < m; ++k) row_[k] += weight * a[k];
-    }
-    whole_.solve(row_.data(), row_.data());
-    for (std::size_t j = 0; j < n; ++j) p[j] = y_bar[j] - dot(j, row_.data());
-  }
+  void project_adjoint(const double* y_bar, double* p) noexcept;
 
   /// Adjoint of mean and variances together; after set_lambda() and set_leverages(). Outputs of large leverage are
   /// summed without their own term, as their variances are.
   void moments_adjoint(const double* deviation, const double* m_bar, const double* v_bar, double* mu_bar,
-                       double* deviation_bar) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    if (m == n) {
-      for (std::size_t j = 0; j < n; ++j) mu_bar[j] = deviation_bar[j] = 0.0;
-      return;
-    }
-    project_adjoint(m_bar, mu_bar);
-    fill(product_.data(), 0.0);
-    // Sum over i of v_bar_i P_ij^2 with P_ij = -S_i x_i'x_j, x = L^-1 D a: a quadratic form for the ordinary outputs,
-    // and term by term for those of large leverage, whose share of a matrix would swamp the rest.
-    for (std::size_t i = 0; i < n; ++i) {
-      if (leverage_[i] > 0.5) continue;
-      const double weight = v_bar[i] * variance_[i] * variance_[i];
-      const double* x = half(i);
-      for (std::size_t k = 0; k < m; ++k)
-        for (std::size_t l = 0; l <= k; ++l) product_[k * m + l] += weight * x[k] * x[l];
-    }
-    for (std::size_t j = 0; j < n; ++j) {
-      if (leverage_[j] > 0.5) continue;
-      const double* x = half(j);
-      double squares = v_bar[j] * (1.0 - 2.0 * leverage_[j]);
-      for (std::size_t k = 0; k < m; ++k) {
-        double below = 0.0;
-        for (std::size_t l = 0; l < k; ++l) below += product_[k * m + l] * x[l];
-        squares += x[k] * (2.0 * below + product_[k * m + k] * x[k]);
-      }
-      for (const std::size_t i : special_) {
-        const double P_ij = variance_[i] * dot_of_halves(i, j);
-        squares += v_bar[i] * P_ij * P_ij;
-      }
-      deviation_bar[j] = squares;
-    }
-    fill(prefix_.data(), 0.0);
-    for (std::size_t q = 0; q < special_.size(); ++q) {
-      const std::size_t j = special_[q];
-      double diagonal = 0.0;  // P_jj
-      if (factorize_without(q)) {
-        part_.solve(laws_->column(j), u_.data());
-        diagonal = 1.0 / (1.0 + variance_[j] * dot(j, u_.data()));
-        for (std::size_t k = 0; k < m; ++k) u_[k] *= diagonal;
-      } else {
-        whole_.solve(laws_->column(j), u_.data());
-      }
-      double squares = v_bar[j] * diagonal * diagonal;
-      double p = diagonal * m_bar[j];
-      for (std::size_t i = 0; i < n; ++i) {
-        if (i == j) continue;
-        const double P_ij = -variance_[i] * dot(i, u_.data());
-        squares += v_bar[i] * P_ij * P_ij;
-        p += m_bar[i] * P_ij;
-      }
-      deviation_bar[j] = squares;
-      mu_bar[j] = p;
-      add_outer(prefix_.data(), j, variance_[j]);
-    }
-    for (std::size_t j = 0; j < n; ++j)
-      deviation_bar[j] = 2.0 * deviation[j] * (deviation_bar[j] - mu_bar[j] * dot(j, lambda_.data()));
-  }
+                       double* deviation_bar) noexcept;
 
-  /// P_ij over i for every output j of large leverage, in their order: special().size() x outputs. After set_leverages().
-  void special_columns(double* P) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    fill(prefix_.data(), 0.0);
-    for (std::size_t q = 0; q < special_.size(); ++q, P += n) {
-      const std::size_t j = special_[q];
-      double diagonal = 0.0;
-      if (factorize_without(q)) {
-        part_.solve(laws_->column(j), u_.data());
-        diagonal = 1.0 / (1.0 + variance_[j] * dot(j, u_.data()));
-        for (std::size_t k = 0; k < m; ++k) u_[k] *= diagonal;
-      } else {
-        whole_.solve(laws_->column(j), u_.data());
-      }
-      for (std::size_t i = 0; i < n; ++i) P[i] = -variance_[i] * dot(i, u_.data());
-      P[j] = diagonal;
-      add_outer(prefix_.data(), j, variance_[j]);
-    }
-  }
+  /// Adjoint of z = mu + s e moved onto the laws; after set_lambda(z).
+  void draw_adjoint(const double* deviation, const double* e, const double* y_bar, double* mu_bar,
+                    double* deviation_bar) noexcept;
+
+  /// P_ij over i for every output j of large leverage, in their order: special().size() x outputs. After
+  /// set_leverages(), where rows() < outputs(), and not after refining.
+  void special_columns(double* P) noexcept;
   const std::vector<std::size_t>& special() const noexcept { return special_; }
-  const ScaledCholesky<Rows>& factor() const noexcept { return whole_; }
+  const ScaledCholesky<Rows, Real>& factor() const noexcept { return whole_; }
 
   /// log density of y on the laws with respect to their surface measure, and its gradients unless null. With y - m and
   /// not y - mu in the exponent: the two quadratic forms of the formula cancel where r is large against W.
-  /// `variances_are_set`: marginal_variance holds them already, and set_gram() was called.
+  /// `shared`: set_leverages(), variances(marginal_variance.data()) and set_gram() were done, for these deviations.
   Status log_density(const double* mean, const double* deviation, const double* y, double& value, double* mean_bar_out,
-                     double* deviation_bar_out, bool variances_are_set = false) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    for (std::size_t j = 0; j < n; ++j)
-      if (!std::isfinite(y[j])) return Status::non_finite;
-    if (largest_relative_residual(y) > tolerances::identity::relative_fp32) return Status::law_violated;
-    set_lambda(mean);
-    double quadratic = 0.0, log_det_S = 0.0;
-    std::size_t free = 0;
-    bool known_components_agree = true;
-    for (std::size_t j = 0; j < n; ++j) {
-      if (deviation[j] == 0.0) {
-        known_components_agree &= std::abs(y[j] - mean[j]) <=
-                                  tolerances::identity::relative_fp64 * (std::abs(y[j]) + std::abs(mean[j]));
-        continue;
-      }
-      const double from_mean = (y[j] - mean[j]) / deviation[j] + deviation[j] * dot(j, lambda_.data());
-      quadratic += from_mean * from_mean;
-      log_det_S += 2.0 * std::log(deviation[j]);
-      ++free;
-    }
-    if (!variances_are_set) set_gram(deviation);
-    const double gram = gram_;
-    if (!std::isfinite(gram)) return Status::rank_deficient;
-    // The scales of the rows cancel between W and A A'.
-    value = -0.5 * (static_cast<double>(free) - static_cast<double>(m)) * log_two_pi - 0.5 * quadratic -
-            0.5 * log_det_S + 0.5 * whole_.log_det() - 0.5 * gram;
-    if (!known_components_agree) value = -std::numeric_limits<double>::infinity();
-    if (mean_bar_out == nullptr) return Status::ok;
-    if (!variances_are_set) {
-      set_leverages();
-      variances(marginal_variance.data());
-    }
-    for (std::size_t j = 0; j < n; ++j) {
-      if (deviation[j] == 0.0) {
-        // A known component acts through the right-hand side alone.
-        mean_bar_out[j] = dot(j, lambda_.data());
-        deviation_bar_out[j] = 0.0;
-        continue;
-      }
-      const double a_lambda = dot(j, lambda_.data());
-      const double from_mean = (y[j] - mean[j]) / variance_[j] + a_lambda;
-      mean_bar_out[j] = from_mean;
-      deviation_bar_out[j] = deviation[j] * from_mean * (from_mean - 2.0 * a_lambda) -
-                             marginal_variance[j] / (variance_[j] * deviation[j]);
-    }
-    return Status::ok;
-  }
+                     double* deviation_bar_out, bool shared = false) noexcept;
+  /// False where A A' would make log_density() refine, or fail.
+  bool set_gram(const double* deviation) noexcept;
 
   /// log N(N'y; N'mu, N'SN) of delta = y - mu, and its gradients in mu and deviation unless null. With T = A S^-1 A':
   /// det(N'SN) = det(S) det(T) / det(A A'), and the quadratic form is that of delta less its part in the laws' rows.
   /// Uses the kernel's variances for 1/S. Deviations are positive.
   double null_space_log_density(const double* delta, const double* deviation, double* mean_bar_out,
-                                double* deviation_bar_out) noexcept {
-    const std::size_t n = outputs(), m = rows();
-    double log_det_S = 0.0;
-    for (std::size_t j = 0; j < n; ++j) {
-      variance_[j] = 1.0 / (deviation[j] * deviation[j]);
-      if (!std::isfinite(variance_[j]) || !(variance_[j] > 0.0) || !std::isfinite(delta[j])) return std::nan("");
-      log_det_S += 2.0 * std::log(deviation[j]);
-    }
-    fill(W_.data(), 0.0);
-    for (std::size_t j = 0; j < n; ++j) add_outer(W_.data(), j, variance_[j]);
-    for (std::size_t k = 0; k < m; ++k) lambda_[k] = 0.0;
-    if (!whole_.factorize(W_.data())) return std::nan("");
-    for (std::size_t j = 0; j < n; ++j) {
-      const double* a = laws_->column(j);
-      for (std::size_t k = 0; k < m; ++k) lambda_[k] += a[k] * (variance_[j] * delta[j]);
-    }
-    whole_.solve(lambda_.data(), lambda_.data());
-    const double gram = log_det_gram(deviation);
-    double quadratic = 0.0;
-    for (std::size_t j = 0; j < n; ++j) {
-      const double rest = (delta[j] - dot(j, lambda_.data())) / deviation[j];
-      quadratic += rest * rest;
-      if (mean_bar_out == nullptr) continue;
-      whole_.half_solve(laws_->column(j), u_.data());
-      double leverage_of_row = 0.0;
-      for (std::size_t k = 0; k < m; ++k) leverage_of_row += u_[k] * u_[k];
-      leverage_of_row *= variance_[j];
-      mean_bar_out[j] = rest / deviation[j];
-      deviation_bar_out[j] = (rest * rest - (1.0 - leverage_of_row)) / deviation[j];
-    }
-    return -0.5 * (static_cast<double>(n) - static_cast<double>(m)) * log_two_pi - 0.5 * quadratic -
-           0.5 * (log_det_S + whole_.log_det() - gram);
-  }
+                                double* deviation_bar_out) noexcept;
 
-  double variance(std::size_t j) const noexcept { return variance_[j]; }
-  double leverage(std::size_t j) const noexcept { return leverage_[j]; }
-  double dot(std::size_t j, const double* x) const noexcept {
+  /// After log_density(): what turns its value into the density of the outputs other than `dependent` (rows() of them):
+  /// 1/2 log det(A A') - log |det A_D|. NaN if A_D is singular, or a dependent output known, or rows were dropped.
+  double reduced_coordinates_term(const double* deviation, const std::size_t* dependent) noexcept;
+
+  /// Differential entropy on the laws, surface measure, and its gradient in the deviation unless null.
+  Status entropy(const double* deviation, double& value, double* deviation_bar) noexcept;
+
+  /// x = W^-1 b, both of scaled rows; x may be b.
+  void solve(const double* b, double* x) noexcept;
+
+  double variance(std::size_t j) const noexcept { return to_double(variance_[j]); }
+  double leverage(std::size_t j) const noexcept { return to_double(leverage_[j]); }
+  const double* column(std::size_t j) const noexcept { return laws_->column(j); }  ///< a_j, rows scaled
+  template <class X>
+  Real dot(std::size_t j, const X* x) const noexcept {
     const double* a = laws_->column(j);
-    double sum = 0.0;
+    Real sum = 0.0;
     for (std::size_t k = 0; k < rows(); ++k) sum += a[k] * x[k];
     return sum;
   }
-  const double* lambda() const noexcept { return lambda_.data(); }
-  /// log det(A A') of scaled rows over the outputs that are not known (deviation > 0); NaN if singular.
-  double log_det_gram(const double* deviation) noexcept {
-    fill(product_.data(), 0.0);
-    for (std::size_t j = 0; j < outputs(); ++j)
-      if (deviation[j] > 0.0) add_outer(product_.data(), j, 1.0);
-    return part_.factorize(product_.data()) ? part_.log_det() : std::nan("");
-  }
+  const Real* lambda() const noexcept { return lambda_.data(); }
+  /// (A' lambda)_j in the working precision of the sample: dot(j, lambda()) loses digits where W is near singular.
+  double A_lambda(std::size_t j) const noexcept;
+  /// x_j = L^-1 D a_j, W = D^-1 L L' D^-1, so that P_ij = -S_i x_i'x_j (i != j); after set_leverages().
+  const Real* half(std::size_t j) const noexcept { return half_.data() + j * rows(); }
 
-  void set_gram(const double* deviation) noexcept { gram_ = log_det_gram(deviation); }
+  /// log det(A A') of scaled rows over the outputs that are not known (deviation > 0); NaN if singular.
+  double log_det_gram(const double* deviation) noexcept;
+  /// log det W of scaled rows; after set().
+  double log_det_W() const noexcept;
 
   /// Largest |A y - d| relative to the law's own terms.
-  double largest_relative_residual(const double* y) noexcept {
-    double worst = 0.0;
-    for (std::size_t k = 0; k < rows(); ++k) {
-      double residual = 0.0, magnitude = std::abs(d_[k]);
-      for (std::size_t j = 0; j < outputs(); ++j) {
-        const double term = laws_->column(j)[k] * y[j];
-        residual += term;
-        magnitude += std::abs(term);
-      }
-      worst = std::max(worst, lavoisier::relative_residual(residual - d_[k], magnitude));
-    }
-    return worst;
-  }
+  double largest_relative_residual(const double* y) noexcept;
 
  private:
+  template <int, class>
+  friend class SampleKernel;
+
   /// W without an output is stored for this many; W near singular may bring more, which are summed one by one.
   std::size_t stored_limit() const noexcept { return std::min(2 * laws_->rows, laws_->outputs); }
-
-  double* half(std::size_t j) noexcept { return half_.data() + j * rows(); }
-  double dot_of_halves(std::size_t i, std::size_t j) noexcept {
-    double sum = 0.0;
+  Real* half_of(std::size_t j) noexcept { return half_.data() + j * rows(); }
+  Real dot_of_halves(std::size_t i, std::size_t j) const noexcept {
+    Real sum = 0.0;
     for (std::size_t k = 0; k < rows(); ++k) sum += half(i)[k] * half(j)[k];
     return sum;
   }
-
-  void fill(double* matrix, double value) const noexcept {
-    const std::size_t m = rows();
-    for (std::size_t k = 0; k < m * m; ++k) matrix[k] = value;
-  }
-
+  void clear(Real* matrix) const noexcept { std::fill_n(matrix, rows() * rows(), Real(0.0)); }
   /// Lower triangle of matrix += weight a_j a_j'.
-  void add_outer(double* matrix, std::size_t j, double weight) const noexcept {
+  template <class Weight>
+  void add_outer(Real* matrix, std::size_t j, Weight weight) const noexcept {
     const std::size_t m = rows();
     const double* a = laws_->column(j);
     for (std::size_t k = 0; k < m; ++k) {
-      const double left = weight * a[k];
+      const Real left = Real(weight) * a[k];
       for (std::size_t l = 0; l <= k; ++l) matrix[k * m + l] += left * a[l];
     }
   }
+  template <class Z>
+  void solve_residual(const Z* z, Real* x) const noexcept;
+  void project(const double* y_bar, Real* p) noexcept;
+  bool factorize_gram(const double* deviation) noexcept;
 
-  void solve_residual(const double* z, double* x) const noexcept {
-    const std::size_t n = outputs(), m = rows();
-    for (std::size_t k = 0; k < m; ++k) x[k] = 0.0;
-    for (std::size_t j = 0; j < n; ++j) {
-      const double* a = laws_->column(j);
-      for (std::size_t k = 0; k < m; ++k) x[k] += a[k] * z[j];
-    }
-    for (std::size_t k = 0; k < m; ++k) x[k] -= d_[k];
-    whole_.solve(x, x);
-  }
+  /// Factors of W without each output of large leverage. Sums only: subtracting the output from W is what loses the
+  /// digits.
+  void factorize_parts() noexcept;
+  /// Factor of W without the q-th special output, or null where that is singular.
+  const ScaledCholesky<Rows, Real>* without(std::size_t q) noexcept;
+  /// P_jj of the q-th special output j; u_ is then such that P_ij = -S_i a_i'u_ for the others.
+  Real solve_special(std::size_t q) noexcept;
 
-  /// suffix_[q] = W of the ordinary outputs and of the special ones after the q-th.
-  void set_suffixes() noexcept {
-    if (special_.empty() || special_.size() > stored_limit()) return;
-    const std::size_t square = rows() * rows(), count = special_.size();
-    double* last = suffix_.data() + (count - 1) * square;
-    fill(last, 0.0);
-    for (std::size_t j = 0; j < outputs(); ++j)
-      if (!(leverage_[j] > 0.5)) add_outer(last, j, variance_[j]);
-    for (std::size_t q = count - 1; q-- > 0;) {
-      double* here = suffix_.data() + q * square;
-      std::copy_n(here + square, square, here);
-      add_outer(here, special_[q + 1], variance_[special_[q + 1]]);
-    }
-  }
-
-  /// Factor of W without the q-th special output, prefix_ holding the special ones before it. Sums only: subtracting
-  /// the output from W is what loses the digits.
-  bool factorize_without(std::size_t q) noexcept {
-    const std::size_t square = rows() * rows();
-    if (special_.size() > stored_limit()) {
-      fill(product2(), 0.0);
-      for (std::size_t j = 0; j < outputs(); ++j)
-        if (j != special_[q]) add_outer(product2(), j, variance_[j]);
-    } else {
-      const double* after = suffix_.data() + q * square;
-      for (std::size_t k = 0; k < square; ++k) product2()[k] = prefix_[k] + after[k];
-    }
-    return part_.factorize(product2());
-  }
-  double* product2() noexcept { return suffix_.data() + stored_limit() * rows() * rows(); }
+  /// The same sample in double-double.
+  Status refine() noexcept;
+  Status select_rows(const double* mean) noexcept;
+  void take_laws(const LawMatrix& laws) noexcept;
+  void take_lambda() noexcept;
+  void take_leverages() noexcept;
 
   const LawMatrix* laws_;
-  ScaledCholesky<Rows> whole_, part_;
-  std::vector<double> variance_, leverage_, half_, W_, d_, lambda_, row_, u_, product_, prefix_, suffix_;
+  bool drop_dependent_rows_;
+  ScaledCholesky<Rows, Real> whole_, part_;
+  std::vector<ScaledCholesky<Rows, Real>> parts_;
+  std::vector<Real> variance_, leverage_, half_, W_, d_, lambda_, row_, u_, product_, sums_, moved_, squares_;
+  std::vector<double> mean_, deviation_, z_, right_hand_side_;
   std::vector<std::size_t> special_;
-  double gram_ = 0.0;
+  std::vector<char> regular_;
+  std::size_t failed_row_ = 0;
+  double log_det_gram_ = 0.0;
+  bool refined_ = false, has_lambda_ = false;
+  std::conditional_t<refines, std::unique_ptr<Precise>, char> precise_{};
+  // Of the double-double kernel: the laws as given, and the rows of them that are kept.
+  const LawMatrix* given_;
+  std::unique_ptr<LawMatrix> kept_laws_;
+  std::vector<std::size_t> kept_;
 
  public:
   std::vector<double> marginal_mean, marginal_variance, mean_bar, variance_bar;  ///< scratch of callers
 };
+
+// Instantiated in sample_kernel*.cpp from sample_kernel_members.hpp.
+extern template class SampleKernel<-1, DoubleDouble>;
+extern template class SampleKernel<-1>;
+extern template class SampleKernel<1>;
+extern template class SampleKernel<2>;
+extern template class SampleKernel<3>;
+extern template class SampleKernel<4>;
+extern template class SampleKernel<5>;
+extern template class SampleKernel<6>;
+extern template class SampleKernel<7>;
+extern template class SampleKernel<8>;
 
 }  // namespace lavoisier::detail
 

@@ -59,19 +59,20 @@ double known_component_log_density(const RowMatrix& N, const double* delta, cons
 }  // namespace
 
 Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
-                                       const Batch& y, const BatchOptions& options) {
+                                       const Batch& y, const BatchOptions& options, Eigen::Index rows) {
   const char* const name = "null_space_log_density";
   detail::require_shape(name, "mean", mean.rows(), mean.cols(), mean.rows(), A.cols());
   detail::require_shape(name, "standard_deviation", standard_deviation.rows(), standard_deviation.cols(), mean.rows(),
                         A.cols());
   detail::require_shape(name, "y", y.rows(), y.cols(), mean.rows(), A.cols());
-  const detail::LawMatrix laws(A);
   const Eigen::Index samples = mean.rows();
+  const detail::LawBatch laws(name, A, samples, rows < 0 ? A.rows() : rows);
+  const auto m = static_cast<Eigen::Index>(laws.rows());
   Eigen::VectorXd value(samples);
-  // The null basis is needed only where a standard deviation is zero: the closed form divides by it.
-  RowMatrix null_basis;
-  if (samples > 0 && (standard_deviation.array() == 0.0).any())
-    null_basis = orthonormal_null_basis(A);
+  // A null basis is needed only where a standard deviation is zero: the closed form divides by it.
+  RowMatrix shared_basis;
+  if (laws.shared() != nullptr && samples > 0 && (standard_deviation.array() == 0.0).any())
+    shared_basis = orthonormal_null_basis(A);
   detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
     value[s] = detail::not_a_number;
     const std::size_t n = kernel.outputs();
@@ -84,7 +85,22 @@ Eigen::VectorXd null_space_log_density(const RowMatrix& A, const Batch& mean, co
       known_component |= deviation[j] == 0.0;
     }
     if (known_component) {
-      value[s] = known_component_log_density(null_basis, z, deviation);
+      // The rows that count: with deviations of one, W is A A'.
+      std::fill(kernel.marginal_variance.begin(), kernel.marginal_variance.end(), 1.0);
+      std::fill(kernel.mean_bar.begin(), kernel.mean_bar.end(), 0.0);
+      if (std::isnan(kernel.null_space_log_density(kernel.mean_bar.data(), kernel.marginal_variance.data(), nullptr,
+                                                   nullptr)))
+        return;
+      if (laws.shared() != nullptr && kernel.rank() == kernel.rows()) {
+        value[s] = known_component_log_density(shared_basis, z, deviation);
+        return;
+      }
+      RowMatrix block = Eigen::Map<const RowMatrix>(laws.block(laws.shared() != nullptr ? 0 : s), m, A.cols());
+      const std::vector<std::size_t> kept = kernel.kept_rows();
+      for (std::size_t i = 0; i < kept.size(); ++i)
+        block.row(static_cast<Eigen::Index>(i)) = block.row(static_cast<Eigen::Index>(kept[i])).eval();
+      block.conservativeResize(static_cast<Eigen::Index>(kept.size()), Eigen::NoChange);
+      value[s] = known_component_log_density(orthonormal_null_basis(block), z, deviation);
       return;
     }
     value[s] = kernel.null_space_log_density(z, deviation, nullptr, nullptr);

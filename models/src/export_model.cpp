@@ -5,7 +5,8 @@
 namespace lavoisier::detail {
 
 ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                       const TrainingData& data, const NetworkPlan& plan, std::span<const float> weights,
+                       const TrainingData& data, const std::vector<Eigen::Index>& dependent, const NetworkPlan& plan,
+                       std::span<const float> weights,
                        std::map<std::string, std::string> provenance) {
   ModelFile model;
   ModelDescription& description = model.description;
@@ -40,12 +41,41 @@ ModelFile export_model(const SampleSet& samples, const LinearConstraints& constr
                    {{"parametrization", options.network.parametrization}}});
   graph.push_back({"normal_noise", {}, {"noise"}, {}, {{"site", "0"}}});
   graph.push_back({"gaussian_draw", {"mean", "standard_deviation", "noise"}, {"draw"}, {}, {}});
-  if (options.strategy == Strategy::none || constraints.rows() == 0) {
-    graph.push_back({"identity", {"draw"}, {"outputs"}, {}, {}});
-  } else if (options.strategy == Strategy::projection) {
-    graph.push_back({"constrain", {"draw", "standard_deviation"}, {"outputs"}, {{"scale", "output.scale"}}, {{"metric", "scale"}}});
-  } else {
-    graph.push_back({"constrain", {"draw", "standard_deviation"}, {"outputs"}, {}, {{"metric", "covariance"}}});
+  const auto constrain = [&](const std::string& metric, const std::string& scale) {
+    std::map<std::string, std::string> tensors;
+    if (!scale.empty()) tensors["scale"] = scale;
+    graph.push_back({"constrain", {"draw", "standard_deviation"}, {"outputs"}, tensors, {{"metric", metric}}});
+  };
+  const Strategy strategy = constraints.rows() == 0 ? Strategy::none : options.strategy;
+  switch (strategy) {
+    case Strategy::none:
+    case Strategy::penalty:
+      graph.push_back({"identity", {"draw"}, {"outputs"}, {}, {}});
+      break;
+    case Strategy::projection:
+      constrain("scale", "output.scale");
+      break;
+    case Strategy::completion:
+    case Strategy::l1_layer:
+      if (dependent.empty()) {
+        constrain("l1", "output.scale");  // several laws, each draw its own basis
+        break;
+      } else {
+        // The dependent outputs alone move; with as many of them as laws, how far each may is no choice.
+        Eigen::VectorXd scale = Eigen::VectorXd::Zero(data.output_scale.size());
+        for (const Eigen::Index j : dependent) {
+          const Eigen::Index i = data.active[static_cast<std::size_t>(j)];
+          scale[i] = data.output_scale[i];
+        }
+        add("constrain.scale", scale);
+        constrain("scale", "constrain.scale");
+      }
+      break;
+    case Strategy::variance_projection:  // of a diagonal Gaussian: the conditional law
+    case Strategy::post_hoc:
+    case Strategy::conditional:
+      constrain("covariance", "");
+      break;
   }
   return model;
 }

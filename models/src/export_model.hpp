@@ -11,8 +11,10 @@
 namespace lavoisier::detail {
 
 /// The model file of a network with these weights: graph, tensors, training ranges, laws, head as docs/model-file.md says.
+/// `dependent`: of completion, places among the active outputs.
 ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                       const TrainingData& data, const NetworkPlan& plan, std::span<const float> weights,
+                       const TrainingData& data, const std::vector<Eigen::Index>& dependent, const NetworkPlan& plan,
+                       std::span<const float> weights,
                        std::map<std::string, std::string> provenance);
 
 }  // namespace lavoisier::detail

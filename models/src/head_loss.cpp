@@ -1,7 +1,8 @@
 #include "head_loss.hpp"
 
 #include <lavoisier/elementary.hpp>
-#include <lavoisier/training_losses.hpp>
+#include <lavoisier/l1_projection.hpp>
+#include <lavoisier/projected_losses.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -11,8 +12,12 @@ namespace {
 
 using Eigen::Index;
 
-/// The law by which the network is trained: post_hoc trains as none.
-Strategy trained_as(Strategy strategy) { return strategy == Strategy::post_hoc ? Strategy::none : strategy; }
+/// The strategy by which the network is trained: post_hoc trains as none; for a diagonal Gaussian the variance projection is
+/// the conditional law.
+Strategy trained_as(Strategy strategy) {
+  if (strategy == Strategy::post_hoc) return Strategy::none;
+  return strategy == Strategy::variance_projection ? Strategy::conditional : strategy;
+}
 
 }  // namespace
 
@@ -49,61 +54,81 @@ HeadValues head_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<I
 Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eigen::VectorXd& scale,
                                 const RowMatrix& mean, const RowMatrix& standard_deviation, const RowMatrix& d,
                                 int threads) {
-  if (strategy == Strategy::none || A.rows() == 0) return {mean, standard_deviation.array().square().matrix()};
-  if (strategy == Strategy::projection) {
-    // A scale of zero marks a constant output: it stays, and its terms go to the right-hand side.
-    std::vector<Index> moving;
-    Eigen::VectorXd still = Eigen::VectorXd::Zero(scale.size());
-    for (Index i = 0; i < scale.size(); ++i)
-      if (scale[i] > 0.0)
-        moving.push_back(i);
-      else
-        still[i] = 1.0;
-    Marginals law{mean, standard_deviation.array().square().matrix()};
-    const RowMatrix rest = d - mean * still.asDiagonal() * A.transpose();
-    const RowMatrix A_moving = A(Eigen::all, moving);
-    const Eigen::VectorXd metric = scale(moving);
-    law.mean(Eigen::all, moving) = orthogonal_projection(A_moving, metric, mean(Eigen::all, moving), rest);
-    law.variance(Eigen::all, moving) = projected_variance(A_moving, metric, standard_deviation(Eigen::all, moving));
-    return law;
+  const BatchOptions options{threads};
+  if (!descriptor(strategy).holds_laws || d.cols() == 0) return {mean, standard_deviation.array().square().matrix()};
+  switch (strategy) {
+    case Strategy::l1_layer: {
+      L1Projection at = l1_projection(A, scale, mean, d, options);
+      ProjectedMoments piece = projected_moments(A, at.scale, mean, standard_deviation, d, options);
+      return {std::move(at.y), std::move(piece.variance)};
+    }
+    case Strategy::completion:
+    case Strategy::projection: {
+      ProjectedMoments moments = projected_moments(A, scale.transpose(), mean, standard_deviation, d, options);
+      return {std::move(moments.mean), std::move(moments.variance)};
+    }
+    default: {
+      ConditionalMoments moments = conditional_moments(A, mean, standard_deviation, d, options);
+      return {std::move(moments.mean), std::move(moments.variance)};
+    }
   }
-  ConditionalMoments moments = conditional_moments(A, mean, standard_deviation, d, {threads});
-  return {std::move(moments.mean), std::move(moments.variance)};
 }
 
-HeadLoss::HeadLoss(const TrainingOptions& options, RowMatrix A, std::vector<Index> active, int threads)
+HeadLoss::HeadLoss(const TrainingOptions& options, RowMatrix A, Index laws, std::vector<Index> active,
+                   const std::vector<Index>& dependent, int threads)
     : strategy_(trained_as(options.strategy)),
       loss_(options.loss),
+      penalty_weight_(options.penalty_weight),
       network_(options.network),
       A_(std::move(A)),
+      laws_(laws),
       scale_(Eigen::VectorXd::Ones(static_cast<Index>(active.size()))),
+      metric_(dependent.empty() ? scale_ : completion_scale(scale_, dependent)),
       active_(std::move(active)),
       batch_{threads} {
-  if (A_.rows() == 0) strategy_ = Strategy::none;  // without laws all strategies are one
+  if (laws_ == 0) strategy_ = Strategy::none;  // without laws all strategies are one
+  if (strategy_ == Strategy::l1_layer && !dependent.empty()) strategy_ = Strategy::completion;  // one shared law
+}
+
+BatchLoss HeadLoss::loss(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& sd,
+                         const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d) const {
+  switch (strategy_) {
+    case Strategy::conditional:
+    case Strategy::variance_projection:
+      if (loss_ == Loss::crps) return conditional_crps_loss(A, mean, sd, d, y, scale_, batch_);
+      if (loss_ == Loss::likelihood) return conditional_likelihood_loss(A, mean, sd, d, y, batch_);
+      return conditional_mean_squared_error_loss(A, mean, sd, d, y, scale_, batch_);
+    case Strategy::projection:
+    case Strategy::completion:
+      if (loss_ == Loss::crps) return projected_crps_loss(A, metric_.transpose(), mean, sd, d, y, scale_, batch_);
+      if (loss_ == Loss::likelihood) return projected_likelihood_loss(A, metric_.transpose(), mean, sd, d, y, batch_);
+      return projected_squared_error_loss(A, metric_.transpose(), mean, d, y, scale_, batch_);
+    case Strategy::l1_layer: {
+      // Each sample's mean has its own linear piece of the map, held fixed in the gradient.
+      require_admitted(strategy_, loss_);
+      const L1Projection at = l1_projection(A, scale_, mean, d, batch_);
+      RowMatrix metric = at.scale;
+      for (Index row = 0; row < metric.rows(); ++row)
+        if (at.status[static_cast<std::size_t>(row)] != Status::ok) metric.row(row).setZero();
+      return projected_squared_error_loss(A, metric, mean, d, y, scale_, batch_);
+    }
+    case Strategy::none:
+    case Strategy::penalty:
+    case Strategy::post_hoc:
+      break;
+  }
+  BatchLoss plain = loss_ == Loss::crps         ? gaussian_crps_loss(mean, sd, y, scale_, batch_)
+                    : loss_ == Loss::likelihood ? gaussian_likelihood_loss(mean, sd, y, batch_)
+                                                : gaussian_squared_error_loss(mean, y, scale_, batch_);
+  if (strategy_ == Strategy::penalty) add_law_penalty(plain, A, mean, d, penalty_weight_);
+  return plain;
 }
 
 Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y,
-                                     const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar) const {
+                                     const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A) const {
   const Index rows = h.rows(), outputs = h.cols() / 2, n = static_cast<Index>(active_.size());
   const HeadValues head = head_values(h, active_, network_);
-  const RowMatrix &mean = head.mean, &sd = head.standard_deviation;
-  const bool crps = loss_ == Loss::crps;
-  BatchLoss loss;
-  switch (strategy_) {
-    case Strategy::conditional:
-      loss = crps ? conditional_crps_loss(A_, mean, sd, d, y, scale_, batch_)
-                  : conditional_likelihood_loss(A_, mean, sd, d, y, batch_);
-      break;
-    case Strategy::projection:
-      loss = crps ? projected_crps_loss(A_, scale_, mean, sd, d, y, scale_, batch_)
-                  : projected_likelihood_loss(A_, scale_, mean, sd, y, batch_);
-      break;
-    case Strategy::none:
-    case Strategy::post_hoc:
-      loss = crps ? gaussian_crps_loss(mean, sd, y, scale_, batch_) : gaussian_likelihood_loss(mean, sd, y, batch_);
-      break;
-  }
-
+  BatchLoss found = loss(A_.rows() > 0 ? A_ : A, head.mean, head.standard_deviation, y, d);
   if (h_bar) {
     const double share = 1.0 / static_cast<double>(rows);
     if (n < outputs)
@@ -112,8 +137,8 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
       h_bar->resize(rows, 2 * outputs);
     for (Index row = 0; row < rows; ++row) {
       double* to = h_bar->data() + row * 2 * outputs;
-      const double* mean_bar = loss.gradient.mean.data() + row * n;
-      const double* deviation_bar = loss.gradient.standard_deviation.data() + row * n;
+      const double* mean_bar = found.gradient.mean.data() + row * n;
+      const double* deviation_bar = found.gradient.standard_deviation.data() + row * n;
       const double* slope = head.slope.data() + row * n;
       if (n == outputs) {
         for (Index j = 0; j < n; ++j) to[j] = share * mean_bar[j];
@@ -127,7 +152,7 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
       }
     }
   }
-  return std::move(loss.value);
+  return std::move(found.value);
 }
 
 }  // namespace lavoisier::detail

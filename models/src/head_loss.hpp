@@ -3,6 +3,7 @@
 
 #include <lavoisier/conditional_gaussian.hpp>
 #include <lavoisier/training.hpp>
+#include <lavoisier/training_losses.hpp>
 
 #include <vector>
 
@@ -16,8 +17,9 @@ struct HeadValues {
 HeadValues head_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<Eigen::Index>& active,
                        const MlpOptions& options);
 
-/// Gaussian marginals after the strategy's treatment of N(mean, diag(standard_deviation^2)). `scale` is the metric of
-/// projection (standardised units: ones). Any units, as long as A, d and scale agree with them.
+/// Marginals after the strategy's treatment of N(mean, diag(standard_deviation^2)). `scale` is the metric of projection,
+/// completion (zero where an output is not dependent) and l1_layer; an output of scale zero stays. A: laws x n, or a block
+/// a sample. Any units, as long as A, d and scale agree with them. A sample that fails has a NaN row.
 struct Marginals {
   RowMatrix mean, variance;
 };
@@ -28,25 +30,33 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
 /// The training loss as a function of the head's raw values, everything in standardised units and FP64.
 ///
 /// crps: the mean over outputs of the closed-form CRPS of the strategy's marginals.
-/// likelihood: minus the log density: of the plain diagonal Gaussian for none and post_hoc (n numbers), of the
-/// conditional law for conditional, of the null-space coordinates for projection (n - m numbers: its density is
-/// degenerate across the laws). Losses of different strategies are therefore not to be compared by value.
+/// likelihood: minus the log density: of the plain diagonal Gaussian for none, penalty and post_hoc (n numbers), on the laws'
+/// surface for the others (n - m numbers). Losses of different strategies are therefore not to be compared by value.
+/// squared_error: of the constrained mean, mean over outputs.
+/// penalty adds penalty_weight times the squared residuals of the mean (rows of unit norm).
 class HeadLoss {
  public:
-  /// A: laws on the active outputs, standardised units (rows x active); `active`: which of the head's outputs vary.
-  HeadLoss(const TrainingOptions& options, RowMatrix A, std::vector<Eigen::Index> active, int threads);
+  /// A: laws on the active outputs, standardised units (rows x active), empty where each call brings a stack; `active`:
+  /// which of the head's outputs vary; `dependent`: of completion, places among them.
+  HeadLoss(const TrainingOptions& options, RowMatrix A, Eigen::Index laws, std::vector<Eigen::Index> active,
+           const std::vector<Eigen::Index>& dependent, int threads);
 
   /// Loss of each row; with `h_bar` (same shape as h) also the gradient of the rows' mean. y, d: rows x active,
-  /// rows x laws.
+  /// rows x laws. `A`: (rows * laws) x active where samples have their own coefficients.
   Eigen::VectorXd operator()(const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y,
-                             const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar) const;
+                             const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A = {}) const;
 
  private:
+  BatchLoss loss(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& standard_deviation,
+                 const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d) const;
+
   Strategy strategy_;
   Loss loss_;
+  double penalty_weight_;
   MlpOptions network_;
   RowMatrix A_;
-  Eigen::VectorXd scale_;
+  Eigen::Index laws_;
+  Eigen::VectorXd scale_, metric_;
   std::vector<Eigen::Index> active_;
   BatchOptions batch_;
 };

@@ -1,6 +1,7 @@
 #ifndef LAVOISIER_MODELS_OPTIMIZER_HPP
 #define LAVOISIER_MODELS_OPTIMIZER_HPP
 
+#include "network_kernels.hpp"
 #include "network_plan.hpp"
 
 #include <cstdint>
@@ -24,6 +25,7 @@ class Adam {
   std::vector<float> average;        ///< of the weights; empty without ema
 
  private:
+  const KernelTable& kernels_ = network_kernels();
   std::vector<Parameter> parameters_;
   double decay_, ema_;
 };

@@ -11,28 +11,12 @@
 namespace lavoisier {
 namespace {
 
-constexpr std::array<std::pair<Strategy, const char*>, 4> strategies = {{{Strategy::none, "none"},
-                                                                        {Strategy::projection, "projection"},
-                                                                        {Strategy::post_hoc, "post_hoc"},
-                                                                        {Strategy::conditional, "conditional"}}};
-constexpr std::array<std::pair<Loss, const char*>, 2> losses = {{{Loss::likelihood, "likelihood"}, {Loss::crps, "crps"}}};
-
 [[noreturn]] void refuse_word(const std::string& what, const std::string& text, const std::vector<std::string>& legal) {
   std::string message = "unknown " + what + " '" + text + "'; legal:";
   for (const std::string& word : legal) message += (&word == &legal.front() ? " " : ", ") + word;
   const std::string nearest = nearest_name(text, legal);
   if (!nearest.empty()) message += "; did you mean '" + nearest + "'?";
   throw Error(Status::invalid_argument, message);
-}
-
-template <class Table>
-auto value_of(const Table& table, const std::string& what, const std::string& text) {
-  std::vector<std::string> legal;
-  for (const auto& [value, word] : table) {
-    if (text == word) return value;
-    legal.emplace_back(word);
-  }
-  refuse_word(what, text, legal);
 }
 
 void require_word(const std::string& what, const std::string& text, const std::vector<std::string>& legal) {
@@ -48,21 +32,6 @@ void require(bool condition, const std::string& option, const std::string& expec
 
 }  // namespace
 
-const char* to_string(Strategy strategy) noexcept {
-  for (const auto& [value, word] : strategies)
-    if (value == strategy) return word;
-  return "?";
-}
-
-const char* to_string(Loss loss) noexcept {
-  for (const auto& [value, word] : losses)
-    if (value == loss) return word;
-  return "?";
-}
-
-Strategy strategy_from(const std::string& text) { return value_of(strategies, "strategy", text); }
-Loss loss_from(const std::string& text) { return value_of(losses, "loss", text); }
-
 namespace detail {
 
 std::string text_of(double value) {
@@ -72,9 +41,15 @@ std::string text_of(double value) {
 }
 
 void validate(const TrainingOptions& options) {
-  // The enums may have been cast from numbers; an unknown one has no word.
-  strategy_from(to_string(options.strategy));
+  // The enums may have been cast from numbers; an unknown one has no word. With one law l1_layer admits more: the laws say.
+  descriptor(options.strategy);
   loss_from(to_string(options.loss));
+  require_admitted(options.strategy, options.loss, true);
+  require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
+          "a number that is not negative", options.penalty_weight);
+  if (!options.dependent.empty() && options.strategy != Strategy::completion)
+    throw Error(Status::invalid_argument, std::string("dependent: only strategy 'completion' has dependent outputs, found '") +
+                                              to_string(options.strategy) + "'");
   const MlpOptions& network = options.network;
   require(!network.hidden.empty(), "network.hidden", "at least one layer", 0);
   for (const std::int64_t width : network.hidden)
@@ -87,6 +62,7 @@ void validate(const TrainingOptions& options) {
   require(network.initial_deviation > network.floor && std::isfinite(network.initial_deviation),
           "network.initial_deviation", "more than network.floor (" + detail::text_of(network.floor) + ")",
           network.initial_deviation);
+  require_word("scaling", options.scaling, {"standard", "max_abs"});
   require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
   require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
   require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
@@ -108,7 +84,10 @@ void validate(const TrainingOptions& options) {
 std::map<std::string, std::string> resolved(const TrainingOptions& options) {
   std::string hidden;
   for (const std::int64_t width : options.network.hidden) hidden += (hidden.empty() ? "" : " ") + std::to_string(width);
-  return {{"option.strategy", to_string(options.strategy)},
+  std::string dependent;
+  for (const std::string& name : options.dependent) dependent += (dependent.empty() ? "" : " ") + name;
+  std::map<std::string, std::string> all = {
+          {"option.strategy", to_string(options.strategy)},
           {"option.loss", to_string(options.loss)},
           {"option.network.hidden", hidden},
           {"option.network.activation", options.network.activation},
@@ -119,6 +98,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.network.floor", text_of(options.network.floor)},
           {"option.network.initialization", options.network.initialization},
           {"option.network.initial_deviation", text_of(options.network.initial_deviation)},
+          {"option.scaling", options.scaling},
           {"option.epochs", std::to_string(options.epochs)},
           {"option.batch", std::to_string(options.batch)},
           {"option.learning_rate", text_of(options.learning_rate)},
@@ -129,6 +109,9 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.seed", std::to_string(options.seed)},
           {"option.selection", options.selection},
           {"option.device", options.device}};
+  if (options.strategy == Strategy::penalty) all["option.penalty_weight"] = text_of(options.penalty_weight);
+  if (options.strategy == Strategy::completion) all["option.dependent"] = dependent;
+  return all;
 }
 
 }  // namespace detail

@@ -42,7 +42,7 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   const ModelDescription& description = model.description;
   if (description.heads.size() != 1 || description.heads[0].family != "gaussian_diagonal")
     throw Error(Status::unsupported, "model file: expected one head of the family 'gaussian_diagonal'");
-  const Strategy strategy = strategy_from(description.heads[0].strategy);
+  Strategy strategy = strategy_from(description.heads[0].strategy);
 
   std::vector<float> weights;
   detail::Network<float> network(detail::plan_of(model, weights));
@@ -76,12 +76,29 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   const LinearConstraints constraints(description.layout, description.laws, description.constants);
   RowMatrix A(0, output_mean.size()), d(samples.samples, 0);
   if (constraints.rows() > 0) {
-    A = constraints.A();
+    const Eigen::Index laws = constraints.rows(), inputs = samples.input_elements();
+    if (constraints.shared()) {
+      A = constraints.A();
+    } else {
+      A.resize(samples.samples * laws, output_mean.size());
+      for (Eigen::Index row = 0; row < samples.samples; ++row)
+        A.middleRows(row * laws, laws) =
+            constraints.A({samples.inputs.data() + row * inputs, static_cast<std::size_t>(inputs)});
+    }
     d = constraints.right_hand_side(
         Eigen::Map<const RowMatrix>(samples.inputs.data(), samples.samples, samples.input_elements()));
   }
+  // The metric by which the laws are kept, as the graph has it; an l1_layer of one law is a completion there.
+  Eigen::VectorXd metric = output_scale;
+  if (const GraphOperation& last = description.graph.back(); last.op == "constrain") {
+    if (last.tensors.count("scale") > 0) metric = vector_of(model, last.tensors.at("scale"));
+    if (metric.size() != output_mean.size())
+      throw Error(Status::invalid_format, "model file: 'constrain' has a scale of another width than the outputs");
+    const auto word = last.attributes.find("metric");
+    if (strategy == Strategy::l1_layer && word != last.attributes.end() && word->second == "scale") strategy = Strategy::completion;
+  }
   detail::Marginals law =
-      detail::constrained_marginals(strategy, A, output_scale, marginals.network_mean,
+      detail::constrained_marginals(strategy, A, metric, marginals.network_mean,
                                     marginals.network_standard_deviation, d, detail::training_threads());
   for (Eigen::Index row = 0; row < law.mean.rows(); ++row)
     if (!law.mean.row(row).allFinite() || !law.variance.row(row).allFinite())

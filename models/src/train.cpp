@@ -1,12 +1,15 @@
 #include "checkpoint.hpp"
 #include "export_model.hpp"
 #include "head_loss.hpp"
-#include "network.hpp"
+#include "network_kernels.hpp"
 #include "optimizer.hpp"
 #include "options.hpp"
 #include "training_data.hpp"
+#include "training_network.hpp"
 
 #include <lavoisier/files.hpp>
+#include <lavoisier/layout.hpp>
+#include <lavoisier/metric_projection.hpp>
 #include <lavoisier/status.hpp>
 
 #include <algorithm>
@@ -27,9 +30,67 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 std::string digest_of(const TrainingData& data) {
   std::vector<double> numbers(data.A.data(), data.A.data() + data.A.size());
+  numbers.insert(numbers.end(), data.training.A.data(), data.training.A.data() + data.training.A.size());
   numbers.insert(numbers.end(), data.training.d.data(), data.training.d.data() + data.training.d.size());
   numbers.insert(numbers.end(), data.output_scale.data(), data.output_scale.data() + data.output_scale.size());
   return sha256(std::as_bytes(std::span<const double>(numbers)));
+}
+
+/// "flux[2]": how an element of the flat outputs is named.
+std::string element_name(const StateLayout& layout, Index element) {
+  for (const Variable& variable : layout.with_role(Role::output)) {
+    const Index first = layout.offset(variable.name), count = layout.elements(variable);
+    if (element >= first && element < first + count)
+      return count == 1 ? variable.name : variable.name + "[" + std::to_string(element - first) + "]";
+  }
+  return "output " + std::to_string(element);
+}
+
+/// Flat outputs that a word of `dependent` names.
+std::vector<Index> elements_of(const StateLayout& layout, const std::string& word) {
+  std::vector<Index> all;
+  std::vector<std::string> names;
+  for (const Variable& variable : layout.with_role(Role::output)) {
+    names.push_back(variable.name);
+    const Index first = layout.offset(variable.name), count = layout.elements(variable);
+    for (Index e = 0; e < count; ++e)
+      if (word == variable.name || word == variable.name + "[" + std::to_string(e) + "]") all.push_back(first + e);
+  }
+  if (!all.empty()) return all;
+  std::string message = "dependent: no output '" + word + "'; outputs:";
+  for (const std::string& name : names) message += (&name == &names.front() ? " " : ", ") + name;
+  const std::string nearest = nearest_name(word, names);
+  throw Error(Status::invalid_argument, message + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
+}
+
+/// The outputs that completion (and an l1_layer of one shared law, which is one) computes: places among the active ones.
+std::vector<Index> dependent_of(const SampleSet& samples, const LinearConstraints& constraints,
+                                const TrainingOptions& options, const TrainingData& data) {
+  const bool one_shared_law = data.laws == 1 && constraints.shared();
+  if (data.laws > 0) require_admitted(options.strategy, options.loss, one_shared_law);
+  if (data.laws == 0 || (options.strategy != Strategy::completion && !(options.strategy == Strategy::l1_layer && one_shared_law)))
+    return {};
+  const RowMatrix& A = constraints.shared() ? data.A : data.training.A;
+  const Eigen::VectorXd ones = Eigen::VectorXd::Ones(A.cols());
+  if (options.dependent.empty()) return dependent_outputs(A, data.laws, ones);
+  std::vector<Index> dependent;
+  std::string names;
+  for (const std::string& word : options.dependent)
+    for (const Index element : elements_of(samples.layout, word)) {
+      const auto at = std::find(data.active.begin(), data.active.end(), element);
+      const std::string name = element_name(samples.layout, element);
+      if (at == data.active.end())
+        throw Error(Status::invalid_argument, "dependent: output '" + name + "' is constant in training");
+      dependent.push_back(static_cast<Index>(at - data.active.begin()));
+      names += (names.empty() ? "" : ", ") + name;
+    }
+  try {
+    require_dependent(A, data.laws, ones, dependent);
+  } catch (const Error& error) {
+    throw Error(error.status(), std::string(error.what()) + " (dependent: " + names + ")");
+  }
+  std::sort(dependent.begin(), dependent.end());
+  return dependent;
 }
 
 /// One training from preparation to export. Its state between two steps is a TrainingState, nothing else.
@@ -39,17 +100,19 @@ class Training {
       : samples_(samples),
         constraints_(constraints),
         options_(options),
-        data_(samples, constraints, options.selection == "best"),
+        data_(samples, constraints, options.selection == "best", options.scaling),
         plan_(plan_mlp(options.network, samples.input_elements(), 2 * samples.output_elements())),
-        network_(plan_),
-        evaluator_(plan_),
+        network_(plan_, options.batch),
+        evaluator_(plan_, options.batch),
         adam_(plan_, options),
-        loss_(options, data_.A, data_.active, training_threads()),
+        dependent_(dependent_of(samples, constraints, options, data_)),
+        loss_(options, data_.A, data_.laws, data_.active, dependent_, training_threads()),
         steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
     identity_ = resolved(options);
     identity_["data.digest"] = data_.digest;
     identity_["laws.digest"] = digest_of(data_);
     identity_["version"] = LAVOISIER_VERSION;
+    identity_["training.engine"] = network_.engine();
     if (options.resume) {
       state_ = read_checkpoint(options.checkpoint, identity_);
       const auto size = static_cast<std::size_t>(plan_.size);
@@ -111,7 +174,15 @@ class Training {
     const std::int64_t steps = steps_per_epoch_ * options_.epochs;
     const Index inputs = plan_.inputs;
     FloatRows x;
-    RowMatrix y, d;
+    RowMatrix y, d, A, raw, raw_gradient;
+    const Index laws = data_.laws;
+    Eigen::VectorXd each;
+    const TrainingNetwork::Function loss = [&](const float* h, std::int64_t count, float* h_bar) {
+      raw = Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>();
+      each = loss_(raw, y, d, &raw_gradient, A);
+      Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = raw_gradient.cast<float>();
+      return each.mean();
+    };
     while (state_.step_in_epoch < steps_per_epoch_) {
       if (stop && stop->load(std::memory_order_relaxed)) interrupt();
       // All rows in batches of nearly equal size: a small rest would weigh as much as a full batch.
@@ -121,26 +192,20 @@ class Training {
       x.resize(end - begin, inputs);
       y.resize(end - begin, rows.y.cols());
       d.resize(end - begin, rows.d.cols());
+      A.resize(rows.A.rows() > 0 ? (end - begin) * laws : 0, rows.A.cols());
       for (Index i = 0; i < x.rows(); ++i) {
         const std::int64_t from = batch[static_cast<std::size_t>(i)];
         std::copy_n(rows.x.data() + from * inputs, inputs, x.data() + i * inputs);
         y.row(i) = rows.y.row(from);
         d.row(i) = rows.d.row(from);
+        if (A.rows() > 0) A.middleRows(i * laws, laws) = rows.A.middleRows(from * laws, laws);
       }
       if (options_.input_noise > 0.0)
         add_input_noise({x.data(), static_cast<std::size_t>(x.size())}, options_.input_noise, options_.seed, state_.step);
-      Eigen::VectorXd each;
-      const auto loss = [&](const float* h, std::int64_t count, float* h_bar) {
-        RowMatrix gradient;
-        each = loss_(Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>(), y, d, &gradient);
-        Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = gradient.cast<float>();
-        return each.mean();
-      };
       const double mean =
           network_.differentiate(x.data(), x.rows(), loss, {options_.network.dropout, options_.seed, state_.step});
       const std::span<float> gradient = network_.gradient();
-      const auto finite = [](float value) { return std::isfinite(value); };
-      if (!std::isfinite(mean) || !std::all_of(gradient.begin(), gradient.end(), finite)) refuse(mean, each, batch);
+      if (!std::isfinite(mean) || !network_kernels_.finite(gradient.data(), plan_.size)) refuse(mean, each, batch);
       adam_.update(network_.weights(), gradient, state_.step, learning_rate(options_, state_.step, steps));
       state_.loss_sum += each.sum();
       ++state_.step;
@@ -151,7 +216,7 @@ class Training {
   double evaluate(const StandardisedRows& rows) {
     FloatRows h(rows.count(), plan_.outputs);
     evaluator_.evaluate(rows.x.data(), rows.count(), h.data());
-    return loss_(h.cast<double>(), rows.y, rows.d, nullptr).mean();
+    return loss_(h.cast<double>(), rows.y, rows.d, nullptr, rows.A).mean();
   }
 
   /// The weights by which an epoch is judged.
@@ -196,7 +261,7 @@ class Training {
     const std::vector<float> weights = state_.best.empty() ? judged() : state_.best;
     provenance.insert(identity_.begin(), identity_.end());
     provenance.insert(options_.provenance.begin(), options_.provenance.end());
-    return export_model(samples_, constraints_, options_, data_, plan_, weights, std::move(provenance));
+    return export_model(samples_, constraints_, options_, data_, dependent_, plan_, weights, std::move(provenance));
   }
 
   ModelFile finished_model() {
@@ -276,8 +341,10 @@ class Training {
   const TrainingOptions& options_;
   TrainingData data_;
   NetworkPlan plan_;
-  Network<float> network_, evaluator_;
+  const KernelTable& network_kernels_ = network_kernels();
+  TrainingNetwork network_, evaluator_;
   Adam adam_;
+  std::vector<Index> dependent_;  ///< of completion, among the active outputs
   HeadLoss loss_;
   std::int64_t steps_per_epoch_;
   std::map<std::string, std::string> identity_;

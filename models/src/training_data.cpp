@@ -34,9 +34,6 @@ void require_shapes(const SampleSet& samples, const LinearConstraints& constrain
   if (constraints.outputs() != n)
     throw Error(Status::shape_mismatch, "laws over " + std::to_string(constraints.outputs()) +
                                             " outputs, samples with " + std::to_string(n));
-  if (constraints.rows() > 0 && !constraints.shared())
-    throw Error(Status::unsupported,
-                "laws whose coefficients differ between samples can't be trained in this release");
 }
 
 std::vector<std::int64_t> rows_of(const SampleSet& samples, Subset subset, bool split) {
@@ -90,19 +87,26 @@ void require_lawful(const SampleSet& samples, const LinearConstraints& constrain
   }
 }
 
-/// Laws that only bind constant outputs leave nothing that the model could move; they must be taken out.
-void require_rank(const RowMatrix& A, const LinearConstraints& constraints) {
-  RowMatrix basis(0, A.cols());
+/// Laws that only bind constant outputs leave nothing that the model could move; they must be taken out. `A`: all outputs,
+/// `active`: its columns that vary. `sample`: empty where all samples share A.
+void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConstraints& constraints,
+                  const std::string& sample) {
+  RowMatrix basis(0, active.cols());
   for (Index row = 0; row < A.rows(); ++row) {
-    const double norm = constraints.A().row(row).norm();
-    Eigen::RowVectorXd rest = A.row(row) / norm;
+    const std::string law = "law '" + constraints.independent_laws()[static_cast<std::size_t>(row)].name + "'";
+    if (!A.row(row).allFinite())
+      throw Error(Status::non_finite, law + ": a coefficient of " + sample + " is not finite");
+    const double norm = A.row(row).norm();
+    if (norm == 0.0) throw Error(Status::rank_deficient, law + ": every coefficient of " + sample + " is zero");
+    Eigen::RowVectorXd rest = active.row(row) / norm;
     const double size = rest.norm();
     for (int pass = 0; pass < 2; ++pass)
       if (basis.rows() > 0) rest -= (rest * basis.transpose()) * basis;
     if (size <= tolerances::identity::rank || rest.norm() <= tolerances::identity::rank * std::max(1.0, size))
       throw Error(Status::rank_deficient,
-                  "law '" + constraints.independent_laws()[static_cast<std::size_t>(row)].name +
-                      "' can't be kept by any output that varies in training: leave it out of the domain");
+                  sample.empty() ? law + " can't be kept by any output that varies in training: leave it out of the domain"
+                                 : law + " says nothing of its own for " + sample +
+                                       ": on the outputs that vary its coefficients follow from the laws before it");
     basis.conservativeResize(basis.rows() + 1, Eigen::NoChange);
     basis.row(basis.rows() - 1) = rest.normalized();
   }
@@ -139,7 +143,8 @@ std::vector<float> standardise(const double* inputs, std::int64_t rows, const do
   return x;
 }
 
-TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation) {
+TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
+                           const std::string& scaling) {
   require_shapes(samples, constraints);
   const Index k = static_cast<Index>(samples.input_elements()), n = static_cast<Index>(samples.output_elements());
   const ConstRows inputs(samples.inputs.data(), samples.samples, k);
@@ -165,6 +170,14 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
   input_scale = in.deviation;
   input_minimum = in.minimum;
   input_maximum = in.maximum;
+  const bool by_magnitude = scaling == "max_abs";
+  if (by_magnitude) {
+    for (std::int64_t row = 0; row < samples.samples; ++row)
+      if (!inputs.row(row).allFinite() || !outputs.row(row).allFinite())
+        throw Error(Status::non_finite, sample_name(samples, row) + " holds a value that is not finite");
+    input_mean.setZero();
+    input_scale = inputs.cwiseAbs().colwise().maxCoeff().transpose();
+  }
   for (Index j = 0; j < k; ++j)
     if (constant(in.minimum[j], in.maximum[j])) {
       input_mean[j] = in.minimum[j];
@@ -183,17 +196,14 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
     throw Error(Status::invalid_argument, "every output is constant in training: there is nothing to learn");
 
   // The laws on the outputs that vary; the others' terms go to the right-hand side.
-  const Index m = constraints.rows(), varying = static_cast<Index>(active.size());
-  RowMatrix physical(m, varying);
-  Eigen::VectorXd fixed = Eigen::VectorXd::Zero(m);  // what the constant outputs contribute
-  if (m > 0) {
-    Eigen::VectorXd constants = output_mean;
-    for (Index j = 0; j < varying; ++j) {
-      physical.col(j) = constraints.A().col(active[static_cast<std::size_t>(j)]);
-      constants[active[static_cast<std::size_t>(j)]] = 0.0;
-    }
-    fixed = constraints.A() * constants;
-    require_rank(physical, constraints);
+  const Index m = laws = constraints.rows(), varying = static_cast<Index>(active.size());
+  const bool shared = m == 0 || constraints.shared();
+  Eigen::VectorXd constants = output_mean;
+  for (const Index j : active) constants[j] = 0.0;
+  RowMatrix physical(shared ? m : 0, varying);
+  if (shared && m > 0) {
+    physical = constraints.A()(Eigen::all, active);
+    require_rank(constraints.A(), physical, constraints, "");
   }
 
   const auto gather = [&](StandardisedRows& part) {
@@ -207,11 +217,18 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
     }
     part.x = standardise(chosen.data(), count, input_mean.data(), input_scale.data(), k);
     part.d.resize(count, m);
-    if (m > 0 && count > 0) {
-      part.d = constraints.right_hand_side(chosen);
-      part.d.rowwise() -= fixed.transpose();
-      target_distance = std::max(target_distance, project_onto_laws(physical, part.d, part.y));
+    part.A.resize(shared ? 0 : count * m, varying);
+    if (m == 0 || count == 0) return;
+    part.d = constraints.right_hand_side(chosen);
+    if (shared) part.d.rowwise() -= (constraints.A() * constants).transpose();
+    for (Index row = 0; row < count && !shared; ++row) {
+      const RowMatrix A_row = constraints.A({chosen.data() + row * k, static_cast<std::size_t>(k)});
+      part.A.middleRows(row * m, m) = A_row(Eigen::all, active);
+      require_rank(A_row, part.A.middleRows(row * m, m), constraints,
+                   sample_name(samples, part.rows[static_cast<std::size_t>(row)]));
+      part.d.row(row) -= (A_row * constants).transpose();
     }
+    target_distance = std::max(target_distance, project_onto_laws(shared ? physical : part.A, part.d, part.y));
   };
   gather(training);
   gather(validation);
@@ -223,6 +240,11 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
   scale = ((training.y.rowwise() - mean.transpose()).colwise().squaredNorm() / static_cast<double>(training.y.rows()))
               .cwiseSqrt()
               .transpose();
+  if (by_magnitude) {
+    mean.setZero();
+    for (Index j = 0; j < varying; ++j)
+      scale[j] = scale[j] > 0.0 ? outputs.col(active[static_cast<std::size_t>(j)]).cwiseAbs().maxCoeff() : 0.0;
+  }
   for (Index j = 0; j < varying; ++j) {
     if (!(scale[j] > 0.0))
       throw Error(Status::invalid_argument, "output " + std::to_string(active[static_cast<std::size_t>(j)]) +
@@ -232,7 +254,10 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
   }
   A = physical * scale.asDiagonal();
   for (StandardisedRows* part : {&training, &validation}) {
-    if (m > 0) part->d.rowwise() -= (physical * mean).transpose();
+    if (m > 0 && shared) part->d.rowwise() -= (physical * mean).transpose();
+    for (Index row = 0; row < part->d.rows() && !shared; ++row)
+      part->d.row(row) -= (part->A.middleRows(row * m, m) * mean).transpose();
+    if (!shared) part->A = part->A * scale.asDiagonal();
     part->y = ((part->y.rowwise() - mean.transpose()).array().rowwise() / scale.transpose().array()).matrix();
   }
 }

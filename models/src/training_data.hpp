@@ -16,23 +16,27 @@ struct StandardisedRows {
   std::vector<float> x;            ///< rows x inputs
   RowMatrix y;                     ///< rows x active outputs, on the laws
   RowMatrix d;                     ///< rows x laws: A y = d in standardised units
+  RowMatrix A;                     ///< (rows * laws) x active where coefficients differ between samples, else empty
   std::int64_t count() const { return static_cast<std::int64_t>(rows.size()); }
 };
 
-/// What training needs of a sample set. All statistics are of the training rows alone.
+/// What training needs of a sample set. All statistics are of the training rows alone, but for the scaling "max_abs": no
+/// shift, and the largest |value| over all rows, test rows included, as published protocols have it.
 ///
 /// An input that is constant in training has scale 1. An output that is constant in training is left out: it is no
 /// column of y and A, its scale is 0, and the model generates its value with deviation 0. Targets are moved
 /// orthogonally (physical units) onto the laws, the constant outputs staying where they are.
 struct TrainingData {
   /// Errors: law_violated (a target beyond a law's physics tolerance: law and sample named), rank_deficient (laws among
-  /// the constant outputs), non_finite (row named), invalid_argument, unsupported.
-  TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation);
+  /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
+  TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
+               const std::string& scaling = "standard");
 
   Eigen::VectorXd input_mean, input_scale, input_minimum, input_maximum;
   Eigen::VectorXd output_mean, output_scale;
   std::vector<Eigen::Index> active;  ///< outputs that vary
-  RowMatrix A;                       ///< laws x active outputs, standardised units
+  RowMatrix A;                       ///< laws x active outputs, standardised units; 0 x active where samples differ
+  Eigen::Index laws = 0;
   StandardisedRows training, validation;
   double target_distance = 0.0;      ///< largest move of a target, physical units
   std::string digest;                ///< SHA-256 of inputs, outputs and subsets

@@ -1,6 +1,6 @@
 // One bad sample, or another number of threads, never changes a bit of the others.
 
-#include <lavoisier/training_losses.hpp>
+#include <lavoisier/projected_losses.hpp>
 
 #include "dense_gaussian.hpp"
 
@@ -30,8 +30,8 @@ RowMatrix everything(const RandomProblem& p, const BatchOptions& options, std::v
   const LogDensity density = conditional_log_density(p.A, p.mean, p.standard_deviation, p.d, p.y, true, options);
   const Eigen::VectorXd null_density = null_space_log_density(p.A, p.mean, p.standard_deviation, p.y, options);
   const BatchLoss crps = conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, ones, options);
-  const BatchLoss projected = projected_crps_loss(p.A, ones, p.mean, p.standard_deviation, p.d, p.y, ones, options);
-  const BatchLoss likelihood = projected_likelihood_loss(p.A, ones, p.mean, p.standard_deviation, p.y, options);
+  const BatchLoss projected = projected_crps_loss(p.A, ones.transpose(), p.mean, p.standard_deviation, p.d, p.y, ones, options);
+  const BatchLoss likelihood = projected_likelihood_loss(p.A, ones.transpose(), p.mean, p.standard_deviation, p.d, p.y, options);
   const BatchLoss plain = gaussian_crps_loss(p.mean, p.standard_deviation, p.y, ones, options);
   const BatchLoss plain_likelihood = gaussian_likelihood_loss(p.mean, p.standard_deviation, p.y, options);
   if (status != nullptr) *status = moments.status;

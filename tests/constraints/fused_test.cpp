@@ -3,6 +3,7 @@
 #include "fused_kernels.hpp"
 #include "fused_losses.hpp"
 #include "law_matrix.hpp"
+#include "sample_kernel.hpp"
 
 #include <lavoisier/training_losses.hpp>
 
@@ -110,7 +111,7 @@ TEST(FusedConditionalCrps, EveryInstructionSetGivesTheSameBits) {
         tile.count = std::min<Index>(kernels.lanes, size.samples - s);
         tile.columns = laws.columns.data();
         tile.row_scale = laws.row_scale.data();
-        tile.singular = detail::rounding_pivot(laws.rows);
+        tile.least_pivot = detail::small_pivot;
         tile.weight = weight.data();
         tile.mean = p.mean.row(s).data();
         tile.deviation = p.standard_deviation.row(s).data();
@@ -200,6 +201,95 @@ TEST(SharedDeviations, EveryFunctionTakesThem) {
     const BatchLoss j = conditional_likelihood_loss(p.A, p.mean, s, p.d, p.y, {2});
     EXPECT_EQ(j.gradient.standard_deviation, -h.gradient.standard_deviation);
   }
+}
+
+/// Two laws that all but agree: FP64 does not hold W.
+RandomProblem near_dependent(Index samples, unsigned seed) {
+  RandomProblem p(60, 3, samples, seed, 0.1);
+  p.A.row(1) = p.A.row(0) + 1e-3 * p.A.row(1);
+  p.d = p.y * p.A.transpose();
+  return p;
+}
+
+TEST(FusedConditionalCrps, SamplesThatFp64DoesNotHoldAreDoneInTwiceTheDigits) {
+  const RandomProblem p = near_dependent(11, 71);
+  BatchLoss loss{Eigen::VectorXd(11), {RowMatrix(11, 60), RowMatrix(11, 60)}, std::vector<Status>(11)};
+  if (detail::fused_kernels() != nullptr)
+    EXPECT_EQ(detail::fused_conditional_crps(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y, scales(60),
+                                             {1}, loss).size(), 11u);
+  expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(60), {2}));
+}
+
+void expect_as_repeated(const RandomProblem& p, const RowMatrix& A, const BatchOptions& options, bool moments) {
+  const RowMatrix s = p.standard_deviation.topRows(1);
+  const RowMatrix rows = s.replicate(p.mean.rows(), 1), bar = p.e.rowwise().reverse();
+  const Index n = s.cols(), all = p.mean.size();
+  const BatchLoss a = conditional_crps_loss(A, p.mean, s, p.d, p.y, scales(n), options);
+  const BatchLoss b = conditional_crps_loss(A, p.mean, rows, p.d, p.y, scales(n), options);
+  ASSERT_TRUE(b.value.allFinite());
+  EXPECT_TRUE(same(a.value.data(), b.value.data(), p.mean.rows()));
+  EXPECT_TRUE(same(a.gradient.mean.data(), b.gradient.mean.data(), all));
+  expect_summed(a.gradient.standard_deviation, b.gradient.standard_deviation);
+  const RowMatrix draw = conditional_draw(A, p.mean, s, p.d, p.e, options);
+  EXPECT_TRUE(same(draw.data(), conditional_draw(A, p.mean, rows, p.d, p.e, options).data(), all));
+  const GaussianGradient c = conditional_draw_adjoint(A, p.mean, s, p.d, p.e, bar, options);
+  const GaussianGradient e = conditional_draw_adjoint(A, p.mean, rows, p.d, p.e, bar, options);
+  EXPECT_TRUE(same(c.mean.data(), e.mean.data(), all));
+  expect_summed(c.standard_deviation, e.standard_deviation);
+  std::vector<Index> dependent;
+  for (int twice = 0; twice < 2; ++twice) {
+    const LogDensity f = conditional_log_density(A, p.mean, s, p.d, p.y, true, options, dependent);
+    const LogDensity g = conditional_log_density(A, p.mean, rows, p.d, p.y, true, options, dependent);
+    EXPECT_EQ(f.status, g.status);
+    EXPECT_TRUE(same(f.value.data(), g.value.data(), p.mean.rows()));
+    EXPECT_TRUE(same(f.gradient.mean.data(), g.gradient.mean.data(), all));
+    if (f.gradient.mean.allFinite()) expect_summed(f.gradient.standard_deviation, g.gradient.standard_deviation);
+    for (Index k = 0; k < p.d.cols(); ++k) dependent.push_back(k);
+  }
+  const RowMatrix v_bar = p.e.topRows(1);
+  if (!moments) {
+    EXPECT_THROW(conditional_moments(A, p.mean, s, p.d, options), Error);
+    EXPECT_THROW(conditional_moments_adjoint(A, p.mean, s, p.d, bar, v_bar, options), Error);
+    return;
+  }
+  const ConditionalMoments h = conditional_moments(A, p.mean, s, p.d, options);
+  const ConditionalMoments i = conditional_moments(A, p.mean, rows, p.d, options);
+  EXPECT_TRUE(same(h.mean.data(), i.mean.data(), all));
+  EXPECT_TRUE(same(h.variance.data(), i.variance.data(), n));
+  RowMatrix first = RowMatrix::Zero(p.mean.rows(), n);
+  first.row(0) = v_bar;
+  const GaussianGradient j = conditional_moments_adjoint(A, p.mean, s, p.d, bar, v_bar, options);
+  const GaussianGradient k = conditional_moments_adjoint(A, p.mean, rows, p.d, bar, first, options);
+  EXPECT_TRUE(same(j.mean.data(), k.mean.data(), all));
+  expect_summed(j.standard_deviation, k.standard_deviation);
+}
+
+TEST(SharedDeviations, LawsOfEachSampleDroppedRowsAndTwiceTheDigits) {
+  RandomProblem p = near_dependent(9, 81);
+  expect_as_repeated(p, p.A, {2}, true);
+  p.A.row(1) = 3.0 * p.A.row(0);
+  p.d = p.y * p.A.transpose();
+  expect_as_repeated(p, p.A, {.threads = 2, .drop_dependent_rows = true}, true);
+
+  RandomProblem own(20, 2, 9, 82, 0.1);
+  RowMatrix stacked(18, 20);
+  for (Index s = 0; s < 9; ++s) {
+    stacked.middleRows(2 * s, 2) = own.A * (1.0 + static_cast<double>(s));
+    stacked(2 * s, 3) += 0.5 * static_cast<double>(s);
+    own.d.row(s) = own.y.row(s) * stacked.middleRows(2 * s, 2).transpose();
+  }
+  expect_as_repeated(own, stacked, {2}, false);
+}
+
+TEST(SharedDeviations, ADensityThatNeedsTwiceTheDigitsLeavesTheOthers) {
+  RandomProblem p(24, 3, 7, 91);
+  RowMatrix s = p.standard_deviation.topRows(1);
+  s(0, 5) = 1e-9;
+  p.standard_deviation = s.replicate(7, 1);
+  p.mean.col(5) = p.y.col(5) + 1e-9 * p.e.col(5);
+  p.mean.row(3) *= 1e3;
+  p.mean(3, 5) = p.y(3, 5);
+  expect_as_repeated(p, p.A, {1}, true);
 }
 
 TEST(SharedDeviations, ABadSampleLeavesTheOthersAndABadRowFailsAll) {

@@ -118,10 +118,10 @@ TEST(ProjectOntoLaws, DependentRowsAreRefused) {
   }
 }
 
-TEST(ProjectionMetric, MustBePositive) {
+TEST(ProjectionMetric, MustNotBeNegative) {
   RowMatrix A(1, 2), y = RowMatrix::Zero(1, 2), d = RowMatrix::Zero(1, 1);
   A << 1.0, 1.0;
-  EXPECT_THROW(orthogonal_projection(A, Eigen::Vector2d(1.0, 0.0), y, d), Error);
+  EXPECT_THROW(orthogonal_projection(A, Eigen::Vector2d(1.0, -1.0), y, d), Error);
   EXPECT_THROW(orthogonal_projection(A, Eigen::VectorXd::Ones(3), y, d), Error);
 }
 

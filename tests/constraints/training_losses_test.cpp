@@ -1,3 +1,4 @@
+#include <lavoisier/projected_losses.hpp>
 #include <lavoisier/training_losses.hpp>
 
 #include "differences.hpp"
@@ -60,7 +61,7 @@ TEST_P(Losses, ConditionalCrps) {
 }
 
 TEST_P(Losses, ProjectedCrps) {
-  const BatchLoss loss = projected_crps_loss(problem.A, metric, problem.mean, problem.standard_deviation, problem.d,
+  const BatchLoss loss = projected_crps_loss(problem.A, metric.transpose(), problem.mean, problem.standard_deviation, problem.d,
                                              problem.y, scale);
   const RowMatrix crps = gaussian_crps(orthogonal_projection(problem.A, metric, problem.mean, problem.d),
                                        projected_variance(problem.A, metric, problem.standard_deviation), problem.y)
@@ -68,7 +69,7 @@ TEST_P(Losses, ProjectedCrps) {
   for (Eigen::Index s = 0; s < 4; ++s)
     EXPECT_NEAR(loss.value[s], crps.row(s).transpose().cwiseQuotient(scale).mean(), 1e-13 * loss.value[s]);
   check_gradient([&](const RowMatrix& mean, const RowMatrix& s) {
-    return projected_crps_loss(problem.A, metric, mean, s, problem.d, problem.y, scale);
+    return projected_crps_loss(problem.A, metric.transpose(), mean, s, problem.d, problem.y, scale);
   });
 }
 
@@ -97,7 +98,8 @@ TEST_P(Losses, ConditionalLikelihood) {
 TEST_P(Losses, ProjectedLikelihood) {
   // The projected Gaussian's density in orthonormal coordinates of the laws' surface, dense.
   const BatchLoss loss =
-      projected_likelihood_loss(problem.A, metric, problem.mean, problem.standard_deviation, problem.y);
+      projected_likelihood_loss(problem.A, metric.transpose(), problem.mean, problem.standard_deviation, problem.d,
+                                problem.y);
   const Matrix A = problem.A, D2 = metric.array().square().matrix().asDiagonal();
   const Matrix P = Matrix::Identity(n, n) - D2 * A.transpose() * tests::inverse(A * D2 * A.transpose()) * A;
   const Matrix N = tests::null_basis(A);
@@ -109,15 +111,15 @@ TEST_P(Losses, ProjectedLikelihood) {
     EXPECT_NEAR(loss.value[s], expected, 1e-10 * std::max(1.0, std::abs(expected)));
   }
   check_gradient([&](const RowMatrix& mean, const RowMatrix& s) {
-    return projected_likelihood_loss(problem.A, metric, mean, s, problem.y);
+    return projected_likelihood_loss(problem.A, metric.transpose(), mean, s, problem.d, problem.y);
   });
 }
 
 TEST_P(Losses, ProjectedLikelihoodInUnitMetricIsTheNullSpaceDensity) {
   const Vector expected =
       null_space_log_density(problem.A, problem.mean, problem.standard_deviation, problem.y);
-  const BatchLoss loss = projected_likelihood_loss(problem.A, Vector::Ones(n), problem.mean,
-                                                   problem.standard_deviation, problem.y);
+  const BatchLoss loss = projected_likelihood_loss(problem.A, RowMatrix::Ones(1, n), problem.mean,
+                                                   problem.standard_deviation, problem.d, problem.y);
   EXPECT_LE((loss.value + expected).norm(), 1e-12 * (1.0 + expected.norm()));
 }
 
@@ -138,7 +140,7 @@ TEST(LossArguments, AreChecked) {
   const Vector ones = Vector::Ones(3);
   EXPECT_THROW(gaussian_crps_loss(problem.mean, problem.standard_deviation, problem.y, Vector::Zero(3)), Error);
   EXPECT_THROW(gaussian_crps_loss(problem.mean, problem.standard_deviation, problem.y, Vector::Ones(2)), Error);
-  EXPECT_THROW(projected_crps_loss(problem.A, -ones, problem.mean, problem.standard_deviation, problem.d, problem.y,
+  EXPECT_THROW(projected_crps_loss(problem.A, -ones.transpose(), problem.mean, problem.standard_deviation, problem.d, problem.y,
                                    ones),
                Error);
   RowMatrix s = problem.standard_deviation;

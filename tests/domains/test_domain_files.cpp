@@ -143,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"index = true, ", "", format_error, "21:10",
                 "the source of season needs the key \"units\": of the transform's argument"},
         BadFile{"tolerance = 0.5", "tolerance = \"loose\"", Status::not_found, "27:58",
-                "expected a number or the name of a tolerance (ocean_heat_budget), found \"loose\""},
+                "expected a number or the name of a tolerance (chemical_process_cstr, chemical_process_plant, ocean_heat_budget), found \"loose\""},
         BadFile{"tolerance = 0.5", "tolerance = -1", format_error, "27:58", "expected a tolerance of 0 or more"},
         BadFile{"tolerance = 0.5", "units = \"kg\"", Status::unit_mismatch, "27:54",
                 "law mass: expected terms in kg, found kg s-1"},
@@ -183,7 +183,7 @@ TEST(DomainFile, OneThatIsMissingOrUnknownSaysWhatThereIs) {
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::not_found);
     EXPECT_EQ(std::string(error.what()),
-              "no domain \"ocean_heat_bugdet\"; shipped are ocean_heat_budget (did you mean \"ocean_heat_budget\"?); a file "
+              "no domain \"ocean_heat_bugdet\"; shipped are chemical_process_cstr, chemical_process_plant, ocean_heat_budget (did you mean \"ocean_heat_budget\"?); a file "
               "of your own is given by its path (NAME.toml)");
   }
   try {

@@ -41,11 +41,20 @@ void stop_after(const Synthetic& problem, const TrainingOptions& options, std::i
                "checkpoint.safetensors", "epoch " + std::to_string(epochs + 1) + " of 6");
 }
 
-TEST(Checkpoint, ResumedTrainingEndsInTheSameBits) {
+class Resume : public testing::TestWithParam<std::tuple<std::int64_t, std::int64_t, const char*>> {};
+
+TEST_P(Resume, EndsInTheSameBits) {
+  const auto [width, batch, engine] = GetParam();
   const Synthetic problem = synthetic();
-  const auto expected = uninterrupted(problem);
   const Folder folder("resume");
   TrainingOptions options = options_for(folder.path());
+  options.network.hidden = {width, width};
+  options.batch = batch;
+  TrainingOptions whole = options;
+  whole.checkpoint = "";
+  const ModelFile model = train(problem.samples, problem.constraints(), whole).model;
+  EXPECT_EQ(model.description.provenance.at("training.engine"), engine);
+  const auto expected = model.serialize();
   stop_after(problem, options, 2);
   options.resume = true;
   stop_after(problem, options, 4);
@@ -59,6 +68,8 @@ TEST(Checkpoint, ResumedTrainingEndsInTheSameBits) {
   // Once more from a finished training: nothing left to do, the same model.
   EXPECT_EQ(train(problem.samples, problem.constraints(), options).model.serialize(), expected);
 }
+INSTANTIATE_TEST_SUITE_P(Engines, Resume, testing::Values(std::tuple(16, 64, "loops"), std::tuple(128, 256, "libtorch")),
+                         [](const auto& instance) { return std::string(std::get<2>(instance.param)); });
 
 TEST(Checkpoint, WithinAnEpoch) {
   const Synthetic problem = synthetic();

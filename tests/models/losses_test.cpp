@@ -2,7 +2,7 @@
 
 #include "head_loss.hpp"
 
-#include <lavoisier/conditional_gaussian.hpp>
+#include <lavoisier/metric_projection.hpp>
 #include <lavoisier/random.hpp>
 
 #include <Eigen/Dense>
@@ -32,6 +32,9 @@ struct Case {
   RowMatrix d = normals(7, 2, 3);
   RowMatrix y = normals(7, 5, 4);
   Case() { project_onto_laws(A, d, y); }
+  std::vector<Index> dependent(Strategy strategy) const {
+    return strategy == Strategy::completion ? dependent_outputs(A, 2, Eigen::VectorXd::Ones(5)) : std::vector<Index>{};
+  }
 };
 
 TrainingOptions options(Strategy strategy, Loss loss, const std::string& parametrization) {
@@ -43,12 +46,44 @@ TrainingOptions options(Strategy strategy, Loss loss, const std::string& paramet
   return result;
 }
 
-class Losses : public testing::TestWithParam<std::tuple<Strategy, Loss, std::string>> {};
+using Parameter = std::tuple<Strategy, Loss, std::string>;
+std::vector<Parameter> all_cases() {
+  std::vector<Parameter> all;
+  for (const StrategyDescriptor& entry : strategies())
+    for (const Loss loss : entry.losses)
+      for (const char* parametrization : {"softplus", "exp"}) all.emplace_back(entry.strategy, loss, parametrization);
+  return all;
+}
+class Losses : public testing::TestWithParam<Parameter> {};
+
+TEST(Losses, OfAStackAreThoseOfEachSample) {
+  const Case at;
+  RowMatrix stack(14, 5), y = at.y;
+  for (Index s = 0; s < 7; ++s) {
+    stack.middleRows(2 * s, 2) = normals(2, 5, 100 + static_cast<std::uint64_t>(s));
+    RowMatrix one = y.row(s);
+    project_onto_laws(stack.middleRows(2 * s, 2), at.d.row(s), one);
+    y.row(s) = one;
+  }
+  const std::vector<Index> chosen = dependent_outputs(stack, 2, Eigen::VectorXd::Ones(5));
+  for (const Strategy strategy : {Strategy::penalty, Strategy::completion, Strategy::projection, Strategy::l1_layer})
+    for (const Loss loss : descriptor(strategy).losses) {
+      const std::vector<Index> dependent = strategy == Strategy::completion ? chosen : std::vector<Index>{};
+      const HeadLoss f(options(strategy, loss, "exp"), RowMatrix(0, 5), 2, at.active, dependent, 1);
+      RowMatrix h_bar, one_bar;
+      const Eigen::VectorXd all = f(at.h, y, at.d, &h_bar, stack);
+      for (Index s = 0; s < 7; ++s) {
+        const HeadLoss shared(options(strategy, loss, "exp"), stack.middleRows(2 * s, 2), 2, at.active, dependent, 1);
+        EXPECT_EQ(all[s], shared(at.h.row(s), y.row(s), at.d.row(s), &one_bar)[0]) << to_string(strategy);
+        EXPECT_LE((7.0 * h_bar.row(s) - one_bar.row(0)).norm(), 1e-14 * one_bar.norm());
+      }
+    }
+}
 
 TEST_P(Losses, AdjointIsTheDerivative) {
   const auto [strategy, loss, parametrization] = GetParam();
   const Case at;
-  const HeadLoss f(options(strategy, loss, parametrization), at.A, at.active, 1);
+  const HeadLoss f(options(strategy, loss, parametrization), at.A, 2, at.active, at.dependent(strategy), 1);
   RowMatrix h_bar;
   f(at.h, at.y, at.d, &h_bar);
   ASSERT_EQ(h_bar.rows(), 7);
@@ -68,10 +103,7 @@ TEST_P(Losses, AdjointIsTheDerivative) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Losses,
-                         testing::Combine(testing::Values(Strategy::none, Strategy::projection, Strategy::post_hoc,
-                                                          Strategy::conditional),
-                                          testing::Values(Loss::likelihood, Loss::crps),
-                                          testing::Values("softplus", "exp")),
+                         testing::ValuesIn(all_cases()),
                          [](const auto& instance) {
                            return std::string(to_string(std::get<0>(instance.param))) + "_" +
                                   to_string(std::get<1>(instance.param)) + "_" + std::get<2>(instance.param);
@@ -85,8 +117,11 @@ struct Dense {
 Dense marginal_law(Strategy strategy, const RowMatrix& A, const Eigen::VectorXd& mu, const Eigen::VectorXd& s,
                    const Eigen::VectorXd& d) {
   const Eigen::MatrixXd S = s.cwiseAbs2().asDiagonal(), I = Eigen::MatrixXd::Identity(mu.size(), mu.size());
-  if (strategy == Strategy::none || strategy == Strategy::post_hoc) return {mu, S};
-  const Eigen::MatrixXd metric = strategy == Strategy::projection ? I : S;
+  if (!descriptor(strategy).holds_laws || strategy == Strategy::post_hoc) return {mu, S};
+  Eigen::MatrixXd metric = strategy == Strategy::projection ? I : S;
+  if (strategy == Strategy::completion)
+    metric = completion_scale(Eigen::VectorXd::Ones(mu.size()), dependent_outputs(A, A.rows(), Eigen::VectorXd::Ones(mu.size())))
+                 .asDiagonal();
   const Eigen::MatrixXd G = metric * A.transpose() * (A * metric * A.transpose()).inverse();
   const Eigen::MatrixXd P = I - G * A;
   return {mu - G * (A * mu - d), P * S * P.transpose()};
@@ -102,9 +137,11 @@ TEST(LossValues, AgreeWithDenseFormulas) {
   const Index n = 5;
   const Eigen::MatrixXd N = Eigen::FullPivLU<Eigen::MatrixXd>(at.A).kernel();
   const Eigen::MatrixXd basis = Eigen::HouseholderQR<Eigen::MatrixXd>(N).householderQ() * Eigen::MatrixXd::Identity(n, n - 2);
-  for (const Strategy strategy : {Strategy::none, Strategy::projection, Strategy::post_hoc, Strategy::conditional}) {
-    const auto likelihood = HeadLoss(options(strategy, Loss::likelihood, "softplus"), at.A, at.active, 1)(at.h, at.y, at.d, nullptr);
-    const auto crps = HeadLoss(options(strategy, Loss::crps, "softplus"), at.A, at.active, 1)(at.h, at.y, at.d, nullptr);
+  for (const Strategy strategy : {Strategy::none, Strategy::completion, Strategy::projection, Strategy::variance_projection,
+                                  Strategy::post_hoc, Strategy::conditional}) {
+    const auto likelihood = HeadLoss(options(strategy, Loss::likelihood, "softplus"), at.A, 2, at.active, at.dependent(strategy), 1)(at.h, at.y, at.d, nullptr);
+    const auto crps = HeadLoss(options(strategy, Loss::crps, "softplus"), at.A, 2, at.active, at.dependent(strategy), 1)(at.h, at.y, at.d, nullptr);
+    const auto squares = HeadLoss(options(strategy, Loss::squared_error, "softplus"), at.A, 2, at.active, at.dependent(strategy), 1)(at.h, at.y, at.d, nullptr);
     for (Index row = 0; row < at.h.rows(); ++row) {
       Eigen::VectorXd mu(n), s(n);
       for (Index j = 0; j < n; ++j) {
@@ -120,8 +157,9 @@ TEST(LossValues, AgreeWithDenseFormulas) {
                           1 / std::sqrt(std::numbers::pi)) / static_cast<double>(n);
       }
       EXPECT_NEAR(crps[row], expected, 1e-12) << to_string(strategy);
+      EXPECT_NEAR(squares[row], (y - law.mean).squaredNorm() / 5.0, 1e-12) << to_string(strategy);
       // A Gaussian restricted to the laws has its density in null-space coordinates.
-      const bool restricted = strategy == Strategy::projection || strategy == Strategy::conditional;
+      const bool restricted = strategy != Strategy::none && strategy != Strategy::post_hoc;
       const double density = restricted ? log_normal(basis.transpose() * y, basis.transpose() * law.mean,
                                                      basis.transpose() * law.covariance * basis)
                                         : log_normal(y, law.mean, law.covariance);
@@ -135,7 +173,7 @@ TEST(LossValues, HugeHeadValuesStayFinite) {
   RowMatrix h = at.h;
   h.col(6).setConstant(80.0);
   h.col(7).setConstant(-800.0);
-  const HeadLoss f(options(Strategy::conditional, Loss::crps, "softplus"), at.A, at.active, 1);
+  const HeadLoss f(options(Strategy::conditional, Loss::crps, "softplus"), at.A, 2, at.active, {}, 1);
   RowMatrix h_bar;
   EXPECT_TRUE(f(h, at.y, at.d, &h_bar).allFinite());
   EXPECT_TRUE(h_bar.allFinite());

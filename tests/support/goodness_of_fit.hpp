@@ -1,7 +1,7 @@
 #ifndef LAVOISIER_TESTS_GOODNESS_OF_FIT_HPP
 #define LAVOISIER_TESTS_GOODNESS_OF_FIT_HPP
 
-// Do draws follow the exact conditional law of a diagonal Gaussian given A y = d? Eigen only: usable beside Kokkos.
+// Do draws follow the exact conditional law of a Gaussian (diagonal or dense) given A y = d? Eigen only: usable beside Kokkos.
 //
 //   const auto fit = goodness_of_fit(draws, A, mu, s, d);      // draws: members x n
 //   EXPECT_GT(fit.p, 1e-4) << fit.text();
@@ -81,27 +81,35 @@ inline double kolmogorov_p_value(std::vector<double> uniform) {
   return std::clamp(2.0 * sum, 0.0, 1.0);
 }
 
-/// The exact conditional law of N(mu, diag(s^2)) given A y = d in orthonormal null coordinates, dense.
+/// The exact conditional law of N(mu, S) given A y = d in orthonormal null coordinates, dense.
 struct NullSpaceLaw {
   Eigen::MatrixXd N;     ///< n x (n - m), orthonormal
   Eigen::VectorXd mean;  ///< n
   Eigen::LLT<Eigen::MatrixXd> factor;  ///< of N'VN
 
+  /// S = diag(s^2)
   NullSpaceLaw(const Eigen::MatrixXd& A, const Eigen::VectorXd& mu, const Eigen::VectorXd& s,
-               const Eigen::VectorXd& d) {
+               const Eigen::VectorXd& d)
+      : NullSpaceLaw(A, mu, Eigen::MatrixXd(s.array().square().matrix().asDiagonal()),
+                     Eigen::MatrixXd(s.array().square().inverse().matrix().asDiagonal()), d) {}
+  static NullSpaceLaw of_covariance(const Eigen::MatrixXd& A, const Eigen::VectorXd& mu, const Eigen::MatrixXd& S,
+                                    const Eigen::VectorXd& d) {
+    return {A, mu, S, S.llt().solve(Eigen::MatrixXd::Identity(S.rows(), S.cols())), d};
+  }
+  NullSpaceLaw(const Eigen::MatrixXd& A, const Eigen::VectorXd& mu, const Eigen::MatrixXd& S,
+               const Eigen::MatrixXd& inverse_of_S, const Eigen::VectorXd& d) {
     const Eigen::Index n = A.cols(), m = A.rows();
-    const Eigen::VectorXd S = s.array().square();
     if (m == 0) {
       N = Eigen::MatrixXd::Identity(n, n);
       mean = mu;
     } else {
       const Eigen::MatrixXd Q = Eigen::HouseholderQR<Eigen::MatrixXd>(A.transpose()).householderQ();
       N = Q.rightCols(n - m);
-      const Eigen::LLT<Eigen::MatrixXd> W(A * S.asDiagonal() * A.transpose());
-      mean = mu - S.asDiagonal() * (A.transpose() * W.solve(A * mu - d));
+      const Eigen::LLT<Eigen::MatrixXd> W(A * S * A.transpose());
+      mean = mu - S * (A.transpose() * W.solve(A * mu - d));
     }
     // N'VN is the inverse of N'S^-1 N: nothing is subtracted.
-    const Eigen::MatrixXd precision = N.transpose() * S.cwiseInverse().asDiagonal() * N;
+    const Eigen::MatrixXd precision = N.transpose() * inverse_of_S * N;
     factor.compute(precision.llt().solve(Eigen::MatrixXd::Identity(N.cols(), N.cols())));
     if (factor.info() != Eigen::Success)
       throw std::runtime_error("the conditional covariance is not positive definite");
@@ -130,9 +138,8 @@ struct GoodnessOfFit {
   }
 };
 
-inline GoodnessOfFit goodness_of_fit(const Eigen::MatrixXd& draws, const Eigen::MatrixXd& A, const Eigen::VectorXd& mu,
-                                     const Eigen::VectorXd& s, const Eigen::VectorXd& d) {
-  const NullSpaceLaw law(A, mu, s, d);
+inline GoodnessOfFit goodness_of_fit(const Eigen::MatrixXd& draws, const Eigen::MatrixXd& A, const NullSpaceLaw& law,
+                                     const Eigen::VectorXd& d) {
   const Eigen::MatrixXd u = law.whiten(draws);
   const Eigen::Index members = u.rows(), k = u.cols();
   const double count = static_cast<double>(members), degrees = static_cast<double>(k);
@@ -155,9 +162,10 @@ inline GoodnessOfFit goodness_of_fit(const Eigen::MatrixXd& draws, const Eigen::
   fit.correlations = 1.0;
   if (k > 1) {
     double squares = 0.0;
+    const Eigen::MatrixXd products = u.transpose() * u;
     for (Eigen::Index q = 0; q < k; ++q)
       for (Eigen::Index r = 0; r < q; ++r) {
-        const double z = u.col(q).dot(u.col(r)) / std::sqrt(count);
+        const double z = products(q, r) / std::sqrt(count);
         squares += z * z;
       }
     fit.correlations = chi_square_p_value(squares, 0.5 * degrees * (degrees - 1.0));
@@ -175,6 +183,11 @@ inline GoodnessOfFit goodness_of_fit(const Eigen::MatrixXd& draws, const Eigen::
         fit.largest_relative_residual = std::max(fit.largest_relative_residual, residual / magnitude);
     }
   return fit;
+}
+
+inline GoodnessOfFit goodness_of_fit(const Eigen::MatrixXd& draws, const Eigen::MatrixXd& A, const Eigen::VectorXd& mu,
+                                     const Eigen::VectorXd& s, const Eigen::VectorXd& d) {
+  return goodness_of_fit(draws, A, NullSpaceLaw(A, mu, s, d), d);
 }
 
 }  // namespace lavoisier::tests

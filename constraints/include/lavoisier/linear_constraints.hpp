@@ -22,6 +22,12 @@ struct LawReport {
   double scaled_pivot = 0.0;            ///< how far its scaled row is from those before it (0..1)
 };
 
+/// What to do with a sample's row that says nothing: one whose coefficients all vanish, or are not all finite.
+enum class BadRow {
+  refuse,  ///< Error(rank_deficient) or Error(non_finite) that names law, row and sample
+  keep     ///< left to the per-sample status of what uses A
+};
+
 /// The local laws over a fixed layout as rows A(x) y = b(x), FP64, physical units; columns are the elements of the
 /// output variables in layout order.
 ///
@@ -49,6 +55,8 @@ class LinearConstraints {
   const RowMatrix& A() const;
   /// A of one sample from its flat inputs (layout order, physical units).
   RowMatrix A(std::span<const double> inputs) const;
+  /// A of a batch, samples * rows() x outputs(), one sample's block after another; inputs as below.
+  RowMatrix stacked_A(const Eigen::Ref<const RowMatrix>& inputs, BadRow bad_row = BadRow::refuse) const;
   /// b of a batch: samples x rows(), inputs samples x input elements.
   RowMatrix right_hand_side(const Eigen::Ref<const RowMatrix>& inputs) const;
 

@@ -1,6 +1,7 @@
 #ifndef LAVOISIER_DOMAIN_HPP
 #define LAVOISIER_DOMAIN_HPP
 
+#include <lavoisier/csv_reader.hpp>
 #include <lavoisier/law.hpp>
 #include <lavoisier/layout.hpp>
 #include <lavoisier/netcdf_reader.hpp>
@@ -19,23 +20,44 @@ namespace lavoisier {
 /// How one input or output is got from a file.
 enum class Transform { none, sine, cosine };
 struct Source {
-  std::string variable;    ///< NetCDF variable, or the axis' name if `axis`
+  std::string variable;    ///< NetCDF variable or column of a table, or the axis' name if `axis`
   bool axis = false;       ///< a coordinate value instead of a field
   bool index = false;      ///< the index along the axis (0, 1, ...) instead of its value
   Transform transform = Transform::none;
   double period = 0.0;     ///< of the argument, in its units: sine(2 pi value / period); 360 for degrees
   std::string units;       ///< what the file's spelling must convert to: of the variable, of the argument of a transform;
                            ///< empty for an index
+  std::string file_units;  ///< of a table's column, where they are not `units`: a table names none
   std::map<std::string, std::string> source_units;  ///< this variable's own spellings; they come before the domain's
 };
 
-/// Assigns samples to subsets by a coordinate: block = floor(coordinate / width) mod `modulus`.
-struct BlockSplit {
+/// Which samples are for training, validation and test.
+struct Split {
+  enum class Kind {
+    block,       ///< by a coordinate: block = floor(coordinate / width) mod modulus; blocks that are not listed: training
+    sequential,  ///< by rows in file order: training, then validation, then test
+    random,      ///< by rows: a permutation drawn by `seed` and the number of rows alone
+    indices      ///< by rows, from 0, as listed; rows that are not listed: training
+  };
+  Kind kind = Kind::block;
   std::string axis;
   double width = 1.0;
   int modulus = 1;
-  std::vector<int> test, validation;
+  std::vector<int> test, validation;              ///< numbers of blocks
+  double test_share = 0.0, validation_share = 0.0;  ///< sequential, random: of the rows, rounded down; the rest: training
+  std::uint64_t seed = 0;
+  std::vector<std::int64_t> test_rows, validation_rows;
 };
+
+/// The subsets of `rows` rows by a split of another kind than block. Error(out_of_range) names a listed row that is not
+/// there.
+std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows);
+/// One line for people.
+std::string describe(const Split& split);
+/// The table [split] of a TOML text (a protocol's), none where it has none. `sample_dimensions`: the domain's, which a
+/// split must fit. Errors name `origin`, line and column; `origin` is also where a split's `file` is looked for beside.
+std::optional<Split> read_split(const std::string& text, const std::string& origin,
+                                const std::vector<std::string>& sample_dimensions);
 
 /// A domain file as read and checked: layout, laws, constants, where values come from, and how they are split.
 struct Domain {
@@ -50,7 +72,8 @@ struct Domain {
   std::vector<std::string> column_dimensions;        ///< those that number columns; the rest number steps
   std::vector<std::string> empty;  ///< a cell where all of these inputs are missing is no sample (land); none listed:
                                    ///< where every field that is asked for is missing
-  std::optional<BlockSplit> split;
+  std::optional<CsvOptions> table;  ///< samples are the rows of a CSV file; then both lists of dimensions are {"sample"}
+  std::optional<Split> split;
   std::vector<std::string> notes;                    ///< conversions done inside laws, for people
   std::string digest;                                ///< SHA-256 of the domain file
 };
@@ -63,8 +86,8 @@ Domain load_domain(const std::string& name_or_file);
 Domain parse_domain(const std::string& text, const std::string& origin);
 std::vector<std::string> shipped_domains();
 
-/// Reads samples of one file in pieces. A sample is one cell of the domain's sample dimensions; cell index is flat,
-/// row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
+/// Reads samples of one file in pieces: NetCDF, or a CSV table where the domain says so. A sample is one cell of the
+/// domain's sample dimensions (one row of a table); cell index is flat, row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
 /// is Error(unit_mismatch) naming variable, spelling and what was expected.
 class SampleReader {
  public:
@@ -74,7 +97,10 @@ class SampleReader {
 
   std::int64_t cells() const noexcept;
   std::vector<FileAxis> axes() const;               ///< of the sample dimensions, as in the file
-  std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ..."
+  std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ...";
+                                                    ///< of a table: "sample 15, line 17"
+  /// Of a table, "file:line:column" of a variable's cell.
+  std::string place(std::int64_t cell, const std::string& variable) const;
 
   struct Piece {
     std::int64_t first = 0;                         ///< first cell
@@ -100,7 +126,8 @@ struct LoadReport {
   std::int64_t cells = 0, empty = 0, incomplete = 0;  ///< incomplete ones were dropped
 };
 /// All complete samples of the files, in file and cell order. Empty cells (land) are skipped. Steps count on from file to
-/// file; all files must have the same column dimensions (shape_mismatch).
+/// file; all files must have the same column dimensions (shape_mismatch). Of tables, columns count on instead and all
+/// steps are 0; each file is split by itself.
 SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
                        const LoadOptions& options = {}, LoadReport* report = nullptr);
 

@@ -6,6 +6,7 @@
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
+#include <lavoisier/strategy.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -16,14 +17,6 @@
 #include <vector>
 
 namespace lavoisier {
-
-enum class Strategy { none, projection, post_hoc, conditional };
-enum class Loss { likelihood, crps };
-
-const char* to_string(Strategy strategy) noexcept;
-const char* to_string(Loss loss) noexcept;
-Strategy strategy_from(const std::string& text);  ///< Error(invalid_argument) lists the legal words, nearest named
-Loss loss_from(const std::string& text);
 
 struct MlpOptions {
   std::vector<std::int64_t> hidden = {128, 128};
@@ -40,7 +33,11 @@ struct MlpOptions {
 struct TrainingOptions {
   Strategy strategy = Strategy::conditional;
   Loss loss = Loss::crps;
+  double penalty_weight = 1.0;                 ///< `penalty`: of |A mean - d|^2, unit rows, standardised units, a sample
+  std::vector<std::string> dependent;          ///< `completion`: "name" (all its elements) or "name[2]"; empty: chosen
   MlpOptions network;
+  std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
+                                               ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
   std::int64_t batch = 256;
   double learning_rate = 2e-3;
@@ -76,14 +73,17 @@ struct TrainingResult {
 };
 
 /// Trains on the training subset, selects on the validation subset, exports. Targets are first moved orthogonally onto
-/// the laws; a distance beyond a law's physics tolerance is Error(law_violated) naming law and sample.
+/// the laws; a distance beyond a law's physics tolerance is Error(law_violated) naming law and sample. A loss that the
+/// strategy does not admit (docs/strategies.md) is invalid_argument and names the legal ones; laws that lose rank for a
+/// sample are rank_deficient and name law and sample.
 /// `stop` (may be null): when it turns true, the checkpoint is kept and Error(interrupted) says how to resume.
 /// Same options, data and thread count: the same bits. Errors: non_finite (step and sample ids), invalid_argument.
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr);
 
 /// The Gaussian marginals that a trained model's samples follow, physical units, N x n; through LibTorch (the plugin's
-/// counterpart for tests and `compare`). For projection, post_hoc and conditional these are of the constrained law.
+/// counterpart for tests and `compare`). For strategies that hold the laws these are of the constrained law. l1_layer with
+/// several laws has no Gaussian marginals: mean is the mapped mean, variance that of the map's linear piece there.
 struct PredictedMarginals {
   RowMatrix network_mean, network_standard_deviation;  ///< of the head, before the laws
   RowMatrix mean, variance;                            ///< after them

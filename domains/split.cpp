@@ -1,0 +1,196 @@
+#include "split.hpp"
+
+#include <lavoisier/files.hpp>
+#include <lavoisier/random.hpp>
+
+#include <filesystem>
+#include <numeric>
+#include <set>
+
+namespace lavoisier {
+namespace detail {
+namespace {
+
+constexpr std::uint64_t split_stream = 0x73706c6974ULL;  // "split": apart from what training and sampling draw
+using Lists = std::vector<std::pair<const char*, std::vector<std::int64_t>*>>;
+
+std::int64_t share_of(double share, std::int64_t rows) {
+  // Rounded down, but not because .29 x 100 is a little less than 29 in binary.
+  return static_cast<std::int64_t>(std::floor(share * static_cast<double>(rows) + 1e-9));
+}
+
+void read_blocks(const Section& split, const std::vector<std::string>& dimensions, Split& result) {
+  result.axis = split.string("axis", "the sample dimension whose coordinate decides");
+  if (std::find(dimensions.begin(), dimensions.end(), result.axis) == dimensions.end())
+    split.fail(Status::not_found,
+               fmt::format("\"{}\" is no sample dimension; these are {}", result.axis, listed(dimensions)), "axis");
+  result.width = split.positive("width", "of a block, in the axis' units as they stand in the file");
+  const auto modulus = split.integer("modulus", "blocks are numbered floor(coordinate / width) mod modulus");
+  if (modulus < 2 || modulus > 1000000)
+    split.fail(Status::invalid_format, fmt::format("expected a modulus of 2 to 1000000, found {}", modulus), "modulus");
+  result.modulus = static_cast<int>(modulus);
+  result.test = split.integers("test", "numbers of the test blocks");
+  result.validation = split.integers("validation", "numbers of the validation blocks");
+  std::set<int> used;
+  for (const auto& [key, numbers] : {std::pair("test", &result.test), std::pair("validation", &result.validation)})
+    for (const int number : *numbers) {
+      if (number >= result.modulus)
+        split.fail(Status::invalid_format,
+                   fmt::format("block {} of \"{}\" is beyond the modulus {}", number, key, result.modulus), key);
+      if (!used.insert(number).second)
+        split.fail(Status::invalid_format, fmt::format("block {} of \"{}\" is used twice", number, key), key);
+    }
+  if (used.size() == static_cast<std::size_t>(result.modulus))
+    split.fail(Status::invalid_format, "this split leaves no block for training", "test");
+}
+
+double read_share(const Section& split, const char* key) {
+  const double share = split.number(key, "share of the rows, from 0 to 1; the rest is for training");
+  if (!(share >= 0.0 && share < 1.0))
+    split.fail(Status::invalid_format,
+               fmt::format("expected a share from 0 to below 1 for \"{}\" in {}, found {}", key, split.name(), share),
+               key);
+  return share;
+}
+
+void read_rows(const Section& lists, Split& result) {
+  std::set<std::int64_t> used;
+  for (const auto& [key, rows] : Lists{{"test", &result.test_rows}, {"validation", &result.validation_rows}})
+    for (const int row : lists.integers(key, "numbers of rows, the first is 0; the others are for training")) {
+      if (!used.insert(row).second)
+        lists.fail(Status::invalid_format, fmt::format("row {} of \"{}\" is used twice", row, key), key);
+      rows->push_back(row);
+    }
+}
+
+}  // namespace
+
+Split read_split(const Section& top, const std::vector<std::string>& dimensions) {
+  const auto& node = top.required("split", "");
+  if (!node.is_table()) top.wrong_type(node, "split", "a table");
+  const toml::table& table = *node.as_table();
+  Split result;
+  std::string kind = "block";
+  if (const auto* const word = table.get("kind"); word != nullptr && word->is_string())
+    kind = *word->value<std::string>();
+  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices"};
+  std::vector<std::string> legal = {"kind", "test", "validation"};
+  if (kind == "block") legal.insert(legal.end(), {"axis", "width", "modulus"});
+  if (kind == "random") legal.emplace_back("seed");
+  if (kind == "indices") legal.emplace_back("file");
+  const Section split(top.text(), table, "[split]", position(node), legal);
+  if (split.has("kind")) kind = split.string("kind", "");
+  const auto found = std::find(kinds.begin(), kinds.end(), kind);
+  if (found == kinds.end()) {
+    const std::string near = nearest_name(kind, kinds);
+    split.fail(Status::invalid_format,
+               fmt::format("unknown kind \"{}\" of a split; {}", kind,
+                           near.empty() ? "there are " + listed(kinds) : "did you mean \"" + near + "\"?"),
+               "kind");
+  }
+  result.kind = static_cast<Split::Kind>(found - kinds.begin());
+  if (result.kind == Split::Kind::block) {
+    read_blocks(split, dimensions, result);
+    return result;
+  }
+  if (dimensions.size() != 1)
+    split.fail(Status::invalid_format,
+               fmt::format("a {} split counts rows: it needs one sample dimension, this domain has {}", kind,
+                           listed(dimensions)),
+               "kind");
+  if (result.kind != Split::Kind::indices) {
+    result.test_share = read_share(split, "test");
+    result.validation_share = read_share(split, "validation");
+    if (result.test_share + result.validation_share >= 1.0)
+      split.fail(Status::invalid_format, "this split leaves no row for training", "test");
+    if (split.has("seed")) {
+      const auto seed = split.integer("seed", "");
+      if (seed < 0) split.fail(Status::invalid_format, fmt::format("expected a seed from 0, found {}", seed), "seed");
+      result.seed = static_cast<std::uint64_t>(seed);
+    }
+    return result;
+  }
+  if (!split.has("file")) {
+    read_rows(split, result);
+    return result;
+  }
+  if (split.has("test") || split.has("validation"))
+    split.fail(Status::invalid_format, "the rows are either listed here or in a file", "file");
+  const std::filesystem::path path =
+      std::filesystem::path(top.text().origin()).parent_path() / split.string("file", "");
+  std::vector<std::byte> bytes;
+  try {
+    bytes = read_file(path);
+  } catch (const Error& error) {
+    split.fail(error.status(), error.what(), "file");
+  }
+  const SourceText text(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), path.string());
+  const toml::table root = parse_toml(text);
+  read_rows(Section(text, root, "the list of rows", {1, 1}, {"test", "validation"}), result);
+  return result;
+}
+
+}  // namespace detail
+
+std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
+  LAVOISIER_REQUIRE(split.kind != Split::Kind::block, "a split by blocks needs coordinates");
+  std::vector<Subset> subsets(static_cast<std::size_t>(rows), Subset::training);
+  if (split.kind == Split::Kind::indices) {
+    for (const auto& [subset, list] :
+         {std::pair(Subset::test, &split.test_rows), std::pair(Subset::validation, &split.validation_rows)})
+      for (const std::int64_t row : *list) {
+        if (row < 0 || row >= rows)
+          throw Error(Status::out_of_range,
+                      fmt::format("the split lists row {} for {}; there are {} rows, numbered from 0", row,
+                                  to_string(subset), rows));
+        subsets[static_cast<std::size_t>(row)] = subset;
+      }
+    return subsets;
+  }
+  std::vector<std::size_t> order(subsets.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (split.kind == Split::Kind::random) {
+    const random::Key key{split.seed, detail::split_stream};
+    for (std::size_t at = order.size(); at-- > 1;) {
+      const auto words = random::words(key, {.element = static_cast<std::uint64_t>(at)});
+      __extension__ using Wide = unsigned __int128;
+      std::swap(order[at], order[static_cast<std::size_t>((static_cast<Wide>(words[0]) * (at + 1)) >> 64)]);
+    }
+  }
+  const auto test = static_cast<std::size_t>(detail::share_of(split.test_share, rows));
+  const auto validation = static_cast<std::size_t>(detail::share_of(split.validation_share, rows));
+  for (std::size_t i = 0; i < test; ++i) subsets[order[order.size() - 1 - i]] = Subset::test;
+  for (std::size_t i = 0; i < validation; ++i) subsets[order[order.size() - test - 1 - i]] = Subset::validation;
+  return subsets;
+}
+
+std::string describe(const Split& split) {
+  const auto blocks = [](const std::vector<int>& numbers) { return fmt::format("{}", fmt::join(numbers, ", ")); };
+  switch (split.kind) {
+    case Split::Kind::block:
+      return fmt::format("floor({}/{:g}) mod {}: test {}, validation {}, training the rest", split.axis, split.width,
+                         split.modulus, blocks(split.test), blocks(split.validation));
+    case Split::Kind::sequential:
+      return fmt::format("rows in file order: first training, then {:g} validation, last {:g} test",
+                         split.validation_share, split.test_share);
+    case Split::Kind::random:
+      return fmt::format("rows at random (seed {}): {:g} validation, {:g} test, training the rest", split.seed,
+                         split.validation_share, split.test_share);
+    case Split::Kind::indices:
+      return fmt::format("rows as listed: {} validation, {} test, training the rest", split.validation_rows.size(),
+                         split.test_rows.size());
+  }
+  return {};
+}
+
+std::optional<Split> read_split(const std::string& text, const std::string& origin,
+                                const std::vector<std::string>& sample_dimensions) {
+  const detail::SourceText source(text, origin);
+  const toml::table root = detail::parse_toml(source);
+  if (!root.contains("split")) return std::nullopt;
+  std::vector<std::string> legal;
+  for (const auto& [key, value] : root) legal.emplace_back(key.str());  // the others are not ours to judge
+  return detail::read_split(detail::Section(source, root, "the file", {1, 1}, legal), sample_dimensions);
+}
+
+}  // namespace lavoisier
