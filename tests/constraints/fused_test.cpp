@@ -214,9 +214,8 @@ RandomProblem near_dependent(Index samples, unsigned seed) {
 TEST(FusedConditionalCrps, SamplesThatFp64DoesNotHoldAreDoneInTwiceTheDigits) {
   const RandomProblem p = near_dependent(11, 71);
   BatchLoss loss{Eigen::VectorXd(11), {RowMatrix(11, 60), RowMatrix(11, 60)}, std::vector<Status>(11)};
-  if (detail::fused_kernels() != nullptr)
-    EXPECT_EQ(detail::fused_conditional_crps(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y, scales(60),
-                                             {1}, loss).size(), 11u);
+  EXPECT_EQ(detail::fused_conditional_crps(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y, scales(60),
+                                           {1}, loss).size(), 11u);
   expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(60), {2}));
 }
 
