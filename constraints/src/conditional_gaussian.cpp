@@ -1,5 +1,6 @@
 #include <lavoisier/conditional_gaussian.hpp>
 
+#include "fused_shared.hpp"
 #include "parallel.hpp"
 
 #include <algorithm>
@@ -62,6 +63,8 @@ Status set_row(Kernel& kernel, const Batch& mean, const Batch& deviation, const 
 
 ConditionalMoments conditional_moments(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                        const Batch& d, const BatchOptions& options) {
+  if (detail::is_shared(mean, standard_deviation))
+    return detail::shared_conditional_moments(A, mean, standard_deviation, d, options);
   const LawBatch laws = checked_laws("conditional_moments", A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows();
   ConditionalMoments result{RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols()),
@@ -84,6 +87,8 @@ ConditionalMoments conditional_moments(const RowMatrix& A, const Batch& mean, co
 GaussianGradient conditional_moments_adjoint(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                              const Batch& d, const Batch& mean_bar, const Batch& variance_bar,
                                              const BatchOptions& options) {
+  if (detail::is_shared(mean, standard_deviation))
+    return detail::shared_conditional_moments_adjoint(A, mean, standard_deviation, d, mean_bar, variance_bar, options);
   require_outputs("conditional_moments_adjoint", "mean_bar", mean_bar, mean);
   require_outputs("conditional_moments_adjoint", "variance_bar", variance_bar, mean);
   const LawBatch laws = checked_laws("conditional_moments_adjoint", A, mean, standard_deviation, d);
@@ -105,6 +110,8 @@ GaussianGradient conditional_moments_adjoint(const RowMatrix& A, const Batch& me
 
 RowMatrix conditional_draw(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation, const Batch& d,
                            const Batch& e, const BatchOptions& options) {
+  if (detail::is_shared(mean, standard_deviation))
+    return detail::shared_conditional_draw(A, mean, standard_deviation, d, e, options);
   require_outputs("conditional_draw", "e", e, mean);
   const LawBatch laws = checked_laws("conditional_draw", A, mean, standard_deviation, d);
   const Eigen::Index samples = mean.rows();
@@ -124,6 +131,8 @@ RowMatrix conditional_draw(const RowMatrix& A, const Batch& mean, const Batch& s
 GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                           const Batch& d, const Batch& e, const Batch& y_bar,
                                           const BatchOptions& options) {
+  if (detail::is_shared(mean, standard_deviation))
+    return detail::shared_conditional_draw_adjoint(A, mean, standard_deviation, d, e, y_bar, options);
   require_outputs("conditional_draw_adjoint", "e", e, mean);
   require_outputs("conditional_draw_adjoint", "y_bar", y_bar, mean);
   const LawBatch laws = checked_laws("conditional_draw_adjoint", A, mean, standard_deviation, d);
@@ -148,6 +157,9 @@ GaussianGradient conditional_draw_adjoint(const RowMatrix& A, const Batch& mean,
 LogDensity conditional_log_density(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                    const Batch& d, const Batch& y, bool with_gradient, const BatchOptions& options,
                                    const std::vector<Eigen::Index>& dependent_outputs) {
+  if (detail::is_shared(mean, standard_deviation))
+    return detail::shared_conditional_log_density(A, mean, standard_deviation, d, y, with_gradient, options,
+                                                   dependent_outputs);
   const char* const name = "conditional_log_density";
   require_outputs(name, "y", y, mean);
   const LawBatch laws = checked_laws(name, A, mean, standard_deviation, d);

@@ -47,8 +47,17 @@ class SampleKernel {
   std::size_t smallest_pivot_row() const noexcept;
   std::size_t failed_row() const noexcept { return failed_row_; }
 
+  /// Whether the sample was done again in double-double.
+  bool refined() const noexcept {
+    if constexpr (refines) return refined_;
+    return false;
+  }
+
   /// Variances, W and its factor, d. The kernel keeps pointers to nothing but the laws.
   Status set(const double* mean, const double* deviation, const double* d) noexcept;
+
+  /// After a set() that was ok without refining, a sample of the same deviations: mean and right-hand side.
+  Status set_right_hand_side(const double* mean, const double* d) noexcept;
 
   /// lambda = W^-1 (A z - d), kept for the adjoints.
   void set_lambda(const double* z) noexcept;
@@ -74,10 +83,19 @@ class SampleKernel {
   void draw_adjoint(const double* deviation, const double* e, const double* y_bar, double* mu_bar,
                     double* deviation_bar) noexcept;
 
+  /// P_ij over i for every output j of large leverage, in their order: special().size() x outputs. After
+  /// set_leverages(), where rows() < outputs(), and not after refining.
+  void special_columns(double* P) noexcept;
+  const std::vector<std::size_t>& special() const noexcept { return special_; }
+  const ScaledCholesky<Rows, Real>& factor() const noexcept { return whole_; }
+
   /// log density of y on the laws with respect to their surface measure, and its gradients unless null. With y - m and
   /// not y - mu in the exponent: the two quadratic forms of the formula cancel where r is large against W.
+  /// `shared`: set_leverages(), variances(marginal_variance.data()) and set_gram() were done, for these deviations.
   Status log_density(const double* mean, const double* deviation, const double* y, double& value, double* mean_bar_out,
-                     double* deviation_bar_out) noexcept;
+                     double* deviation_bar_out, bool shared = false) noexcept;
+  /// False where A A' would make log_density() refine, or fail.
+  bool set_gram(const double* deviation) noexcept;
 
   /// log N(N'y; N'mu, N'SN) of delta = y - mu, and its gradients in mu and deviation unless null. With T = A S^-1 A':
   /// det(N'SN) = det(S) det(T) / det(A A'), and the quadratic form is that of delta less its part in the laws' rows.
@@ -152,13 +170,11 @@ class SampleKernel {
   void factorize_parts() noexcept;
   /// Factor of W without the q-th special output, or null where that is singular.
   const ScaledCholesky<Rows, Real>* without(std::size_t q) noexcept;
+  /// P_jj of the q-th special output j; u_ is then such that P_ij = -S_i a_i'u_ for the others.
+  Real solve_special(std::size_t q) noexcept;
 
   /// The same sample in double-double.
   Status refine() noexcept;
-  bool refined() const noexcept {
-    if constexpr (refines) return refined_;
-    return false;
-  }
   Status select_rows(const double* mean) noexcept;
   void take_laws(const LawMatrix& laws) noexcept;
   void take_lambda() noexcept;

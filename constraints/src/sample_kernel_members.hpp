@@ -132,6 +132,25 @@ Status SampleKernel<Rows, Real>::set(const double* mean, const double* deviation
 }
 
 template <int Rows, class Real>
+Status SampleKernel<Rows, Real>::set_right_hand_side(const double* mean, const double* d) noexcept {
+  refined_ = has_lambda_ = false;
+  failed_row_ = rows();
+  for (std::size_t j = 0; j < outputs(); ++j) {
+    if (!std::isfinite(mean[j])) return Status::non_finite;
+    mean_[j] = mean[j];
+  }
+  for (std::size_t k = 0; k < rows(); ++k) {
+    if (!std::isfinite(d[k])) {
+      failed_row_ = k;
+      return Status::non_finite;
+    }
+    right_hand_side_[k] = d[k];
+    d_[k] = d[k] * laws_->row_scale[k];
+  }
+  return Status::ok;
+}
+
+template <int Rows, class Real>
 Status SampleKernel<Rows, Real>::refine() noexcept {
   if constexpr (refines) {
     try {
@@ -478,14 +497,7 @@ void SampleKernel<Rows, Real>::moments_adjoint(const double* deviation, const do
   }
   for (std::size_t q = 0; q < special_.size(); ++q) {
     const std::size_t j = special_[q];
-    Real diagonal = 0.0;  // P_jj
-    if (const ScaledCholesky<Rows, Real>* part = without(q)) {
-      part->solve(laws_->column(j), u_.data());
-      diagonal = Real(1.0) / (Real(1.0) + variance_[j] * dot(j, u_.data()));
-      for (std::size_t k = 0; k < m; ++k) u_[k] *= diagonal;
-    } else {
-      whole_.solve(laws_->column(j), u_.data());
-    }
+    const Real diagonal = solve_special(q);
     Real squares = v_bar[j] * (diagonal * diagonal);
     Real p = m_bar[j] * diagonal;
     for (std::size_t i = 0; i < n; ++i) {
@@ -501,6 +513,35 @@ void SampleKernel<Rows, Real>::moments_adjoint(const double* deviation, const do
     mu_bar[j] = to_double(moved_[j]);
     deviation_bar[j] = to_double(2.0 * deviation[j] * (squares_[j] - moved_[j] * dot(j, lambda_.data())));
   }
+}
+
+template <int Rows, class Real>
+Real SampleKernel<Rows, Real>::solve_special(std::size_t q) noexcept {
+  const std::size_t j = special_[q];
+  Real diagonal = 0.0;
+  if (const ScaledCholesky<Rows, Real>* part = without(q)) {
+    part->solve(laws_->column(j), u_.data());
+    diagonal = Real(1.0) / (Real(1.0) + variance_[j] * dot(j, u_.data()));
+    for (std::size_t k = 0; k < rows(); ++k) u_[k] *= diagonal;
+  } else {
+    whole_.solve(laws_->column(j), u_.data());
+  }
+  return diagonal;
+}
+
+template <int Rows, class Real>
+void SampleKernel<Rows, Real>::special_columns(double* P) noexcept {
+  const std::size_t n = outputs();
+  for (std::size_t q = 0; q < special_.size(); ++q, P += n) {
+    const Real diagonal = solve_special(q);
+    for (std::size_t i = 0; i < n; ++i) P[i] = to_double(-variance_[i] * dot(i, u_.data()));
+    P[special_[q]] = to_double(diagonal);
+  }
+}
+
+template <int Rows, class Real>
+bool SampleKernel<Rows, Real>::set_gram(const double* deviation) noexcept {
+  return factorize_gram(deviation) && !(part_.smallest_pivot() < small_pivot);
 }
 
 template <int Rows, class Real>
@@ -536,13 +577,13 @@ double SampleKernel<Rows, Real>::largest_relative_residual(const double* y) noex
 
 template <int Rows, class Real>
 Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* deviation, const double* y,
-                                             double& value, double* mean_bar_out,
-                                             double* deviation_bar_out) noexcept {
+                                             double& value, double* mean_bar_out, double* deviation_bar_out,
+                                             bool shared) noexcept {
   const std::size_t n = outputs(), m = rows();
   for (std::size_t j = 0; j < n; ++j)
     if (!std::isfinite(y[j])) return Status::non_finite;
   if constexpr (refines) {
-    if (!refined_ && (!factorize_gram(deviation) || part_.smallest_pivot() < small_pivot)) {
+    if (!refined_ && !shared && !set_gram(deviation)) {
       const Status status = refine();
       if (status != Status::ok) return status;
     }
@@ -598,10 +639,12 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
           0.5 * log_det_S + 0.5 * whole_.log_det() - 0.5 * log_det_gram_;
   if (!known_components_agree) value = -std::numeric_limits<double>::infinity();
   if (mean_bar_out == nullptr) return Status::ok;
-  set_leverages();
-  if constexpr (refines)
-    if (refined_) return precise_->log_density(mean, deviation, y, value, mean_bar_out, deviation_bar_out);
-  variances(marginal_variance.data());
+  if (!shared) {
+    set_leverages();
+    if constexpr (refines)
+      if (refined_) return precise_->log_density(mean, deviation, y, value, mean_bar_out, deviation_bar_out);
+    variances(marginal_variance.data());
+  }
   for (std::size_t j = 0; j < n; ++j) {
     const Real a_lambda = dot(j, lambda_.data());
     if (deviation[j] == 0.0) {

@@ -102,6 +102,10 @@ class ScaledCholesky {
     for (std::size_t k = 0; k < m; ++k) x[k] *= scale_[k];
   }
 
+  const Real* factor() const noexcept { return factor_.data(); }
+  const Real* inverse_pivot() const noexcept { return inverse_pivot_.data(); }
+  const Real* scale() const noexcept { return scale_.data(); }
+
   double log_det() const noexcept {
     double sum = 0.0;
     for (std::size_t k = 0; k < size(); ++k) sum += log_of(factor_[k * size() + k]) - log_of(scale_[k]);

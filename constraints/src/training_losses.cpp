@@ -1,11 +1,26 @@
 #include <lavoisier/training_losses.hpp>
 
 #include "batch_loss.hpp"
+#include "fused_losses.hpp"
+#include "fused_shared.hpp"
+
+#include <numeric>
+#include <utility>
 
 namespace lavoisier {
 
 using namespace detail;
 using Batch = Eigen::Ref<const RowMatrix>;
+
+namespace {
+
+/// Gradient in s, 1 x n: summed over the samples in their order.
+BatchLoss summed(BatchLoss loss) {
+  loss.gradient.standard_deviation = sum_of_rows(loss.gradient.standard_deviation);
+  return loss;
+}
+
+}  // namespace
 
 double BatchLoss::mean() const {
   double sum = 0.0;
@@ -17,12 +32,29 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Batch& mean, const Bat
                                 const Batch& d, const Batch& y, const Eigen::VectorXd& score_scale,
                                 const BatchOptions& options) {
   const char* const name = "conditional_crps_loss";
-  require_like(name, A.cols(), mean, standard_deviation, y);
+  const bool shared = is_shared(mean, standard_deviation);
+  require_like(name, A.cols(), mean, shared ? mean : standard_deviation, y);
   detail::require_shape(name, "d", d.rows(), d.cols(), mean.rows(), d.cols());
   const detail::LawBatch laws(name, A, mean.rows(), d.cols());
   const Eigen::VectorXd weight = score_weights(name, score_scale, A.cols());
+  if (shared) {
+    if (laws.shared() != nullptr)
+      if (auto fused = fused_shared_conditional_crps(*laws.shared(), mean, standard_deviation, d, y, weight, options))
+        return std::move(*fused);
+    return summed(conditional_crps_loss(A, mean, standard_deviation.replicate(mean.rows(), 1), d, y, score_scale,
+                                        options));
+  }
   BatchLoss loss = make_loss(mean.rows(), A.cols());
-  detail::for_each_kernel(laws, mean.rows(), options, [&](auto& kernel, Eigen::Index s) {
+  std::vector<Eigen::Index> rest;
+  if (laws.shared() != nullptr) {
+    rest = fused_conditional_crps(*laws.shared(), mean, standard_deviation, d, y, weight, options, loss);
+  } else {
+    rest.resize(static_cast<std::size_t>(mean.rows()));
+    std::iota(rest.begin(), rest.end(), Eigen::Index{0});
+  }
+  // A stacked A: rest[i] is i.
+  detail::for_each_kernel(laws, static_cast<Eigen::Index>(rest.size()), options, [&](auto& kernel, Eigen::Index i) {
+    const Eigen::Index s = rest[static_cast<std::size_t>(i)];
     Status status = check_row(row(mean, s), row(standard_deviation, s), row(y, s), A.cols(), false);
     if (status == Status::ok) status = kernel.set(row(mean, s), row(standard_deviation, s), row(d, s));
     set_status(loss, s, status);
@@ -41,24 +73,34 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Batch& mean, const Bat
 BatchLoss gaussian_crps_loss(const Batch& mean, const Batch& standard_deviation, const Batch& y,
                              const Eigen::VectorXd& score_scale, const BatchOptions& options) {
   const Eigen::Index outputs = mean.cols();
-  require_like("gaussian_crps_loss", outputs, mean, standard_deviation, y);
+  const bool shared = is_shared(mean, standard_deviation);
+  require_like("gaussian_crps_loss", outputs, mean, shared ? mean : standard_deviation, y);
   const Eigen::VectorXd weight = score_weights("gaussian_crps_loss", score_scale, outputs);
   BatchLoss loss = make_loss(mean.rows(), outputs);
-  const int threads = detail::thread_count(options, mean.rows(), 100.0 * static_cast<double>(outputs));
-  detail::for_each_sample(mean.rows(), threads, [&](Eigen::Index s, int) {
-    const double* deviation = row(standard_deviation, s);
+  const int threads = detail::thread_count(options, mean.rows(), 20.0 * static_cast<double>(outputs));
+  RowMatrix scratch(threads, 3 * outputs);
+  detail::for_each_sample(mean.rows(), threads, [&](Eigen::Index s, int thread) {
+    const double* deviation = row(standard_deviation, shared ? 0 : s);
     const Status status = check_row(row(mean, s), deviation, row(y, s), outputs, false);
     set_status(loss, s, status);
     if (status != Status::ok) return;
-    loss.value[s] = 0.0;
+    double* from_mean = row(scratch, thread);
+    double* inverse = from_mean + outputs;
+    double* value = inverse + outputs;
+    double* mean_bar = row(loss.gradient.mean, s);
+    double* deviation_bar = row(loss.gradient.standard_deviation, s);
+    for (Eigen::Index j = 0; j < outputs; ++j) from_mean[j] = row(y, s)[j] - row(mean, s)[j];
+    for (Eigen::Index j = 0; j < outputs; ++j) inverse[j] = 1.0 / deviation[j];
+    detail::gaussian_crps_row(from_mean, deviation, inverse, outputs, value, mean_bar, deviation_bar);
+    double sum = 0.0;
     for (Eigen::Index j = 0; j < outputs; ++j) {
-      const detail::Crps crps = detail::crps_of_normal(mean(s, j), deviation[j] * deviation[j], y(s, j));
-      loss.value[s] += weight[j] * crps.value;
-      loss.gradient.mean(s, j) = weight[j] * crps.mean_bar;
-      loss.gradient.standard_deviation(s, j) = weight[j] * crps.variance_bar * 2.0 * deviation[j];
+      sum += weight[j] * value[j];
+      mean_bar[j] *= weight[j];
+      deviation_bar[j] = weight[j] * deviation_bar[j] * 2.0 * deviation[j];
     }
+    loss.value[s] = sum;
   });
-  return loss;
+  return shared ? summed(std::move(loss)) : loss;
 }
 
 BatchLoss conditional_likelihood_loss(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,

@@ -81,3 +81,35 @@ high = mp.floor(ln2 * mpf(2) ** 15) / mpf(2) ** 15
 print("ln2 high float", hex_double(high), "low", hex_double(round_float(ln2 - high)))
 print("1/ln2", hex_double(1 / ln2), "float", hex_double(round_float(1 / ln2)))
 print("2 pi", hex_double(2 * mp.pi), "low", hex_double(2 * mp.pi - mpf(float(2 * mp.pi))))
+
+# erf(x) = x Q(x^2) for |x| < 0.75; beyond, erf(|x|) = 1 - e^(-x^2) P(t) with P = e^(x^2) erfc(x), t = (x - 2) / (x + 2),
+# up to x = 6. Only the product with e^(-x^2) counts: P is fitted by least squares with that weight.
+def erf_ratio(q):
+    return mp.erf(mp.sqrt(q)) / mp.sqrt(q) if q else 2 / mp.sqrt(mp.pi)
+
+
+fit("erf, small", erf_ratio, lambda q, p: p, erf_ratio, mpf(0), mpf("0.5625"), 10)
+
+
+def fit_weighted(name, function, weight, low, high, degree):
+    nodes = [(high + low) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * k + 1) / (8 * degree)) for k in range(4 * degree)]
+    matrix = mp.matrix(len(nodes), degree + 1)
+    right = mp.matrix(len(nodes), 1)
+    for row, t in enumerate(nodes):
+        for power in range(degree + 1):
+            matrix[row, power] = weight(t) * t**power
+        right[row] = weight(t) * function(t)
+    rounded = [mpf(float(c)) for c in mp.lu_solve(matrix, right)]
+    points = [low + (high - low) * mpf(i) / 2000 for i in range(2001)]
+    worst = max(abs(weight(t) * (mp.polyval(rounded[::-1], t) - function(t))) for t in points)
+    print(f"{name}: 2^{mp.nstr(mp.log(worst, 2), 4)} (absolute)")
+    for power, c in enumerate(rounded):
+        print(f"  c{power} = {hex_double(c)}")
+
+
+def from_t(t):
+    return 2 * (1 + t) / (1 - t)
+
+
+fit_weighted("erf, large", lambda t: mp.exp(from_t(t) ** 2) * mp.erfc(from_t(t)), lambda t: mp.exp(-from_t(t) ** 2),
+             mpf("-1.25") / mpf("2.75"), mpf("0.5"), 12)

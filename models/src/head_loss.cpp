@@ -2,12 +2,13 @@
 
 #include "network_plan.hpp"
 
+#include <lavoisier/elementary.hpp>
 #include <lavoisier/exact_losses.hpp>
 #include <lavoisier/l1_projection.hpp>
 #include <lavoisier/projected_losses.hpp>
 #include <lavoisier/sampled_losses.hpp>
 
-#include <cmath>
+#include <algorithm>
 #include <utility>
 
 namespace lavoisier::detail {
@@ -26,25 +27,31 @@ Strategy trained_as(Strategy strategy) {
 
 HeadValues head_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<Index>& active, const MlpOptions& options) {
   const Index rows = h.rows(), n = h.cols() / 2, count = static_cast<Index>(active.size());
-  const bool softplus = options.parametrization == "softplus";
+  const bool softplus = options.parametrization == "softplus", all = count == n;
   HeadValues values{RowMatrix(rows, count), RowMatrix(rows, count), RowMatrix(rows, count)};
-  for (Index row = 0; row < rows; ++row)
-    for (Index j = 0; j < count; ++j) {
-      const Index i = active[static_cast<std::size_t>(j)];
-      const double x = h(row, n + i);
-      values.mean(row, j) = h(row, i);
-      double f = 0.0, slope = 0.0;
-      if (softplus) {
-        const double small = std::exp(-std::abs(x));
-        f = std::fmax(x, 0.0) + std::log1p(small);
-        slope = x >= 0.0 ? 1.0 / (1.0 + small) : small / (1.0 + small);
-        if (std::isnan(x)) f = x;  // fmax drops a NaN
-      } else {
-        f = slope = std::exp(x);
+  for (Index row = 0; row < rows; ++row) {
+    const double* from = h.data() + row * h.outerStride();
+    double* mean = values.mean.data() + row * count;
+    double* deviation = values.standard_deviation.data() + row * count;
+    double* slope = values.slope.data() + row * count;
+    if (all) {
+      std::copy_n(from, n, mean);
+      std::copy_n(from + n, n, deviation);
+    } else {
+      for (Index j = 0; j < count; ++j) {
+        mean[j] = from[active[static_cast<std::size_t>(j)]];
+        deviation[j] = from[n + active[static_cast<std::size_t>(j)]];
       }
-      values.standard_deviation(row, j) = options.floor + f;
-      values.slope(row, j) = slope;
     }
+    // Functions of our own: loops over them are vectorised.
+    if (softplus) {
+      for (Index j = 0; j < count; ++j) slope[j] = elementary::sigmoid(deviation[j]);
+      for (Index j = 0; j < count; ++j) deviation[j] = options.floor + elementary::log1p_exp(deviation[j]);
+    } else {
+      for (Index j = 0; j < count; ++j) slope[j] = elementary::exp(deviation[j]);
+      for (Index j = 0; j < count; ++j) deviation[j] = options.floor + slope[j];
+    }
+  }
   return values;
 }
 
@@ -150,11 +157,25 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
                           : sampled(laws, head.mean, head.standard_deviation, y, d, draws);
   if (h_bar) {
     const double share = 1.0 / static_cast<double>(rows);
-    h_bar->setZero(rows, 2 * outputs);
-    for (Index j = 0; j < n; ++j) {
-      const Index i = active_[static_cast<std::size_t>(j)];
-      h_bar->col(i) = share * found.gradient.mean.col(j);
-      h_bar->col(outputs + i) = share * found.gradient.standard_deviation.col(j).cwiseProduct(head.slope.col(j));
+    if (n < outputs)
+      h_bar->setZero(rows, 2 * outputs);
+    else
+      h_bar->resize(rows, 2 * outputs);
+    for (Index row = 0; row < rows; ++row) {
+      double* to = h_bar->data() + row * 2 * outputs;
+      const double* mean_bar = found.gradient.mean.data() + row * n;
+      const double* deviation_bar = found.gradient.standard_deviation.data() + row * n;
+      const double* slope = head.slope.data() + row * n;
+      if (n == outputs) {
+        for (Index j = 0; j < n; ++j) to[j] = share * mean_bar[j];
+        for (Index j = 0; j < n; ++j) to[n + j] = share * deviation_bar[j] * slope[j];
+      } else {
+        for (Index j = 0; j < n; ++j) {
+          const Index i = active_[static_cast<std::size_t>(j)];
+          to[i] = share * mean_bar[j];
+          to[outputs + i] = share * deviation_bar[j] * slope[j];
+        }
+      }
     }
   }
   return std::move(found.value);

@@ -73,6 +73,9 @@ TEST(Elementary, ErrorInUlp) {
   LAVOISIER_EXPECT_ULP(0.9, double, el::exp, std::exp, -745.2, -708);
   LAVOISIER_EXPECT_ULP(0.9, float, el::exp, std::exp, -104, 88.7);
   LAVOISIER_EXPECT_ULP(0.9, float, el::exp, std::exp, -1, 1);
+  LAVOISIER_EXPECT_ULP(2.0, double, el::erf, std::erf, -7, 7);
+  LAVOISIER_EXPECT_ULP(2.0, double, el::erf, std::erf, -1, 1);
+  LAVOISIER_EXPECT_ULP(2.0, double, el::erf, std::erf, -1e-300, 1e-300);
   LAVOISIER_EXPECT_ULP(1.0, double, el::log, std::log, 0.5, 2);
   LAVOISIER_EXPECT_ULP(1.0, double, el::log, std::log, 0.999, 1.001);
   LAVOISIER_EXPECT_ULP(1.0, double, el::log, std::log, 0.7, 0.715);

@@ -9,6 +9,10 @@
 // A and d agree with them. Samples are independent: one that fails (its status is not ok) leaves the others bitwise
 // unchanged, and its own row NaN. Errors: shape_mismatch; for a shared A, invalid_argument for a zero row or a number
 // that is not finite. In a stacked A these are the sample's status: rank_deficient, and non_finite.
+// A standard_deviation of 1 x n is that of every sample: in conditional_moments and _draw, their adjoints,
+// conditional_log_density, and the CRPS and likelihood losses. Variances, their adjoints and gradients in s are then
+// 1 x n, the latter summed over the samples in their order and NaN if one failed. O(n m) a sample where A is shared,
+// no row is to be dropped and W is far from singular, else the cost of N x n. Moments need a shared A for it.
 // A sample whose W is near singular on scaled rows is computed in twice the digits (docs/method.md, "Limits").
 // Cost a sample: O(n m^2 + m^3), with variances O(n m^2 + m^4).
 

@@ -1,0 +1,197 @@
+#include "fused_losses.hpp"
+
+#include "crps.hpp"
+#include "fused_kernels.hpp"
+#include "parallel.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace lavoisier::detail {
+
+using Eigen::Index;
+using Batch = Eigen::Ref<const RowMatrix>;
+
+namespace {
+
+/// Uninitialised, aligned to a cache line.
+class Scratch {
+ public:
+  explicit Scratch(std::int64_t numbers)
+      : memory_(new double[static_cast<std::size_t>(numbers) + 8]) {}
+  double* data() const noexcept {
+    return reinterpret_cast<double*>((reinterpret_cast<std::uintptr_t>(memory_.get()) + 63) & ~std::uintptr_t{63});
+  }
+
+ private:
+  std::unique_ptr<double[]> memory_;
+};
+
+std::vector<Scratch> scratch_of(int threads, std::int64_t numbers) {
+  std::vector<Scratch> scratch;
+  scratch.reserve(static_cast<std::size_t>(threads));
+  for (int thread = 0; thread < threads; ++thread) scratch.emplace_back(numbers);
+  return scratch;
+}
+
+/// Contiguous rows are what the tiles read.
+bool contiguous(const Batch& matrix) { return matrix.rows() <= 1 || matrix.outerStride() == matrix.cols(); }
+
+}  // namespace
+
+std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& mean, const Batch& standard_deviation,
+                                          const Batch& d, const Batch& y, const Eigen::VectorXd& weight,
+                                          const BatchOptions& options, BatchLoss& loss) {
+  const Index samples = mean.rows();
+  const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
+  const FusedKernels* const kernels = fused_kernels();
+  std::vector<Index> rest;
+  // With fewer than 2m outputs some leverage passes 1/2: they sum to m.
+  if (kernels == nullptr || m > fused_rows || n < 2 * m || samples < 2 || !contiguous(mean) ||
+      !contiguous(standard_deviation) || !contiguous(d) || !contiguous(y)) {
+    rest.resize(static_cast<std::size_t>(samples));
+    for (Index s = 0; s < samples; ++s) rest[static_cast<std::size_t>(s)] = s;
+    return rest;
+  }
+  const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;
+  const int threads = thread_count(options, samples, static_cast<double>(n * (30 + m * m)));
+  const auto scratch = scratch_of(threads, fused_scratch(n, m, lanes));
+  std::vector<std::uint32_t> alone(static_cast<std::size_t>(tiles));
+  for_each_sample(tiles, threads, [&](Index i, int thread) {
+    const Index s = i * lanes;
+    FusedTile tile{};
+    tile.n = n;
+    tile.count = std::min(lanes, samples - s);
+    tile.columns = laws.columns.data();
+    tile.row_scale = laws.row_scale.data();
+    tile.least_pivot = small_pivot;
+    tile.weight = weight.data();
+    tile.mean = row(mean, s);
+    tile.deviation = row(standard_deviation, s);
+    tile.y = row(y, s);
+    tile.d = row(d, s);
+    tile.value = loss.value.data() + s;
+    tile.mean_bar = row(loss.gradient.mean, s);
+    tile.deviation_bar = row(loss.gradient.standard_deviation, s);
+    tile.scratch = scratch[static_cast<std::size_t>(thread)].data();
+    alone[static_cast<std::size_t>(i)] = kernels->crps[m - 1](tile);
+  });
+  for (Index i = 0; i < tiles; ++i)
+    for (Index lane = 0; lane < lanes; ++lane)
+      if (alone[static_cast<std::size_t>(i)] >> lane & 1u) rest.push_back(i * lanes + lane);
+  return rest;
+}
+
+std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, const Batch& mean,
+                                                       const Batch& standard_deviation, const Batch& d, const Batch& y,
+                                                       const Eigen::VectorXd& weight, const BatchOptions& options) {
+  const Index samples = mean.rows(), outputs = mean.cols();
+  const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
+  const FusedKernels* const kernels = fused_kernels();
+  if (kernels == nullptr || m > fused_rows || n <= m || options.drop_dependent_rows || !contiguous(mean) ||
+      !contiguous(d) || !contiguous(y))
+    return {};
+  BatchLoss loss{Eigen::VectorXd(samples),
+                 {RowMatrix(samples, outputs), RowMatrix::Zero(1, outputs)},
+                 std::vector<Status>(static_cast<std::size_t>(samples), Status::ok)};
+  const double* const deviation = standard_deviation.data();
+
+  SampleKernel<-1> kernel(laws);
+  const std::vector<double> zeros(std::max(laws.outputs, laws.rows), 0.0);
+  const Status status = kernel.set(zeros.data(), deviation, zeros.data());
+  if (status != Status::ok) {
+    loss.status.assign(static_cast<std::size_t>(samples), status);
+    loss.value.setConstant(not_a_number);
+    loss.gradient.mean.setConstant(not_a_number);
+    loss.gradient.standard_deviation.setConstant(not_a_number);
+    return loss;
+  }
+  kernel.set_lambda(zeros.data());
+  kernel.set_leverages();
+  if (kernel.refined()) return {};
+  kernel.variances(kernel.marginal_variance.data());
+  const Index lanes = kernels->lanes;
+  std::vector<double> variance(laws.outputs), sigma(laws.outputs * static_cast<std::size_t>(lanes)),
+      inverse(sigma.size()), special_column(kernel.special().size() * laws.outputs);
+  for (std::size_t j = 0; j < laws.outputs; ++j) {
+    variance[j] = kernel.variance(j);
+    const double root = std::sqrt(kernel.marginal_variance[j]);
+    for (std::size_t lane = 0; lane < static_cast<std::size_t>(lanes); ++lane) {
+      sigma[j * static_cast<std::size_t>(lanes) + lane] = root;
+      inverse[j * static_cast<std::size_t>(lanes) + lane] = 1.0 / root;
+    }
+  }
+  kernel.special_columns(special_column.data());
+  const std::vector<std::int64_t> special(kernel.special().begin(), kernel.special().end());
+  const SharedLaw law{variance.data(),        kernel.factor().factor(), kernel.factor().inverse_pivot(),
+                      kernel.factor().scale(), sigma.data(),            inverse.data(),
+                      static_cast<std::int64_t>(special.size()),        special.data(), special_column.data()};
+
+  // A fixed number of samples a chunk, and slots that don't depend on the width of a vector: one order of sums.
+  constexpr Index chunk = 64;
+  const Index chunks = (samples + chunk - 1) / chunk;
+  const Index sums_of_chunk = 2 * n * fused_slots;
+  const int threads = thread_count(options, samples, static_cast<double>(n * (20 + 4 * m)));
+  const auto scratch = scratch_of(threads, fused_scratch(n, m, lanes));
+  std::vector<double> sums(static_cast<std::size_t>(chunks * sums_of_chunk), 0.0);
+  for_each_sample(chunks, threads, [&](Index i, int thread) {
+    const Index end = std::min(samples, (i + 1) * chunk);
+    for (Index s = i * chunk; s < end; s += lanes) {
+      FusedTile tile{};
+      tile.n = n;
+      tile.count = std::min(lanes, end - s);
+      tile.columns = laws.columns.data();
+      tile.row_scale = laws.row_scale.data();
+      tile.weight = weight.data();
+      tile.mean = row(mean, s);
+      tile.y = row(y, s);
+      tile.d = row(d, s);
+      tile.value = loss.value.data() + s;
+      tile.mean_bar = row(loss.gradient.mean, s);
+      tile.scratch = scratch[static_cast<std::size_t>(thread)].data();
+      double* const here = sums.data() + i * sums_of_chunk;
+      const std::uint32_t odd = kernels->shared_crps[m - 1](tile, law, {here, here + n * fused_slots, s % fused_slots});
+      for (Index lane = 0; odd != 0 && lane < tile.count; ++lane) {
+        if (!(odd >> lane & 1u)) continue;
+        bool finite = true;  // else an overflow, which is the answer
+        for (Index j = 0; j < outputs; ++j) finite &= std::isfinite(mean(s + lane, j)) && std::isfinite(y(s + lane, j));
+        for (Index k = 0; k < d.cols(); ++k) finite &= std::isfinite(d(s + lane, k));
+        if (finite) continue;
+        loss.status[static_cast<std::size_t>(s + lane)] = Status::non_finite;
+        loss.value[s + lane] = not_a_number;
+        set_nan(loss.gradient.mean, s + lane);
+      }
+    }
+  });
+  double* const variance_bar = kernel.variance_bar.data();
+  double* const shift = kernel.mean_bar.data();
+  bool failed = false;
+  for (const Status one : loss.status) failed |= one != Status::ok;
+  for (Index j = 0; j < outputs; ++j) {
+    variance_bar[j] = shift[j] = failed ? not_a_number : 0.0;
+    for (Index i = 0; i < chunks; ++i)
+      for (Index slot = 0; slot < fused_slots; ++slot) {
+        const double* const here = sums.data() + i * sums_of_chunk + j * fused_slots + slot;
+        variance_bar[j] += here[0];
+        shift[j] += here[n * fused_slots];
+      }
+  }
+  double* const s_bar = loss.gradient.standard_deviation.data();
+  kernel.moments_adjoint(deviation, zeros.data(), variance_bar, kernel.marginal_mean.data(), s_bar);
+  for (Index j = 0; j < outputs; ++j) s_bar[j] -= 2.0 * deviation[j] * shift[j];
+  return loss;
+}
+
+void gaussian_crps_row(const double* from_mean, const double* sigma, const double* inverse_sigma, Index count,
+                       double* value, double* mean_bar, double* variance_bar) {
+  if (const FusedKernels* const kernels = fused_kernels())
+    return kernels->gaussian_crps(from_mean, sigma, inverse_sigma, count, value, mean_bar, variance_bar);
+  for (Index i = 0; i < count; ++i) {
+    const Crps crps = crps_of_normal_given(from_mean[i], sigma[i], inverse_sigma[i]);
+    value[i] = crps.value;
+    mean_bar[i] = crps.mean_bar;
+    variance_bar[i] = crps.variance_bar;
+  }
+}
+
+}  // namespace lavoisier::detail
