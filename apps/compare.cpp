@@ -203,7 +203,7 @@ const Command& compare_command() {
       "lavoisier compare --protocol ocean_heat_budget --data esku_heat_budget.cdf --json compare.json",
       "",
       {
-          {"protocol", "NAME|FILE", "network, budget, seeds and rows (TOML); else the defaults of train, every strategy and loss", "", false},
+          {"protocol", "NAME|FILE", "network, budget, seeds and rows (TOML); else the defaults of train; none, projection, post_hoc, conditional, each with likelihood and crps", "", false},
           {"domain", "NAME|FILE", "default: the protocol's", "", false},
           {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
           {"strategies", "A,B", "only these: none, penalty, completion, projection, variance_projection, l1_layer, post_hoc, conditional", "", true},

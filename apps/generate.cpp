@@ -352,7 +352,9 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
     if (incomplete > 0) fmt::print("  cells left out because some inputs are missing: {}\n", incomplete);
     if (!pass) {
       fmt::print("  the laws are not met to the identity tolerance{}\n",
-                 model->strategy() == "none" ? ": strategy 'none' does not impose them" : "");
+                 model->strategy() == "none" || model->strategy() == "penalty"
+                     ? fmt::format(": strategy '{}' does not impose them", model->strategy())
+                     : "");
     }
     if (as_table) {
       fmt::print("wrote {} ({} members) and {}.json\n", folder.string(), members, folder.string());
@@ -402,7 +404,7 @@ const Command& generate_command() {
           {"backend", "NAME", "automatic, serial, openmp or device", "automatic", false},
           {"threads", "N", "0: OMP_NUM_THREADS or all", "0", false},
           {"overwrite", "", "remove members of an earlier ensemble from the folder", "", false},
-          {"allow-violation", "", "report laws that are missed, but exit with 0 (strategy none misses them)", "", false},
+          {"allow-violation", "", "report laws that are missed, but exit with 0 (strategies none and penalty miss them)", "", false},
       }};
   return command;
 }

@@ -98,9 +98,7 @@ std::vector<Protocol::Row> admissible_rows() {
   // The others (docs/strategies.md) where they are named: each costs a training a seed.
   for (Strategy strategy : {Strategy::none, Strategy::projection, Strategy::post_hoc, Strategy::conditional}) {
     for (Loss loss : {Loss::likelihood, Loss::crps}) {
-      // A projected Gaussian has a degenerate density: its likelihood is no loss.
-      if (strategy == Strategy::projection && loss == Loss::likelihood) continue;
-      rows.push_back({strategy, loss});
+      if (admits(strategy, loss)) rows.push_back({strategy, loss});
     }
   }
   return rows;

@@ -203,3 +203,20 @@ endforeach()
 ")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
+
+# lavoisier_add_kernels(<name> <prefix> [<compiler option>...])
+# Adds src/<prefix>_baseline.cpp to lavoisier_<name> and, on x86-64, src/<prefix>_avx2.cpp and src/<prefix>_avx512.cpp:
+# one file an instruction set, optimised in every configuration (a debug build would be too slow to use).
+function(lavoisier_add_kernels name prefix)
+  set(kernels src/${prefix}_baseline.cpp)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_property(SOURCE src/${prefix}_avx2.cpp APPEND PROPERTY COMPILE_OPTIONS -mavx2 -mfma)
+    set_property(SOURCE src/${prefix}_avx512.cpp APPEND PROPERTY COMPILE_OPTIONS
+      -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx2 -mfma -mprefer-vector-width=512)
+    list(APPEND kernels src/${prefix}_avx2.cpp src/${prefix}_avx512.cpp)
+  endif()
+  target_sources(lavoisier_${name} PRIVATE ${kernels})
+  foreach(kernel IN LISTS kernels)
+    set_property(SOURCE ${kernel} APPEND PROPERTY COMPILE_OPTIONS -O3 -fno-math-errno -fno-trapping-math ${ARGN})
+  endforeach()
+endfunction()

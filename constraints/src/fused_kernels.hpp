@@ -62,8 +62,8 @@ inline std::int64_t fused_scratch(std::int64_t n, std::int64_t m, std::int64_t l
 
 /// All tables that this processor can run, best first; none where the compiler has no vector extensions.
 int runnable_fused_kernels(const FusedKernels* (&tables)[3]) noexcept;
-/// The best; null if there is none.
-const FusedKernels* fused_kernels() noexcept;
+/// The best; LAVOISIER_INSTRUCTION_SET (x86-64, avx2, avx512) asks for a lower one. Null if there is none.
+const FusedKernels* fused_kernels();
 
 #if defined(__GNUC__)
 extern const FusedKernels fused_kernels_baseline;

@@ -1,31 +1,26 @@
 #include "fused_kernels.hpp"
 
+#include <lavoisier/instruction_set.hpp>
 
 namespace lavoisier::detail {
 
 int runnable_fused_kernels([[maybe_unused]] const FusedKernels* (&tables)[3]) noexcept {
-  int count = 0;
-#if defined(__GNUC__)
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-    tables[count++] = &fused_kernels_avx512;
-  if (avx2) tables[count++] = &fused_kernels_avx2;
+#if defined(LAVOISIER_HAVE_X86_64_LEVELS)
+  return runnable_tables(&fused_kernels_baseline, &fused_kernels_avx2, &fused_kernels_avx512, tables);
+#elif defined(__GNUC__)
+  return runnable_tables<FusedKernels>(&fused_kernels_baseline, nullptr, nullptr, tables);
+#else
+  return 0;
 #endif
-  tables[count++] = &fused_kernels_baseline;
-#endif
-  return count;
 }
 
-const FusedKernels* fused_kernels() noexcept {
-  static const FusedKernels* const best = [] {
+const FusedKernels* fused_kernels() {
+  static const FusedKernels* const chosen = [] {
     const FusedKernels* tables[3] = {};
-    runnable_fused_kernels(tables);
-    return tables[0];
+    const int count = runnable_fused_kernels(tables);
+    return count == 0 ? nullptr : &chosen_table(tables, count);
   }();
-  return best;
+  return chosen;
 }
 
 }  // namespace lavoisier::detail

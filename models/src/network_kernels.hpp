@@ -93,7 +93,6 @@ const NetworkKernels<Real>& kernels_of(const KernelTable& table) {
 
 extern const KernelTable network_kernels_baseline;
 #if defined(__x86_64__) && defined(__GNUC__)
-#define LAVOISIER_HAVE_X86_64_LEVELS 1
 extern const KernelTable network_kernels_avx2;
 extern const KernelTable network_kernels_avx512;
 #endif

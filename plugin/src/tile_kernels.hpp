@@ -101,7 +101,6 @@ int runnable_tile_kernels(const TileKernels* (&tables)[3]) noexcept;
 
 extern const TileKernels tile_kernels_baseline;
 #if defined(__x86_64__) && defined(__GNUC__)
-#define LAVOISIER_HAVE_X86_64_LEVELS 1
 extern const TileKernels tile_kernels_avx2;
 extern const TileKernels tile_kernels_avx512;
 #endif
