@@ -11,6 +11,7 @@
 #define R123_CUDA_DEVICE __host__ __device__
 #endif
 
+#include "device_operations.hpp"
 #include "program.hpp"
 #include "run_work.hpp"
 
@@ -154,6 +155,7 @@ class DeviceEngine final : public Engine {
  public:
   DeviceEngine(const Program& program, std::int64_t max_columns)
       : program_(program), ld_((max_columns + tile_columns - 1) / tile_columns * tile_columns) {
+    require_device_operations(program, ExecutionSpace::name());
     const auto rows = [&](std::int64_t count) {
       return Array<double>("lavoisier", static_cast<std::size_t>(count * ld_));
     };
@@ -440,7 +442,8 @@ class DeviceEngine final : public Engine {
   void constrain(const Operation& operation, const Constants& constants, std::int64_t count) {
     const std::int64_t ld = ld_;
     const ColumnLaws laws = column_laws();
-    const double *z = value<double>(operation.input[0]), *deviation = value<double>(operation.input[1]);
+    const double* z = value<double>(operation.input[0]);
+    const double* deviation = operation.input[1] < 0 ? nullptr : value<double>(operation.input[1]);
     double* y = value<double>(operation.output[0]);
     const double* squared_scale = operation.fixed_metric ? constants.first.data() : nullptr;
     const double* d = right_hand_side_.data();
@@ -454,7 +457,7 @@ class DeviceEngine final : public Engine {
             const std::int64_t at = i * ld + s;
             y[at] = z[at];
             variance[at] = squared_scale == nullptr ? deviation[at] * deviation[at]
-                                                    : (deviation[at] != 0.0 ? squared_scale[i] : 0.0);
+                                                    : (deviation == nullptr || deviation[at] != 0.0 ? squared_scale[i] : 0.0);
           }
           if (laws.m == 0) return;
           if (laws.constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, tolerance, ld) &&
@@ -523,6 +526,7 @@ class DeviceEngine final : public Engine {
             });
         break;
       }
+      default: break;  // require_device_operations() has refused it
     }
   }
 
