@@ -21,8 +21,10 @@ inline bool runs_on_device(OperationKind kind) noexcept {
     case OperationKind::normal_noise:
     case OperationKind::gaussian_draw:
     case OperationKind::constrain:
-    case OperationKind::identity: return true;
-    default: return false;
+    case OperationKind::identity:
+      return true;
+    default:
+      return false;
   }
 }
 

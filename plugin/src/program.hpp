@@ -54,7 +54,8 @@ enum class OperationKind {
   identity
 };
 
-/// A vector of `length` numbers a column, FP64 or FP32. `slot`: byte offset in a tile's arena, multiple of a cache line.
+/// A vector of `length` numbers a column, FP64 or FP32. `slot`: byte offset in a tile's arena, multiple of a cache
+/// line.
 struct Value {
   std::string name;
   bool f64 = false;
@@ -83,14 +84,14 @@ struct Operation {
   AlignedBuffer<float> weight;            ///< dense, conv2d, gru: packed panels; norms: weight
   AlignedBuffer<float> bias;              ///< dense, conv2d, gru: padded to whole panels; norms: bias
   AlignedBuffer<float> weight_hidden, bias_hidden;  ///< gru
-  std::vector<double> first;              ///< standardize: mean; gaussian_head, sample: output_mean; constrain: squared
-                                          ///< scale; time_embedding: frequencies
-  std::vector<double> second;             ///< standardize: scale; gaussian_head, sample: output_scale
-  double number = 0.0;                    ///< norms: epsilon; gaussian_head: floor
-  bool exponential = false;               ///< gaussian_head: parametrization `exp`
-  bool fixed_metric = false;              ///< constrain: metric `scale`
-  std::uint64_t site = 0;                 ///< normal_noise; sample: of the first state
-  int loop = -1;                          ///< sample: index into Program::loops
+  std::vector<double> first;   ///< standardize: mean; gaussian_head, sample: output_mean; constrain: squared
+                               ///< scale; time_embedding: frequencies
+  std::vector<double> second;  ///< standardize: scale; gaussian_head, sample: output_scale
+  double number = 0.0;         ///< norms: epsilon; gaussian_head: floor
+  bool exponential = false;    ///< gaussian_head: parametrization `exp`
+  bool fixed_metric = false;   ///< constrain: metric `scale`
+  std::uint64_t site = 0;      ///< normal_noise; sample: of the first state
+  int loop = -1;               ///< sample: index into Program::loops
 };
 
 /// The word of docs/model-file.md.
@@ -134,9 +135,9 @@ struct Program {
   std::vector<Value> values;             ///< values[0] is `inputs`
   std::vector<Operation> operations;
   std::vector<SampleLoop> loops;
-  bool has_mean = true;                  ///< the draw without noise is the conditional mean
-  int result = -1;                       ///< the value `outputs`
-  std::size_t arena_bytes = 0;           ///< of the values of one tile
+  bool has_mean = true;         ///< the draw without noise is the conditional mean
+  int result = -1;              ///< the value `outputs`
+  std::size_t arena_bytes = 0;  ///< of the values of one tile
   LawSystem laws;
 };
 

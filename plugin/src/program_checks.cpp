@@ -18,8 +18,8 @@ const Tensor& Compiler::tensor(const std::string& name) const {
 
 void Compiler::shape(const Tensor& found, const std::vector<std::int64_t>& expected) const {
   if (found.shape != expected)
-    fail(Status::invalid_format, "tensor '" + found.name + "': expected shape " + list(expected) + ", found " +
-                                     list(found.shape));
+    fail(Status::invalid_format,
+         "tensor '" + found.name + "': expected shape " + list(expected) + ", found " + list(found.shape));
 }
 
 std::vector<double> Compiler::doubles(const std::string& name, std::int64_t length) const {
@@ -45,14 +45,14 @@ int Compiler::value(const std::string& name, bool f64, std::int64_t length) cons
   if (at == index_.end()) fail(Status::invalid_format, "the value '" + name + "' is not made by an earlier operation");
   const Value& found = program_.values[static_cast<std::size_t>(at->second)];
   if (found.f64 != f64)
-    fail(Status::invalid_format, "the value '" + name + "' is " + (found.f64 ? "FP64" : "FP32") + ", expected " +
-                                     (f64 ? "FP64" : "FP32"));
+    fail(Status::invalid_format,
+         "the value '" + name + "' is " + (found.f64 ? "FP64" : "FP32") + ", expected " + (f64 ? "FP64" : "FP32"));
   if (found.length < 0)
-    fail(Status::invalid_format, "the length of the noise '" + name +
-                                     "' is not known here: normal_noise needs the attribute 'length'");
+    fail(Status::invalid_format,
+         "the length of the noise '" + name + "' is not known here: normal_noise needs the attribute 'length'");
   if (length >= 0 && found.length != length)
-    fail(Status::invalid_format, "the value '" + name + "' has length " + std::to_string(found.length) +
-                                     ", expected " + std::to_string(length));
+    fail(Status::invalid_format, "the value '" + name + "' has length " + std::to_string(found.length) + ", expected " +
+                                     std::to_string(length));
   return at->second;
 }
 
@@ -75,7 +75,7 @@ int Compiler::make(const std::string& name, bool f64, std::int64_t length) {
 }
 
 void Compiler::operands(const GraphOperation& node, std::size_t inputs, std::size_t outputs,
-              const std::set<std::string>& tensors, const std::set<std::string>& attributes) const {
+                        const std::set<std::string>& tensors, const std::set<std::string>& attributes) const {
   if (node.inputs.size() != inputs || node.outputs.size() != outputs)
     fail(Status::invalid_format, "expected " + std::to_string(inputs) + " inputs and " + std::to_string(outputs) +
                                      " outputs, found " + std::to_string(node.inputs.size()) + " and " +

@@ -32,8 +32,10 @@ void Compiler::concat(const GraphOperation& node, Operation& made) {
 }
 
 std::int64_t Compiler::field_elements(std::int64_t channels, const Field2d& field) const {
-  const std::int64_t pixels = field.out[1] > most_elements / field.out[0] ? most_elements + 1 : field.out[0] * field.out[1];
-  if (channels > most_elements / pixels) fail(Status::unsupported, "more elements a column than this library can address");
+  const std::int64_t pixels =
+      field.out[1] > most_elements / field.out[0] ? most_elements + 1 : field.out[0] * field.out[1];
+  if (channels > most_elements / pixels)
+    fail(Status::unsupported, "more elements a column than this library can address");
   return channels * pixels;
 }
 
@@ -98,7 +100,8 @@ void Compiler::group_norm(const GraphOperation& node, Operation& made) {
   made.n = length(made.input[0]);
   const Tensor& weight = tensor(node.tensors.at("weight"));
   if (weight.shape.size() != 1 || weight.shape[0] < 1)
-    fail(Status::invalid_format, "tensor '" + weight.name + "': expected shape [channels], found " + list(weight.shape));
+    fail(Status::invalid_format,
+         "tensor '" + weight.name + "': expected shape [channels], found " + list(weight.shape));
   const std::int64_t channels = weight.shape[0];
   made.size = parts(made.input[0], channels, "the channels of its tensors");
   norm_tensors(node, channels, made);
@@ -114,7 +117,8 @@ void Compiler::time_embedding(const GraphOperation& node, Operation& made) {
   const Tensor& frequencies = tensor(node.tensors.at("frequencies"));
   made.k = frequencies.shape.size() == 1 ? frequencies.shape[0] : 0;
   if (made.k < 1)
-    fail(Status::invalid_format, "tensor '" + frequencies.name + "': expected shape [k], found " + list(frequencies.shape));
+    fail(Status::invalid_format,
+         "tensor '" + frequencies.name + "': expected shape [k], found " + list(frequencies.shape));
   made.first = doubles(frequencies.name, made.k);
   made.n = 2 * made.k;
   made.output[0] = make(node.outputs[0], false, made.n);
@@ -154,7 +158,8 @@ void Compiler::scatter_add(const GraphOperation& node, Operation& made) {
   made.groups = integer(node, "features", 1, length(made.input[0]));
   made.size = parts(made.input[0], made.groups, "features");  // edges
   if (length(made.input[1]) != made.size)
-    fail(Status::invalid_format, "the value '" + node.inputs[1] + "' has length " + std::to_string(length(made.input[1])) +
+    fail(Status::invalid_format, "the value '" + node.inputs[1] + "' has length " +
+                                     std::to_string(length(made.input[1])) +
                                      ", expected one index an edge: " + std::to_string(made.size));
   made.k = integer(node, "nodes", 1, most_elements);
   made.n = made.k * made.groups;

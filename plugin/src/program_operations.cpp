@@ -59,33 +59,79 @@ void Compiler::operation(const GraphOperation& node) {
   Operation made;
   made.kind = found->kind;
   switch (found->kind) {
-    case OperationKind::standardize: standardize(node, made); break;
-    case OperationKind::single: single(node, made); break;
-    case OperationKind::select: select(node, made); break;
-    case OperationKind::slice: slice(node, made); break;
-    case OperationKind::concat: concat(node, made); break;
-    case OperationKind::dense: dense(node, made); break;
-    case OperationKind::conv2d: conv2d(node, made); break;
-    case OperationKind::upsample2d: upsample2d(node, made); break;
+    case OperationKind::standardize:
+      standardize(node, made);
+      break;
+    case OperationKind::single:
+      single(node, made);
+      break;
+    case OperationKind::select:
+      select(node, made);
+      break;
+    case OperationKind::slice:
+      slice(node, made);
+      break;
+    case OperationKind::concat:
+      concat(node, made);
+      break;
+    case OperationKind::dense:
+      dense(node, made);
+      break;
+    case OperationKind::conv2d:
+      conv2d(node, made);
+      break;
+    case OperationKind::upsample2d:
+      upsample2d(node, made);
+      break;
     case OperationKind::silu:
     case OperationKind::relu:
     case OperationKind::tanh:
-    case OperationKind::sigmoid: elementwise(node, made); break;
+    case OperationKind::sigmoid:
+      elementwise(node, made);
+      break;
     case OperationKind::add:
-    case OperationKind::multiply: two_operands(node, made); break;
-    case OperationKind::add_channel: add_channel(node, made); break;
-    case OperationKind::layer_norm: layer_norm(node, made); break;
-    case OperationKind::group_norm: group_norm(node, made); break;
-    case OperationKind::time_embedding: time_embedding(node, made); break;
-    case OperationKind::gru: gru(node, made); break;
-    case OperationKind::gather: gather(node, made); break;
-    case OperationKind::scatter_add: scatter_add(node, made); break;
-    case OperationKind::gaussian_head: gaussian_head(node, made); break;
-    case OperationKind::normal_noise: normal_noise(node, made); break;
-    case OperationKind::gaussian_draw: gaussian_draw(node, made); break;
-    case OperationKind::sample: sample(node, made); break;
-    case OperationKind::constrain: constrain(node, made); break;
-    case OperationKind::identity: identity(node, made); break;
+    case OperationKind::multiply:
+      two_operands(node, made);
+      break;
+    case OperationKind::add_channel:
+      add_channel(node, made);
+      break;
+    case OperationKind::layer_norm:
+      layer_norm(node, made);
+      break;
+    case OperationKind::group_norm:
+      group_norm(node, made);
+      break;
+    case OperationKind::time_embedding:
+      time_embedding(node, made);
+      break;
+    case OperationKind::gru:
+      gru(node, made);
+      break;
+    case OperationKind::gather:
+      gather(node, made);
+      break;
+    case OperationKind::scatter_add:
+      scatter_add(node, made);
+      break;
+    case OperationKind::gaussian_head:
+      gaussian_head(node, made);
+      break;
+    case OperationKind::normal_noise:
+      normal_noise(node, made);
+      break;
+    case OperationKind::gaussian_draw:
+      gaussian_draw(node, made);
+      break;
+    case OperationKind::sample:
+      sample(node, made);
+      break;
+    case OperationKind::constrain:
+      constrain(node, made);
+      break;
+    case OperationKind::identity:
+      identity(node, made);
+      break;
   }
   // Where noise goes: a network fed with it has no mean that a run without noise would give.
   bool drawn = made.kind == OperationKind::normal_noise || made.kind == OperationKind::sample;
@@ -120,7 +166,8 @@ void Compiler::dense(const GraphOperation& node, Operation& made) {
     fail(Status::invalid_format, "tensor '" + weight.name + "': expected shape [n, " + std::to_string(made.k) +
                                      "], found " + list(weight.shape));
   made.n = weight.shape[0];
-  pack(floats(weight.name, {made.n, made.k}), floats(node.tensors.at("bias"), {made.n}), made.k, made.weight, made.bias);
+  pack(floats(weight.name, {made.n, made.k}), floats(node.tensors.at("bias"), {made.n}), made.k, made.weight,
+       made.bias);
   made.output[0] = make(node.outputs[0], false, made.n);
 }
 
@@ -179,7 +226,8 @@ void Compiler::gaussian_head(const GraphOperation& node, Operation& made) {
 
 void Compiler::take_site(std::uint64_t site) {
   if (!sites_.insert(site).second)
-    fail(Status::invalid_format, "site " + std::to_string(site) + " is used twice: the draws would be the same numbers");
+    fail(Status::invalid_format,
+         "site " + std::to_string(site) + " is used twice: the draws would be the same numbers");
 }
 
 void Compiler::normal_noise(const GraphOperation& node, Operation& made) {
@@ -202,8 +250,7 @@ void Compiler::gaussian_draw(const GraphOperation& node, Operation& made) {
   made.n = length(made.input[0]);
   made.input[1] = value(node.inputs[1], true, made.n);
   const auto e = index_.find(node.inputs[2]);
-  if (e != index_.end() && length(e->second) < 0)
-    settle_noise(e->second, made.n);
+  if (e != index_.end() && length(e->second) < 0) settle_noise(e->second, made.n);
   made.input[2] = value(node.inputs[2], true, made.n);
   made.output[0] = make(node.outputs[0], true, made.n);
 }

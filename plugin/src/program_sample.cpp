@@ -23,12 +23,12 @@ void Compiler::sample(const GraphOperation& node, Operation& made) {
 
   const Tensor& schedule = tensor(node.tensors.at("schedule"));
   if (schedule.shape.size() != 2 || schedule.shape[0] < 1 || schedule.shape[1] != 6)
-    fail(Status::invalid_format, "tensor '" + schedule.name + "': expected shape [steps, 6], found " + list(schedule.shape));
+    fail(Status::invalid_format,
+         "tensor '" + schedule.name + "': expected shape [steps, 6], found " + list(schedule.shape));
   loop.steps = schedule.shape[0];
   const auto numbers = schedule.f64();
   for (const double x : numbers)
-    if (!std::isfinite(x))
-      fail(Status::non_finite, "tensor '" + schedule.name + "' holds a number that is not finite");
+    if (!std::isfinite(x)) fail(Status::non_finite, "tensor '" + schedule.name + "' holds a number that is not finite");
   loop.schedule.assign(numbers.begin(), numbers.end());
 
   const Tensor& mean = tensor(node.tensors.at("output_mean"));
@@ -67,8 +67,8 @@ void Compiler::subgraph(const GraphOperation& node, const std::string& name, std
     if (at == outer.end())
       fail(Status::invalid_format, "the value '" + captured + "' is not made by an earlier operation");
     if (length(at->second) < 0)
-      fail(Status::invalid_format, "the length of the noise '" + captured +
-                                       "' is not known here: normal_noise needs the attribute 'length'");
+      fail(Status::invalid_format,
+           "the length of the noise '" + captured + "' is not known here: normal_noise needs the attribute 'length'");
     index_.insert(*at);
   }
   loop.state = make("state", false, n);

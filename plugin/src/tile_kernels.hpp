@@ -1,9 +1,9 @@
 #ifndef LAVOISIER_PLUGIN_TILE_KERNELS_HPP
 #define LAVOISIER_PLUGIN_TILE_KERNELS_HPP
 
-// The kernels of one tile on a CPU: one table a vector instruction set, chosen once at load. Every number is computed by
-// the same operations in the same order in all of them (explicit fused multiply-adds in dense layers, separate roundings
-// everywhere else), so the bits don't depend on the table.
+// The kernels of one tile on a CPU: one table a vector instruction set, chosen once at load. Every number is computed
+// by the same operations in the same order in all of them (explicit fused multiply-adds in dense layers, separate
+// roundings everywhere else), so the bits don't depend on the table.
 //
 // This header and the kernels themselves include nothing of the standard library that emits code: an inline function
 // compiled for AVX-512 must not become the copy that the whole process uses.

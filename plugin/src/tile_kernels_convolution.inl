@@ -14,16 +14,25 @@ struct Taps {
   }
 };
 
-/// J output channels of one panel at one pixel times V vectors of columns; terms ascending in (channel, y, x).
+/// Input channels c_begin .. c_end - 1.
+struct Channels {
+  std::int64_t begin, end;
+};
+
+/// J output channels of one panel at one pixel times V vectors of columns; terms ascending in (channel, y, x). Begins
+/// with the bias, or with what the channels before have left in y: the same sums either way.
 template <int J, int V>
-LAVOISIER_LOCAL void convolution_block(const ConvolutionArguments& a, const Taps& taps, const float* weight,
-                                       const float* bias, const float* x, float* y, std::int64_t plane, int valid) {
+LAVOISIER_LOCAL void convolution_block(const ConvolutionArguments& a, const Taps& taps, Channels part,
+                                       const float* weight, const float* bias, const float* x, float* y,
+                                       std::int64_t plane, int valid) {
   Vector sum[J][V];
 #pragma GCC unroll 16
   for (int j = 0; j < J; ++j)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[j][v] = Vector::broadcast(bias[j]);
-  for (std::int64_t c = 0; c < a.channels; ++c)
+    for (int v = 0; v < V; ++v)
+      sum[j][v] = part.begin == 0 || j >= valid ? Vector::broadcast(bias[j])
+                                                : Vector::load(y + j * plane + v * Vector::lanes);
+  for (std::int64_t c = part.begin; c < part.end; ++c)
     for (std::int64_t ky = taps.y_begin; ky < taps.y_end; ++ky) {
       const float* row = x + ((c * a.height + taps.y + ky) * a.width + taps.x + taps.x_begin) * a.stride;
       const float* w = weight + ((c * a.kernel_y + ky) * a.kernel_x + taps.x_begin) * panel;
@@ -51,13 +60,18 @@ LAVOISIER_LOCAL void convolution_channels(const ConvolutionArguments& a, std::in
   const std::int64_t k = a.channels * a.kernel_y * a.kernel_x;
   const float* weight = a.weight + first / panel * k * panel + first % panel;
   const std::int64_t plane = a.out_height * a.out_width * a.stride;
-  for (std::int64_t oy = 0; oy < a.out_height; ++oy)
-    for (std::int64_t ox = 0; ox < a.out_width; ++ox) {
-      const Taps taps(a, oy, ox);
-      for (std::int64_t c = 0; c < a.stride; c += V * Vector::lanes)
-        convolution_block<J, V>(a, taps, weight, a.bias + first, a.x + c,
-                                a.y + first * plane + (oy * a.out_width + ox) * a.stride + c, plane, valid);
-    }
+  // Few channels at a time: fields of 2^k elements lie a power of two apart, where a cache's ways are soon used up.
+  const std::int64_t step = a.kernel_y >= 5 ? 2 : a.kernel_y >= 3 ? 4 : 8;
+  for (std::int64_t begin = 0; begin < a.channels || begin == 0; begin += step) {
+    const Channels part{begin, begin + step < a.channels ? begin + step : a.channels};
+    for (std::int64_t oy = 0; oy < a.out_height; ++oy)
+      for (std::int64_t ox = 0; ox < a.out_width; ++ox) {
+        const Taps taps(a, oy, ox);
+        for (std::int64_t c = 0; c < a.stride; c += V * Vector::lanes)
+          convolution_block<J, V>(a, taps, part, weight, a.bias + first, a.x + c,
+                                  a.y + first * plane + (oy * a.out_width + ox) * a.stride + c, plane, valid);
+      }
+  }
 }
 
 /// J output channels at a time; the last few in a block of their size.
@@ -129,12 +143,17 @@ LAVOISIER_LOCAL void convolution_outputs(const ConvolutionArguments& a) {
   }
 }
 
+template <int C, int G>
+LAVOISIER_LOCAL void convolution_few(const ConvolutionArguments& a) {
+  a.n <= Vector::lanes ? convolution_outputs<C, 1>(a) : convolution_outputs<C, G>(a);
+}
+
 LAVOISIER_KERNEL void convolution(const ConvolutionArguments& a) {
   switch (a.stride) {
-    case 1: return convolution_outputs<1, 4>(a);
-    case 2: return convolution_outputs<2, 4>(a);
-    case 3: return convolution_outputs<3, 2>(a);
-    case 4: return convolution_outputs<4, 2>(a);
+    case 1: return convolution_few<1, 4>(a);
+    case 2: return convolution_few<2, 4>(a);
+    case 3: return convolution_few<3, 2>(a);
+    case 4: return convolution_few<4, 2>(a);
     case 5: return convolution_outputs<5, 1>(a);
     case 6: return convolution_outputs<6, 1>(a);
     case 7: return convolution_outputs<7, 1>(a);

@@ -19,8 +19,8 @@ void Tile::noise(double* e, std::int64_t n, std::uint64_t site) noexcept {
     address.site = site;
     if (c < count) {
       const std::int64_t column = work.columns[first + c];
-      address.column = work.column_ids ? work.column_ids[column]
-                                       : work.first_column_id + static_cast<std::uint64_t>(column);
+      address.column =
+          work.column_ids ? work.column_ids[column] : work.first_column_id + static_cast<std::uint64_t>(column);
       address.step = work.step_ids ? work.step_ids[column] : work.step;
     }
     for (std::int64_t i = 0; i < n; ++i) {
@@ -176,13 +176,15 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
     // Operands by number and type; only those that the operation has are asked for.
     const auto x32 = [&](std::size_t i) noexcept { return value<float>(operation.input[i]); };
     const auto x64 = [&](std::size_t i) noexcept { return value<double>(operation.input[i]); };
-    const auto y32 = [&] () noexcept { return value<float>(operation.output[0]); };
-    const auto y64 = [&] () noexcept { return value<double>(operation.output[0]); };
+    const auto y32 = [&]() noexcept { return value<float>(operation.output[0]); };
+    const auto y64 = [&]() noexcept { return value<double>(operation.output[0]); };
     switch (operation.kind) {
       case OperationKind::standardize:
         kernels.standardize(x64(0), operation.first.data(), operation.second.data(), y32(), operation.n, stride);
         break;
-      case OperationKind::single: kernels.single(x64(0), y32(), size); break;
+      case OperationKind::single:
+        kernels.single(x64(0), y32(), size);
+        break;
       case OperationKind::select:
         std::memcpy(y64(), x64(0) + operation.begin * stride, static_cast<std::size_t>(size) * sizeof(double));
         break;
@@ -199,35 +201,68 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
         break;
       }
       case OperationKind::dense:
-        kernels.dense({operation.weight.data(), operation.bias.data(), x32(0), y32(), operation.k, operation.n, stride});
+        kernels.dense(
+            {operation.weight.data(), operation.bias.data(), x32(0), y32(), operation.k, operation.n, stride});
         break;
-      case OperationKind::conv2d: convolution(operation); break;
-      case OperationKind::upsample2d: upsample(operation); break;
-      case OperationKind::silu: kernels.silu(x32(0), y32(), size); break;
-      case OperationKind::relu: kernels.relu(x32(0), y32(), size); break;
-      case OperationKind::tanh: kernels.tanh(x32(0), y32(), size); break;
-      case OperationKind::sigmoid: kernels.sigmoid(x32(0), y32(), size); break;
-      case OperationKind::add: kernels.add(x32(0), x32(1), y32(), size); break;
-      case OperationKind::multiply: kernels.multiply(x32(0), x32(1), y32(), size); break;
+      case OperationKind::conv2d:
+        convolution(operation);
+        break;
+      case OperationKind::upsample2d:
+        upsample(operation);
+        break;
+      case OperationKind::silu:
+        kernels.silu(x32(0), y32(), size);
+        break;
+      case OperationKind::relu:
+        kernels.relu(x32(0), y32(), size);
+        break;
+      case OperationKind::tanh:
+        kernels.tanh(x32(0), y32(), size);
+        break;
+      case OperationKind::sigmoid:
+        kernels.sigmoid(x32(0), y32(), size);
+        break;
+      case OperationKind::add:
+        kernels.add(x32(0), x32(1), y32(), size);
+        break;
+      case OperationKind::multiply:
+        kernels.multiply(x32(0), x32(1), y32(), size);
+        break;
       case OperationKind::add_channel:
         kernels.add_channel(x32(0), x32(1), y32(), operation.groups, operation.size, stride);
         break;
       case OperationKind::layer_norm:
-      case OperationKind::group_norm: norm(operation); break;
+      case OperationKind::group_norm:
+        norm(operation);
+        break;
       case OperationKind::time_embedding:
         kernels.time_embedding(x64(0), operation.first.data(), y32(), operation.k, stride);
         break;
-      case OperationKind::gru: gru(operation); break;
-      case OperationKind::gather: gather_rows(operation); break;
-      case OperationKind::scatter_add: scatter_rows(operation); break;
+      case OperationKind::gru:
+        gru(operation);
+        break;
+      case OperationKind::gather:
+        gather_rows(operation);
+        break;
+      case OperationKind::scatter_add:
+        scatter_rows(operation);
+        break;
       case OperationKind::gaussian_head:
         kernels.gaussian_head({x32(0), operation.first.data(), operation.second.data(), operation.number,
                                operation.exponential, y64(), value<double>(operation.output[1]), operation.n, stride});
         break;
-      case OperationKind::normal_noise: noise(y64(), operation.n, operation.site); break;
-      case OperationKind::gaussian_draw: kernels.gaussian_draw(x64(0), x64(1), x64(2), y64(), size); break;
-      case OperationKind::sample: sample(operation); break;
-      case OperationKind::constrain: constrain(operation); break;
+      case OperationKind::normal_noise:
+        noise(y64(), operation.n, operation.site);
+        break;
+      case OperationKind::gaussian_draw:
+        kernels.gaussian_draw(x64(0), x64(1), x64(2), y64(), size);
+        break;
+      case OperationKind::sample:
+        sample(operation);
+        break;
+      case OperationKind::constrain:
+        constrain(operation);
+        break;
       case OperationKind::identity:
         std::memcpy(y64(), x64(0), static_cast<std::size_t>(size) * sizeof(double));
         break;

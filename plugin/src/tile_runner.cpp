@@ -54,9 +54,18 @@ void Tile::right_hand_sides() noexcept {
   const double* x = value<double>(0);
   const auto where = [&](const ScalarOperand& operand, const double*& pointer, std::int64_t& step) noexcept {
     switch (operand.kind) {
-      case ScalarOperand::Kind::number: pointer = &operand.number; step = 0; break;
-      case ScalarOperand::Kind::input: pointer = x + operand.index * stride; step = 1; break;
-      case ScalarOperand::Kind::result: pointer = results + operand.index * stride; step = 1; break;
+      case ScalarOperand::Kind::number:
+        pointer = &operand.number;
+        step = 0;
+        break;
+      case ScalarOperand::Kind::input:
+        pointer = x + operand.index * stride;
+        step = 1;
+        break;
+      case ScalarOperand::Kind::result:
+        pointer = results + operand.index * stride;
+        step = 1;
+        break;
     }
   };
   for (std::size_t i = 0; i < scalar.operations.size(); ++i) {

@@ -90,7 +90,8 @@ void Tile::sample(const Operation& operation) noexcept {
   if (null_space) project(loop, x, true);
   double* z = value<double>(operation.output[0]);
   for (std::int64_t i = 0; i < n; ++i) {
-    const double mean = operation.first[static_cast<std::size_t>(i)], scale = operation.second[static_cast<std::size_t>(i)];
+    const double mean = operation.first[static_cast<std::size_t>(i)],
+                 scale = operation.second[static_cast<std::size_t>(i)];
     for (std::int64_t c = 0; c < stride; ++c) z[i * stride + c] = mean + scale * x[i * stride + c];
   }
 }

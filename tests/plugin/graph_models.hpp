@@ -17,7 +17,8 @@ struct GraphModel {
   std::int64_t inputs, outputs;
 
   /// Inputs `x`, outputs `y`; inputs train on [-4, 4].
-  GraphModel(std::int64_t input_elements, std::int64_t output_elements) : inputs(input_elements), outputs(output_elements) {
+  GraphModel(std::int64_t input_elements, std::int64_t output_elements)
+      : inputs(input_elements), outputs(output_elements) {
     auto& d = file.description;
     Variable x, y;
     x.name = "x";
@@ -27,7 +28,8 @@ struct GraphModel {
     y.name = "y";
     y.role = Role::output;
     y.dimensions = {"o"};
-    d.layout = StateLayout({{"i", DimensionKind::level, inputs, false}, {"o", DimensionKind::level, outputs, false}}, {x, y});
+    d.layout =
+        StateLayout({{"i", DimensionKind::level, inputs, false}, {"o", DimensionKind::level, outputs, false}}, {x, y});
     Head head;
     head.name = "y";
     head.family = "gaussian_diagonal";
@@ -60,20 +62,30 @@ struct GraphModel {
   std::vector<GraphOperation>& graph() { return file.description.graph; }
   const std::vector<GraphOperation>& graph() const { return file.description.graph; }
   GraphModel& node(const std::string& op, std::vector<std::string> from, std::vector<std::string> to,
-                   std::map<std::string, std::string> tensors = {}, std::map<std::string, std::string> attributes = {}) {
+                   std::map<std::string, std::string> tensors = {},
+                   std::map<std::string, std::string> attributes = {}) {
     graph().push_back({op, std::move(from), std::move(to), std::move(tensors), std::move(attributes)});
     return *this;
   }
   GraphOperation dense_node(const std::string& from, const std::string& to, std::int64_t k, std::int64_t n) {
-    return {"dense", {from}, {to}, {{"weight", weights(to + ".weight", {n, k}, k)}, {"bias", weights(to + ".bias", {n}, 4)}}, {}};
+    return {"dense",
+            {from},
+            {to},
+            {{"weight", weights(to + ".weight", {n, k}, k)}, {"bias", weights(to + ".bias", {n}, 4)}},
+            {}};
   }
   GraphOperation conv_node(const std::string& from, const std::string& to, std::vector<std::int64_t> shape,
                            std::int64_t height, std::int64_t width, const std::string& stride,
                            const std::string& padding) {
     const std::int64_t fan_in = shape[1] * shape[2] * shape[3], n = shape[0];
-    return {"conv2d", {from}, {to},
+    return {"conv2d",
+            {from},
+            {to},
             {{"weight", weights(to + ".weight", std::move(shape), fan_in)}, {"bias", weights(to + ".bias", {n}, 4)}},
-            {{"height", std::to_string(height)}, {"width", std::to_string(width)}, {"stride", stride}, {"padding", padding}}};
+            {{"height", std::to_string(height)},
+             {"width", std::to_string(width)},
+             {"stride", stride},
+             {"padding", padding}}};
   }
   /// The FP32 value `from` (outputs long) becomes `outputs` without a change: 0 + 1 * value.
   GraphModel& finish(const std::string& from) {
@@ -87,7 +99,8 @@ struct GraphModel {
   }
 };
 
-/// Fields, norms and gates: (3, 6, 5) in two convolutions of odd sizes, up again, with all that goes element by element.
+/// Fields, norms and gates: (3, 6, 5) in two convolutions of odd sizes, up again, with all that goes element by
+/// element.
 inline GraphModel field_model() {
   GraphModel m(3 * 6 * 5 + 4, 19 * 2 * 3);
   m.node("select", {"inputs"}, {"image64"}, {}, {{"begin", "4"}, {"length", "90"}});
@@ -124,8 +137,8 @@ inline GraphModel edge_model() {
   m.node("single", {"nodes64"}, {"nodes0"});
   m.node("select", {"inputs"}, {"from"}, {}, {{"begin", "12"}, {"length", "5"}});
   m.node("select", {"inputs"}, {"to"}, {}, {{"begin", "17"}, {"length", "5"}});
-  const std::string wi = m.weights("wi", {36, 12}, 12), wh = m.weights("wh", {36, 12}, 12), bi = m.weights("bi", {36}, 4),
-                    bh = m.weights("bh", {36}, 4);
+  const std::string wi = m.weights("wi", {36, 12}, 12), wh = m.weights("wh", {36, 12}, 12),
+                    bi = m.weights("bi", {36}, 4), bh = m.weights("bh", {36}, 4);
   std::string last = "nodes0";
   for (const char* round : {"1", "2"}) {
     const std::string r = round;
@@ -192,10 +205,15 @@ inline GraphModel sample_model(const SampleChoice& choice) {
   inner.push_back(m.dense_node("active", "prediction", 24, 6));
   std::vector<double> schedule;
   for (std::int64_t k = 0; k < choice.steps; ++k) {
-    const double t = 1.0 - static_cast<double>(k) / static_cast<double>(choice.steps), a = std::cos(1.5 * t), s = std::sin(1.5 * t);
+    const double t = 1.0 - static_cast<double>(k) / static_cast<double>(choice.steps), a = std::cos(1.5 * t),
+                 s = std::sin(1.5 * t);
     const bool flow = choice.method == "flow", ddpm = choice.method == "ddpm";
     // Numbers of the right size; the loop's arithmetic is what is tested.
-    const double row[6] = {t, 1.1 * a, flow ? 0.0 : -0.6 * s, flow ? 1.0 / static_cast<double>(choice.steps) : 0.7 * s, 0.9 * a,
+    const double row[6] = {t,
+                           1.1 * a,
+                           flow ? 0.0 : -0.6 * s,
+                           flow ? 1.0 / static_cast<double>(choice.steps) : 0.7 * s,
+                           0.9 * a,
                            ddpm && k + 1 < choice.steps ? 0.3 * s : 0.0};
     schedule.insert(schedule.end(), row, row + 6);
   }

@@ -30,7 +30,8 @@ class GraphOracle {
   bool twisted(const char* name) const { return twist_ == name; }
   double narrow(double x) const { return exact_ ? static_cast<double>(static_cast<float>(x)) : x; }
   double fused(double a, double b, double c) const {
-    return exact_ ? static_cast<double>(std::fmaf(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c))) : a * b + c;
+    return exact_ ? static_cast<double>(std::fmaf(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c)))
+                  : a * b + c;
   }
   double sigmoid(double x) const {
     return exact_ ? static_cast<double>(elementary::sigmoid(static_cast<float>(x))) : 1.0 / (1.0 + std::exp(-x));
@@ -43,7 +44,9 @@ class GraphOracle {
     if (found.type == TensorType::f64) return {found.f64().begin(), found.f64().end()};
     return {found.f32().begin(), found.f32().end()};
   }
-  static std::size_t number(const GraphOperation& node, const char* name) { return std::stoul(node.attributes.at(name)); }
+  static std::size_t number(const GraphOperation& node, const char* name) {
+    return std::stoul(node.attributes.at(name));
+  }
   static std::pair<int, int> pair(const GraphOperation& node, const char* name) {
     const std::string& text = node.attributes.at(name);
     return {std::stoi(text), std::stoi(text.substr(text.find(',') + 1))};
@@ -103,7 +106,8 @@ class GraphOracle {
     return y;
   }
 
-  std::vector<double> gru(const GraphOperation& node, const std::vector<double>& x, const std::vector<double>& h) const {
+  std::vector<double> gru(const GraphOperation& node, const std::vector<double>& x,
+                          const std::vector<double>& h) const {
     const auto a = dense(x, tensor(node, "weight_input"), tensor(node, "bias_input"));
     const auto b = dense(h, tensor(node, "weight_hidden"), tensor(node, "bias_hidden"));
     const std::size_t n = h.size();
@@ -132,7 +136,8 @@ class GraphOracle {
   }
 
   std::vector<double> sample(const GraphOperation& node, const Values& outer) {
-    const auto schedule = tensor(node, "schedule"), mean = tensor(node, "output_mean"), scale = tensor(node, "output_scale");
+    const auto schedule = tensor(node, "schedule"), mean = tensor(node, "output_mean"),
+               scale = tensor(node, "output_scale");
     const std::string& method = node.attributes.at("method");
     const std::string& projection = node.attributes.at("projection");
     const std::size_t n = mean.size(), site = number(node, "site");
@@ -204,9 +209,11 @@ class GraphOracle {
         for (std::size_t c = 0; c < number(node, "channels"); ++c)
           for (std::size_t i = 0; i < h * static_cast<std::size_t>(fy); ++i)
             for (std::size_t j = 0; j < w * static_cast<std::size_t>(fx); ++j)
-              y.push_back(x[(c * h + (twisted("upsample") ? i % h : i / static_cast<std::size_t>(fy))) * w + j / static_cast<std::size_t>(fx)]);
+              y.push_back(x[(c * h + (twisted("upsample") ? i % h : i / static_cast<std::size_t>(fy))) * w +
+                            j / static_cast<std::size_t>(fx)]);
       } else if (node.op == "silu") {
-        for (const double v : x) y.push_back(exact_ ? static_cast<double>(elementary::silu(static_cast<float>(v))) : v / (1.0 + std::exp(-v)));
+        for (const double v : x)
+          y.push_back(exact_ ? static_cast<double>(elementary::silu(static_cast<float>(v))) : v / (1.0 + std::exp(-v)));
       } else if (node.op == "relu") {
         for (const double v : x) y.push_back(v > 0.0 || twisted("relu") ? v : 0.0);
       } else if (node.op == "tanh") {
@@ -226,14 +233,16 @@ class GraphOracle {
         for (const double quarter : {0.0, 0.25})
           for (const double v : f) {
             const double turns = v * x[0] - (twisted("embedding") ? 0.0 : quarter);
-            y.push_back(exact_ ? narrow(elementary::cos_two_pi(turns - std::floor(turns))) : std::cos(2.0 * M_PI * turns));
+            y.push_back(exact_ ? narrow(elementary::cos_two_pi(turns - std::floor(turns)))
+                               : std::cos(2.0 * M_PI * turns));
           }
       } else if (node.op == "gru") {
         y = gru(node, x, b);
       } else if (node.op == "gather") {
         const std::size_t f = number(node, "features");
         for (const double index : b)
-          for (std::size_t i = 0; i < f; ++i) y.push_back(index == -1.0 ? 0.0 : x[static_cast<std::size_t>(index) * f + i]);
+          for (std::size_t i = 0; i < f; ++i)
+            y.push_back(index == -1.0 ? 0.0 : x[static_cast<std::size_t>(index) * f + i]);
       } else if (node.op == "scatter_add") {
         const std::size_t f = number(node, "features");
         y.assign(f * number(node, "nodes"), 0.0);

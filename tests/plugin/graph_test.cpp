@@ -26,7 +26,8 @@ void list_edges(Fields<double>& fields) {
   std::mt19937 generator(3);
   for (std::int64_t c = 0; c < fields.columns; ++c)
     for (std::size_t e = 12; e < 22; ++e)
-      fields.inputs[0][static_cast<std::size_t>(c * 22) + e] = static_cast<double>(static_cast<int>(generator() % 5) - 1);
+      fields.inputs[0][static_cast<std::size_t>(c * 22) + e] =
+          static_cast<double>(static_cast<int>(generator() % 5) - 1);
 }
 
 std::vector<double> expected(const ModelFile& file, const Fields<double>& fields, std::int64_t column,
@@ -100,7 +101,8 @@ void compare_chunks(const GraphModel& made, std::int64_t count) {
   const auto model = model_of(made.file);
   Fields<double> reference(*model, count);
   if (made.inputs == 22) list_edges(reference);
-  Workspace serial = workspace_for(model, Backend::serial, count), threads = workspace_for(model, Backend::openmp, count);
+  Workspace serial = workspace_for(model, Backend::serial, count),
+            threads = workspace_for(model, Backend::openmp, count);
   serial.run(reference.arguments());
   const auto wanted = reference.outputs;
   for (Workspace* workspace : {&serial, &threads})
@@ -157,7 +159,8 @@ TEST(Graph, AnIndexThatIsNoNodeFlagsItsColumnAlone) {
   EXPECT_EQ(workspace.run(arguments).columns, 37);
   for (std::int64_t c = 0; c < 40; ++c) {
     const bool bad = std::find(std::begin(columns), std::end(columns), c) != std::end(columns);
-    EXPECT_EQ(static_cast<int>(status[static_cast<std::size_t>(c)]), static_cast<int>(bad ? Status::invalid_argument : Status::ok));
+    EXPECT_EQ(static_cast<int>(status[static_cast<std::size_t>(c)]),
+              static_cast<int>(bad ? Status::invalid_argument : Status::ok));
     for (std::size_t i = 0; i < 12; ++i) {
       const auto at = static_cast<std::size_t>(c) * 12 + i;
       EXPECT_EQ(fields.outputs[0][at], bad ? Fields<double>::untouched : good[0][at]);
@@ -214,15 +217,19 @@ TEST(Graph, WhatDoesNotFitIsRefusedByName) {
   refused(set("u1", "channels", "8"), invalid, "'s1' has length 162, expected 144");
   refused(set("g1", "groups", "4"), invalid, "9 channels in 4 groups");
   refused(set("g1", "epsilon", "small"), invalid, "'epsilon' is no number");
-  refused(set("tail", "length", "65"), invalid, "(slice): the attribute 'length': expected a whole number from 1 to 64");
+  refused(set("tail", "length", "65"), invalid,
+          "(slice): the attribute 'length': expected a whole number from 1 to 64");
   refused(set("tail", "begin", "-1"), invalid, "'begin'");
   refused(set("c1", "dilation", "1,1"), Status::unsupported, "the attribute 'dilation' is unknown");
-  refused(change("gate", [](GraphOperation& n) { n.inputs[1] = "image"; }), invalid, "'image' has length 90, expected 114");
+  refused(change("gate", [](GraphOperation& n) { n.inputs[1] = "image"; }), invalid,
+          "'image' has length 90, expected 114");
   refused(change("c1b", [](GraphOperation& n) { n.inputs[1] = "image"; }), invalid, "(add_channel)");
   refused(change("image", [](GraphOperation& n) { n.op = "silu"; }), invalid, "'image64' is FP64, expected FP32");
   refused(change("c1", [](GraphOperation& n) { n.tensors["weight"] = "c2.weight"; }), invalid, "found [19, 9, 5, 3]");
-  refused(change("embedded", [](GraphOperation& n) { n.tensors["frequencies"] = "c2.weight"; }), invalid, "(time_embedding)");
-  refused(change("r", [](GraphOperation& n) { n.op = "elu"; }), Status::unsupported, "(elu): this library does not know it");
+  refused(change("embedded", [](GraphOperation& n) { n.tensors["frequencies"] = "c2.weight"; }), invalid,
+          "(time_embedding)");
+  refused(change("r", [](GraphOperation& n) { n.op = "elu"; }), Status::unsupported,
+          "(elu): this library does not know it");
   GraphModel edges = edge_model();
   for (auto& node : edges.graph())
     if (node.outputs[0] == "received1") node.attributes["features"] = "5";

@@ -19,8 +19,8 @@ Workspace workspace_for(const std::shared_ptr<const Model>& model, std::int64_t 
   return Workspace(model, options);
 }
 
-std::vector<double> expected(const ModelFile& file, const Fields<double>& fields, std::int64_t column, std::uint64_t member,
-                             const std::string& twist = {}) {
+std::vector<double> expected(const ModelFile& file, const Fields<double>& fields, std::int64_t column,
+                             std::uint64_t member, const std::string& twist = {}) {
   if (file.digest().empty()) file.serialize();  // the digest gives the stream
   OracleDraw draw;
   draw.key = {seed, file.default_stream()};
@@ -60,9 +60,11 @@ TEST(Sample, FollowsAPlainLoopWithTheSameNumbers) {
         const bool silent = (twist == "site" && std::string(method) != "ddpm") ||
                             (std::string(projection) == "none" && (twist == "units" || twist == "projection"));
         if (silent) continue;  // nothing there to get wrong
-        EXPECT_GT(difference(fields.flat_outputs(4), expected(made.file, fields, 4, 2, twist)), 1e-3) << what << ": " << twist;
+        EXPECT_GT(difference(fields.flat_outputs(4), expected(made.file, fields, 4, 2, twist)), 1e-3)
+            << what << ": " << twist;
       }
-      EXPECT_GT(difference(fields.flat_outputs(4), expected(made.file, fields, 4, 1)), 1e-3) << what << ": another member";
+      EXPECT_GT(difference(fields.flat_outputs(4), expected(made.file, fields, 4, 1)), 1e-3)
+          << what << ": another member";
     }
 }
 
@@ -77,14 +79,12 @@ TEST(Sample, WithoutAProjectionTheBitsAreThoseOfThePlainLoop) {
   for (std::int64_t c = 0; c < 45; ++c) EXPECT_EQ(fields.flat_outputs(c), expected(made.file, fields, c, 0));
 }
 
-/// Standardised outputs of which the first direction (1, 1)/sqrt 2 has variance 1 and the second (1, -1)/sqrt 2 has 0.25:
-/// the posterior mean of the clean state is p x + q M x, M the projector onto the first.
+/// Standardised outputs of which the first direction (1, 1)/sqrt 2 has variance 1 and the second (1, -1)/sqrt 2 has
+/// 0.25: the posterior mean of the clean state is p x + q M x, M the projector onto the first.
 struct Gaussian {
   double a(double t) const { return std::cos(0.5 * M_PI * t); }
   double s(double t) const { return std::sin(0.5 * M_PI * t); }
-  double gain(double variance, double t) const {
-    return a(t) * variance / (a(t) * a(t) * variance + s(t) * s(t));
-  }
+  double gain(double variance, double t) const { return a(t) * variance / (a(t) * a(t) * variance + s(t) * s(t)); }
 };
 
 TEST(Sample, ExactDenoiserOfAGaussianGivesTheGaussian) {
@@ -95,8 +95,11 @@ TEST(Sample, ExactDenoiserOfAGaussianGivesTheGaussian) {
     const bool ddpm = std::string(method) == "ddpm";
     GraphModel m(1, 2);
     m.file.description.subgraphs["denoiser"] = {
-        {"dense", {"state"}, {"prediction"},
-         {{"weight", m.f32("M", {2, 2}, {0.5f, 0.5f, 0.5f, 0.5f})}, {"bias", m.f32("b", {2}, {0.0f, 0.0f})}}, {}}};
+        {"dense",
+         {"state"},
+         {"prediction"},
+         {{"weight", m.f32("M", {2, 2}, {0.5f, 0.5f, 0.5f, 0.5f})}, {"bias", m.f32("b", {2}, {0.0f, 0.0f})}},
+         {}}};
     // The variance of each direction after every step, exactly, beside the schedule.
     std::vector<double> schedule;
     double state[2] = {1.0, 1.0};
@@ -109,8 +112,7 @@ TEST(Sample, ExactDenoiserOfAGaussianGivesTheGaussian) {
       const double r = std::sqrt(std::max(0.0, g.s(to) * g.s(to) - eta * eta)) / g.s(t), u = g.a(to) - r * g.a(t);
       const double row[6] = {t, p, q, r, u, eta};
       schedule.insert(schedule.end(), row, row + 6);
-      for (int i = 0; i < 2; ++i)
-        state[i] = std::pow(r + u * g.gain(variance[i], t), 2) * state[i] + eta * eta;
+      for (int i = 0; i < 2; ++i) state[i] = std::pow(r + u * g.gain(variance[i], t), 2) * state[i] + eta * eta;
     }
     m.f64("schedule", {steps, 6}, schedule);
     m.f64("mean", {2}, {3.0, -1.0});
@@ -238,9 +240,8 @@ TEST(Sample, MistakesAreRefusedByName) {
     m.f64("five", {5}, std::vector<double>(5, 1.0));
     node.tensors["output_mean"] = node.tensors["output_scale"] = "five";
   });
-  change("subgraph 'denoiser', operation 2 (dense): tensor 'hidden.weight'", invalid, [](GraphModel& m, GraphOperation&) {
-    m.file.description.subgraphs["denoiser"][1].inputs.pop_back();
-  });
+  change("subgraph 'denoiser', operation 2 (dense): tensor 'hidden.weight'", invalid,
+         [](GraphModel& m, GraphOperation&) { m.file.description.subgraphs["denoiser"][1].inputs.pop_back(); });
   change("'prediction' has length 24, expected 6", invalid, [](GraphModel& m, GraphOperation&) {
     auto& inner = m.file.description.subgraphs["denoiser"];
     inner.pop_back();
