@@ -12,19 +12,13 @@ namespace lavoisier::detail {
 /// Whether DeviceEngine has a kernel for it.
 inline bool runs_on_device(OperationKind kind) noexcept {
   switch (kind) {
-    case OperationKind::standardize:
-    case OperationKind::dense:
-    case OperationKind::silu:
-    case OperationKind::add:
-    case OperationKind::layer_norm:
-    case OperationKind::gaussian_head:
-    case OperationKind::normal_noise:
-    case OperationKind::gaussian_draw:
-    case OperationKind::constrain:
-    case OperationKind::identity:
-      return true;
-    default:
+    case OperationKind::gru:
+    case OperationKind::gather:
+    case OperationKind::scatter_add:
+    case OperationKind::sample:
       return false;
+    default:
+      return true;
   }
 }
 
