@@ -20,6 +20,7 @@ namespace {
 using namespace lavoisier;
 using tests::column_model;
 using tests::expect_error;
+using tests::model_with_a_subgraph;
 using tests::OpenedFile;
 
 ModelFile parse(const std::vector<std::byte>& bytes) { return ModelFile::parse(bytes, "test"); }
@@ -73,18 +74,6 @@ TEST(ModelFile, ReadsVersionOne) {
   EXPECT_EQ(read.version(), 1);
   expect_same(column_model(), read);
   EXPECT_EQ(parse(read.serialize()).version(), 2) << "what is written has this release's version";
-}
-
-// A model whose last value comes from a node that runs a subgraph.
-ModelFile model_with_a_subgraph() {
-  ModelFile file = column_model();
-  auto& model = file.description;
-  model.graph[1].outputs = {"condition"};
-  model.graph.push_back({"sample", {"condition"}, {"outputs"}, {}, {{"subgraph", "denoiser"}}});
-  model.subgraphs["denoiser"] = {
-      {"concat", {"state", "condition"}, {"joined"}, {}, {}},
-      {"dense", {"joined"}, {"prediction"}, {{"weight", "w"}, {"bias", "b"}}, {{"note", "\"inner\""}}}};
-  return file;
 }
 
 TEST(ModelFile, SubgraphsRoundTrip) {
