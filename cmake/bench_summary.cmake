@@ -22,6 +22,7 @@ foreach(group IN LISTS GROUPS)
   math(EXPR last "${count} - 1")
   foreach(i RANGE ${last})
     string(JSON name GET "${text}" benchmarks ${i} name)
+    string(REGEX REPLACE "/iterations:[0-9]+" "" name "${name}")  # how it was run, not what
     set(figures)
     string(JSON unit ERROR_VARIABLE none GET "${text}" benchmarks ${i} time_unit)
     string(JSON time ERROR_VARIABLE none GET "${text}" benchmarks ${i} real_time)
