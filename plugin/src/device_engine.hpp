@@ -11,6 +11,8 @@
 #define R123_CUDA_DEVICE __host__ __device__
 #endif
 
+#include "device_layers.hpp"
+#include "device_operations.hpp"
 #include "program.hpp"
 #include "run_work.hpp"
 
@@ -154,6 +156,7 @@ class DeviceEngine final : public Engine {
  public:
   DeviceEngine(const Program& program, std::int64_t max_columns)
       : program_(program), ld_((max_columns + tile_columns - 1) / tile_columns * tile_columns) {
+    require_device_operations(program, ExecutionSpace::name());
     const auto rows = [&](std::int64_t count) {
       return Array<double>("lavoisier", static_cast<std::size_t>(count * ld_));
     };
@@ -440,7 +443,8 @@ class DeviceEngine final : public Engine {
   void constrain(const Operation& operation, const Constants& constants, std::int64_t count) {
     const std::int64_t ld = ld_;
     const ColumnLaws laws = column_laws();
-    const double *z = value<double>(operation.input[0]), *deviation = value<double>(operation.input[1]);
+    const double* z = value<double>(operation.input[0]);
+    const double* deviation = operation.input[1] < 0 ? nullptr : value<double>(operation.input[1]);
     double* y = value<double>(operation.output[0]);
     const double* squared_scale = operation.fixed_metric ? constants.first.data() : nullptr;
     const double* d = right_hand_side_.data();
@@ -454,7 +458,7 @@ class DeviceEngine final : public Engine {
             const std::int64_t at = i * ld + s;
             y[at] = z[at];
             variance[at] = squared_scale == nullptr ? deviation[at] * deviation[at]
-                                                    : (deviation[at] != 0.0 ? squared_scale[i] : 0.0);
+                                                    : (deviation == nullptr || deviation[at] != 0.0 ? squared_scale[i] : 0.0);
           }
           if (laws.m == 0) return;
           if (laws.constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, tolerance, ld) &&
@@ -523,6 +527,47 @@ class DeviceEngine final : public Engine {
             });
         break;
       }
+      default: layer(operation, constants, count);
+    }
+  }
+
+  /// What device_layers.hpp has; require_device_operations() has refused the rest.
+  void layer(const Operation& operation, const Constants& constants, std::int64_t count) {
+    const DeviceLayers<ExecutionSpace> layers{space_, ld_, count};
+    const std::int64_t n = operation.n;
+    const float *weight = constants.weight.data(), *bias = constants.bias.data();
+    const auto x = [&](std::size_t i) { return value<float>(operation.input[i]); };
+    const auto y = [&] { return value<float>(operation.output[0]); };
+    switch (operation.kind) {
+      case OperationKind::single:
+        layers.map(value<double>(operation.input[0]), y(), n, SingleFunction{});
+        break;
+      case OperationKind::select:
+        layers.map(value<double>(operation.input[0]) + operation.begin * ld_, value<double>(operation.output[0]), n,
+                   SameFunction<double>{});
+        break;
+      case OperationKind::slice: layers.map(x(0) + operation.begin * ld_, y(), n, SameFunction<float>{}); break;
+      case OperationKind::concat: {
+        float* to = y();
+        for (const int v : operation.inputs) {
+          const std::int64_t part = program_.values[static_cast<std::size_t>(v)].length;
+          layers.map(value<float>(v), to, part, SameFunction<float>{});
+          to += part * ld_;
+        }
+        break;
+      }
+      case OperationKind::conv2d: layers.convolution(operation, weight, bias, x(0), y()); break;
+      case OperationKind::upsample2d: layers.upsample(operation, x(0), y()); break;
+      case OperationKind::relu: layers.map(x(0), y(), n, ReluFunction{}); break;
+      case OperationKind::tanh: layers.map(x(0), y(), n, TanhFunction{}); break;
+      case OperationKind::sigmoid: layers.map(x(0), y(), n, SigmoidFunction{}); break;
+      case OperationKind::multiply: layers.multiply(x(0), x(1), y(), n); break;
+      case OperationKind::add_channel: layers.add_channel(operation, x(0), x(1), y()); break;
+      case OperationKind::group_norm: layers.norm(operation, weight, bias, x(0), y()); break;
+      case OperationKind::time_embedding:
+        layers.time_embedding(operation, value<double>(operation.input[0]), constants.first.data(), y());
+        break;
+      default: break;
     }
   }
 

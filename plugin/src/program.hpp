@@ -26,18 +26,36 @@ inline constexpr std::int64_t tile_columns = 32;
 
 enum class OperationKind {
   standardize,
+  single,
+  select,
+  slice,
+  concat,
   dense,
+  conv2d,
+  upsample2d,
   silu,
+  relu,
+  tanh,
+  sigmoid,
   add,
+  multiply,
+  add_channel,
   layer_norm,
+  group_norm,
+  time_embedding,
+  gru,
+  gather,
+  scatter_add,
   gaussian_head,
   normal_noise,
   gaussian_draw,
+  sample,
   constrain,
   identity
 };
 
-/// A vector of `length` numbers a column, FP64 or FP32. `slot`: byte offset in a tile's arena, multiple of a cache line.
+/// A vector of `length` numbers a column, FP64 or FP32. `slot`: byte offset in a tile's arena, multiple of a cache
+/// line.
 struct Value {
   std::string name;
   bool f64 = false;
@@ -46,20 +64,60 @@ struct Value {
   std::size_t bytes_a_column() const noexcept { return static_cast<std::size_t>(length) * (f64 ? 8 : 4); }
 };
 
+/// Geometry of conv2d and upsample2d, y before x.
+struct Field2d {
+  std::int64_t channels = 1, height = 1, width = 1;
+  std::array<std::int64_t, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0}, out{1, 1};  ///< stride: upsample2d's factor
+};
+
 struct Operation {
   OperationKind kind = OperationKind::identity;
-  std::array<int, 3> input{-1, -1, -1};  ///< indices into Program::values
-  std::array<int, 2> output{-1, -1};
-  std::int64_t k = 0;                    ///< length of the input (dense)
-  std::int64_t n = 0;                    ///< length of the output
-  AlignedBuffer<float> weight;           ///< dense: packed panels; layer_norm: weight
-  AlignedBuffer<float> bias;             ///< dense: padded to whole panels; layer_norm: bias
-  std::vector<double> first;             ///< standardize: mean; gaussian_head: output_mean; constrain: squared scale
-  std::vector<double> second;            ///< standardize: scale; gaussian_head: output_scale
-  double number = 0.0;                   ///< layer_norm: epsilon; gaussian_head: floor
-  bool exponential = false;              ///< gaussian_head: parametrization `exp`
-  bool fixed_metric = false;             ///< constrain: metric `scale`
-  std::uint64_t site = 0;                ///< normal_noise
+  std::array<int, 3> input{-1, -1, -1};   ///< indices into Program::values
+  std::vector<int> inputs;                ///< concat: all of them; sample: what its subgraph sees
+  std::array<int, 3> output{-1, -1, -1};  ///< gru: [1] and [2] hold its two dense results
+  std::int64_t k = 0;                     ///< length of the input (dense, time_embedding's frequencies, gru)
+  std::int64_t n = 0;                     ///< length of the output
+  std::int64_t begin = 0;                 ///< slice, select
+  std::int64_t groups = 1;                ///< group_norm: groups; add_channel: channels; gather, scatter_add: features
+  std::int64_t size = 1;                  ///< elements a channel (norms, add_channel); edges (gather, scatter_add)
+  Field2d field;                          ///< conv2d, upsample2d
+  AlignedBuffer<float> weight;            ///< dense, conv2d, gru: packed panels; norms: weight
+  AlignedBuffer<float> bias;              ///< dense, conv2d, gru: padded to whole panels; norms: bias
+  AlignedBuffer<float> weight_hidden, bias_hidden;  ///< gru
+  std::vector<double> first;   ///< standardize: mean; gaussian_head, sample: output_mean; constrain: squared
+                               ///< scale; time_embedding: frequencies
+  std::vector<double> second;  ///< standardize: scale; gaussian_head, sample: output_scale
+  double number = 0.0;         ///< norms: epsilon; gaussian_head: floor
+  bool exponential = false;    ///< gaussian_head: parametrization `exp`
+  bool fixed_metric = false;   ///< constrain: metric `scale`
+  std::uint64_t site = 0;      ///< normal_noise; sample: of the first state
+  int loop = -1;               ///< sample: index into Program::loops
+};
+
+/// The word of docs/model-file.md.
+const char* to_string(OperationKind kind) noexcept;
+
+enum class SampleMethod { diffusion, flow };  ///< ddpm and ddim differ in their schedule's numbers only
+enum class SampleProjection { none, ambient, null_space };
+
+/// The laws of an LawSystem carried into standardised units, A_s = A diag(scale), and the Cholesky factor of A_s A_s'.
+struct StandardisedLaws {
+  std::vector<double> row_coefficient;     ///< A_s, laid out as LawSystem::row_coefficient
+  std::vector<double> column_coefficient;  ///< and as LawSystem::column_coefficient
+  std::vector<double> mean;                ///< A output_mean, one a row
+  std::vector<double> factor;              ///< entry (k, l), l <= k, at k(k+1)/2 + l
+  std::vector<std::uint8_t> skipped;       ///< rows that outputs of scale 0 leave without a pivot
+};
+
+/// What a `sample` operation runs again and again.
+struct SampleLoop {
+  SampleMethod method = SampleMethod::diffusion;
+  SampleProjection projection = SampleProjection::none;
+  std::int64_t steps = 0;
+  std::vector<double> schedule;       ///< steps x 6: t, p, q, r, u, v
+  std::vector<Operation> operations;  ///< the subgraph
+  int state = -1, time = -1, prediction = -1;
+  StandardisedLaws laws;
 };
 
 /// One input or output variable and the spellings of its units.
@@ -76,8 +134,10 @@ struct Program {
   std::vector<double> minimum, maximum;  ///< training range, one an input element
   std::vector<Value> values;             ///< values[0] is `inputs`
   std::vector<Operation> operations;
-  int result = -1;                       ///< the value `outputs`
-  std::size_t arena_bytes = 0;           ///< of the values of one tile
+  std::vector<SampleLoop> loops;
+  bool has_mean = true;         ///< the draw without noise is the conditional mean
+  int result = -1;              ///< the value `outputs`
+  std::size_t arena_bytes = 0;  ///< of the values of one tile
   LawSystem laws;
 };
 

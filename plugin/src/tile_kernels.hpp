@@ -1,9 +1,9 @@
 #ifndef LAVOISIER_PLUGIN_TILE_KERNELS_HPP
 #define LAVOISIER_PLUGIN_TILE_KERNELS_HPP
 
-// The kernels of one tile on a CPU: one table a vector instruction set, chosen once at load. Every number is computed by
-// the same operations in the same order in all of them (explicit fused multiply-adds in dense layers, separate roundings
-// everywhere else), so the bits don't depend on the table.
+// The kernels of one tile on a CPU: one table a vector instruction set, chosen once at load. Every number is computed
+// by the same operations in the same order in all of them (explicit fused multiply-adds in dense layers, separate
+// roundings everywhere else), so the bits don't depend on the table.
 //
 // This header and the kernels themselves include nothing of the standard library that emits code: an inline function
 // compiled for AVX-512 must not become the copy that the whole process uses.
@@ -21,11 +21,26 @@ struct DenseArguments {
   std::int64_t k, n, stride;
 };
 
-struct LayerNormArguments {
-  const float *weight, *bias, *x;
+/// Fields (channel, y, x) of each column. Weights are packed in panels as those of a dense layer of
+/// channels * kernel_y * kernel_x inputs; taps outside the field are left out.
+struct ConvolutionArguments {
+  const float* weight;
+  const float* bias;
+  const float* x;
+  float* y;
+  std::int64_t channels, height, width;
+  std::int64_t n, out_height, out_width;
+  std::int64_t kernel_y, kernel_x, stride_y, stride_x, padding_y, padding_x;
+  std::int64_t stride;
+};
+
+/// Layer norm: one group, channel_size 1.
+struct NormArguments {
+  const float *weight, *bias;  ///< one a channel
+  const float* x;
   float* y;
   double epsilon;
-  std::int64_t n, stride;
+  std::int64_t n, groups, channel_size, stride;
 };
 
 struct HeadArguments {
@@ -40,7 +55,7 @@ struct HeadArguments {
 /// The two passes of DESIGN, "The mathematics". Scratch: `variance` n, `factor` m(m+1)/2, `residual` m, `skipped` m,
 /// each times stride.
 struct ConstrainArguments {
-  const double *z, *deviation;
+  const double *z, *deviation;  ///< deviation null, with squared_scale: no output is constant
   const double* squared_scale;  ///< null: the metric is the covariance
   double* y;
   const double* right_hand_side;  ///< [law][column]
@@ -81,10 +96,22 @@ struct TileKernels {
   const char* name;
   void (*standardize)(const double* x, const double* mean, const double* scale, float* y, std::int64_t n,
                       std::int64_t stride);
+  void (*single)(const double* x, float* y, std::int64_t count);
   void (*dense)(const DenseArguments& arguments);
+  void (*convolution)(const ConvolutionArguments& arguments);
   void (*silu)(const float* x, float* y, std::int64_t count);
+  void (*relu)(const float* x, float* y, std::int64_t count);
+  void (*tanh)(const float* x, float* y, std::int64_t count);
+  void (*sigmoid)(const float* x, float* y, std::int64_t count);
   void (*add)(const float* a, const float* b, float* y, std::int64_t count);
-  void (*layer_norm)(const LayerNormArguments& arguments);
+  void (*multiply)(const float* a, const float* b, float* y, std::int64_t count);
+  void (*add_channel)(const float* x, const float* b, float* y, std::int64_t channels, std::int64_t size,
+                      std::int64_t stride);
+  void (*norm)(const NormArguments& arguments);
+  /// y = cos(2 pi f t), then sin(2 pi f t), for k frequencies f.
+  void (*time_embedding)(const double* t, const double* frequencies, float* y, std::int64_t k, std::int64_t stride);
+  /// `count` numbers a gate; both dense results hold three gates.
+  void (*gru_gates)(const float* from_input, const float* from_hidden, const float* h, float* y, std::int64_t count);
   void (*gaussian_head)(const HeadArguments& arguments);
   /// Box and Muller in place of the two uniforms: first = sqrt(-2 log first) cos(2 pi second).
   void (*box_muller)(double* first, const double* second, std::int64_t count);

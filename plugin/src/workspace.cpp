@@ -145,6 +145,9 @@ struct Workspace::Implementation {
   const RunReport& run(const RunArguments& a, bool draw) {
     if (!is_initialized())
       throw Error(Status::not_initialized, "a run after lavoisier::finalize() (lav_finalize): Kokkos has ended");
+    if (!draw && !program.has_mean)
+      throw Error(Status::unsupported, "the conditional mean (run_mean): noise goes through a network or a sampling loop "
+                                       "in this model; run draws");
     const detail::DefaultFloatingPoint environment;
     const std::int64_t count = select(a);
     if (a.member > 0xffffffffu)
@@ -214,7 +217,7 @@ struct Workspace::Implementation {
         ++report.non_finite;
       else if (found == Status::rank_deficient)
         ++report.rank_deficient;
-      else
+      else if (found == Status::ok || found == Status::out_of_range)
         ++report.columns;
       if (found == Status::out_of_range) ++report.out_of_range;
       if (a.status != nullptr) a.status[columns[static_cast<std::size_t>(s)]] = found;
@@ -226,7 +229,7 @@ struct Workspace::Implementation {
       const double* q = relative.data() + l * static_cast<std::size_t>(options.max_columns);
       for (std::int64_t s = 0; s < count; ++s) {
         const auto found = static_cast<Status>(status[static_cast<std::size_t>(s)]);
-        if (found == Status::non_finite || found == Status::rank_deficient) continue;
+        if (found != Status::ok && found != Status::out_of_range) continue;
         closure.max_absolute = std::max(closure.max_absolute, std::abs(r[s]));
         squares += r[s] * r[s];
         if (closure.worst_column < 0 || q[s] > closure.max_relative) {

@@ -16,7 +16,8 @@ using tests::OpenedFile;
 // Random changes of a valid file, its digest made to hold again so that the deeper checks are reached. Whatever comes
 // in, the answer is an Error or a model that can be written and read again.
 TEST(ModelFile, RandomChangesGiveAnErrorOrAModel) {
-  const OpenedFile good(tests::column_model().serialize());
+  const OpenedFile good[] = {OpenedFile(tests::column_model().serialize()),
+                             OpenedFile(tests::model_with_a_subgraph().serialize())};
   const std::vector<std::string> pieces = {"{", "}", "[", "]", ",", ":", "\"", "\\\"", "\\", "null", "true", "-1", "0",
                                            "9223372036854775807", "18446744073709551615", "1e999", "\\u0000", "\xc3",
                                            "\\\"sum\\\"", "\\\"number\\\"", "\\\"level\\\"", "F32", "I64", "global", " "};
@@ -24,7 +25,7 @@ TEST(ModelFile, RandomChangesGiveAnErrorOrAModel) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(engine() % n); };
   std::map<std::string, int> outcomes;
   for (int i = 0; i < 20000; ++i) {
-    OpenedFile file = good;
+    OpenedFile file = good[i % 2];
     const int changes = 1 + static_cast<int>(below(3));
     for (int c = 0; c < changes; ++c) {
       std::string& text = file.header;

@@ -78,6 +78,18 @@ inline ModelFile column_model() {
   return file;
 }
 
+/// A model whose last value comes from a node that runs a subgraph.
+inline ModelFile model_with_a_subgraph() {
+  ModelFile file = column_model();
+  auto& model = file.description;
+  model.graph[1].outputs = {"condition"};
+  model.graph.push_back({"sample", {"condition"}, {"outputs"}, {}, {{"subgraph", "denoiser"}}});
+  model.subgraphs["denoiser"] = {
+      {"concat", {"state", "condition"}, {"joined"}, {}, {}},
+      {"dense", {"joined"}, {"prediction"}, {{"weight", "w"}, {"bias", "b"}}, {{"note", "\"inner\""}}}};
+  return file;
+}
+
 /// A model file taken apart, to be changed and put together with a digest that holds.
 struct OpenedFile {
   std::string header, data;

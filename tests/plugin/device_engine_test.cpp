@@ -1,6 +1,7 @@
 // The engine for devices, on the host's execution spaces: the same bits as the tile kernels.
 
 #include "emulator_fixture.hpp"
+#include "graph_models.hpp"
 
 #include "../../plugin/src/device_engine.hpp"
 
@@ -10,8 +11,7 @@ using namespace lavoisier::tests;
 namespace {
 
 template <class ExecutionSpace>
-void compare(const ModelBuilder& builder, std::int64_t count) {
-  ModelFile file = builder.build();
+void compare(ModelFile file, std::int64_t count) {
   const auto bytes = file.serialize();
   file = ModelFile::parse(bytes, "by hand");
   const auto model = model_of(file);
@@ -97,18 +97,37 @@ void compare_all() {
     b.strategy = strategy;
     b.hidden = {37, 37};
     b.layer_norm = b.residual = true;
-    compare<ExecutionSpace>(b, 100);
+    compare<ExecutionSpace>(b.build(), 100);
+    if (b.strategy != "projection") continue;
+    ModelFile alone = b.build();  // the constrain step without a standard deviation
+    alone.description.graph.back().inputs.pop_back();
+    compare<ExecutionSpace>(alone, 100);
   }
+  compare<ExecutionSpace>(field_model().file, 37);
   ModelBuilder levels;
   levels.dimensions = {{"level", DimensionKind::level, 5, false}};
   levels.input("T", "K", {"level"}).output("heating", "W m-2", {"level"}).output("flux");
   levels.parametrization = "exp";
   levels.law("column", {{"heating", 1.0}, {"flux", -2.0}},
              Expression::sum("level", Expression::symbol("T")) / Expression(9.81));
-  compare<ExecutionSpace>(levels, 33);
+  compare<ExecutionSpace>(levels.build(), 33);
 }
 
 }  // namespace
+
+TEST(DeviceEngine, RefusesByNameWhatItDoesNotRun) {
+  const auto refuse = [](GraphModel made, const std::string& part) {
+    made.file.serialize();
+    const detail::Program program = detail::compile(made.file);
+    expect_error(Status::unsupported, part, [&] { detail::DeviceEngine<Kokkos::Serial>(program, 10); });
+  };
+  refuse(edge_model(), "operation 4 (gather): this release does not run it on Serial");
+  GraphModel loop = sample_model({});
+  loop.graph()[0] = {"standardize", {"inputs"}, {"condition0"}, {{"mean", "shift"}, {"scale", "width"}}, {}};
+  loop.f64("shift", {5}, std::vector<double>(5, 0.0));
+  loop.f64("width", {5}, std::vector<double>(5, 1.0));
+  refuse(std::move(loop), "operation 2 (sample): this release");
+}
 
 TEST(DeviceEngine, SameBitsOnSerial) { compare_all<Kokkos::Serial>(); }
 #if defined(KOKKOS_ENABLE_OPENMP)

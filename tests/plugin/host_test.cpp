@@ -1,6 +1,7 @@
 // What a host keeps: its heap, its floating-point mode, its threads, its parallel regions. And the C interface.
 
 #include "emulator_fixture.hpp"
+#include "graph_models.hpp"
 
 #include <lavoisier/lavoisier.h>
 
@@ -73,6 +74,23 @@ TEST(Host, RunAllocatesNothing) {
       workspace.run(arguments);
       counting = false;
       EXPECT_EQ(allocations, 0) << strategy;
+    }
+  }
+  for (const auto& made : {field_model(), edge_model(), sample_model({})}) {
+    const auto model = model_of(made.file);
+    for (const Backend backend : {Backend::serial, Backend::openmp}) {
+      WorkspaceOptions options;
+      options.backend = backend;
+      options.max_columns = 200;
+      Workspace workspace(model, options);
+      Fields<double> fields(*model, 200);
+      const auto arguments = fields.arguments();
+      workspace.run(arguments);
+      allocations = 0;
+      counting = true;
+      workspace.run(arguments);
+      counting = false;
+      EXPECT_EQ(allocations, 0) << made.graph().size() << " operations";
     }
   }
   // The counter counts.

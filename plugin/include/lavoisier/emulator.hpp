@@ -121,7 +121,8 @@ struct LawClosure {
   std::int64_t worst_column = -1;  ///< of the largest relative residual; -1 without columns
 };
 struct RunReport {
-  std::int64_t columns = 0;        ///< computed and written
+  std::int64_t columns = 0;        ///< computed and written; a column whose edges name no node is in no count: its
+                                   ///< status is invalid_argument, its outputs are untouched
   std::int64_t non_finite = 0;     ///< columns with an input, a result or a law that is no number: outputs untouched
   std::int64_t rank_deficient = 0; ///< columns whose constant outputs break a law that nothing else can meet: untouched
   std::int64_t out_of_range = 0;   ///< columns outside the training range: computed and flagged
@@ -141,7 +142,8 @@ class Workspace {
   /// The report's storage is the workspace's; it stays valid until the next run.
   const RunReport& run(const RunArguments& arguments);
 
-  /// The conditional mean (no noise) instead of a draw: same checks, same laws.
+  /// The conditional mean (no noise) instead of a draw: same checks, same laws. Error(unsupported) for a model whose
+  /// noise goes through a network or a sampling loop.
   const RunReport& run_mean(const RunArguments& arguments);
 
   const Model& model() const noexcept;

@@ -1,0 +1,36 @@
+#ifndef LAVOISIER_PLUGIN_DEVICE_OPERATIONS_HPP
+#define LAVOISIER_PLUGIN_DEVICE_OPERATIONS_HPP
+
+#include "program.hpp"
+
+#include <lavoisier/status.hpp>
+
+#include <string>
+
+namespace lavoisier::detail {
+
+/// Whether DeviceEngine has a kernel for it.
+inline bool runs_on_device(OperationKind kind) noexcept {
+  switch (kind) {
+    case OperationKind::gru:
+    case OperationKind::gather:
+    case OperationKind::scatter_add:
+    case OperationKind::sample:
+      return false;
+    default:
+      return true;
+  }
+}
+
+/// Error(unsupported) names the first operation that `device` cannot run.
+inline void require_device_operations(const Program& program, const std::string& device) {
+  for (std::size_t i = 0; i < program.operations.size(); ++i)
+    if (!runs_on_device(program.operations[i].kind))
+      throw Error(Status::unsupported, "operation " + std::to_string(i) + " (" + to_string(program.operations[i].kind) +
+                                           "): this release does not run it on " + device +
+                                           "; the backends serial and openmp do");
+}
+
+}  // namespace lavoisier::detail
+
+#endif

@@ -1,0 +1,70 @@
+#ifndef LAVOISIER_PLUGIN_TILE_HPP
+#define LAVOISIER_PLUGIN_TILE_HPP
+
+// One tile on its way through the graph. Private to tile_runner.cpp, tile_operations.cpp and tile_sample.cpp.
+
+#include "tile_runner.hpp"
+
+#include <lavoisier/status.hpp>
+
+#include <cstring>
+#include <vector>
+
+namespace lavoisier::detail {
+
+inline bool finite(double x) noexcept {
+  std::uint64_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
+
+/// Values lie as value[element * stride + column].
+struct Tile {
+  const Program& program;
+  const TileLayout& layout;
+  const TileKernels& kernels;
+  const RunWork& work;
+  std::int64_t first, count, stride;
+  std::byte* arena;
+  SlotStatus status[tile_columns];
+
+  template <class T>
+  T* at(std::size_t offset) const noexcept {
+    return reinterpret_cast<T*>(arena + offset);
+  }
+  template <class T>
+  T* value(int index) const noexcept {
+    return at<T>(program.values[static_cast<std::size_t>(index)].slot);
+  }
+  bool written(std::int64_t c) const noexcept {
+    return status[c] == 0 || status[c] == static_cast<SlotStatus>(Status::out_of_range);
+  }
+
+  // tile_runner.cpp
+  void gather() noexcept;
+  void right_hand_sides() noexcept;
+  void round() noexcept;
+  void scatter() noexcept;
+  void close() noexcept;
+
+  // tile_operations.cpp
+  void run(const std::vector<Operation>& operations) noexcept;
+  void noise(double* e, std::int64_t n, std::uint64_t site) noexcept;
+  void constrain(const Operation& operation) noexcept;
+  void convolution(const Operation& operation) noexcept;
+  void upsample(const Operation& operation) noexcept;
+  void norm(const Operation& operation) noexcept;
+  void gru(const Operation& operation) noexcept;
+  void gather_rows(const Operation& operation) noexcept;
+  void scatter_rows(const Operation& operation) noexcept;
+  /// The row that an index of an edge names; -1: an absent edge, or one that is no row (the column is flagged).
+  std::int64_t row_of(double index, std::int64_t rows, std::int64_t c) noexcept;
+
+  // tile_sample.cpp
+  void sample(const Operation& operation) noexcept;
+  void project(const SampleLoop& loop, double* w, bool shifted) noexcept;
+};
+
+}  // namespace lavoisier::detail
+
+#endif
