@@ -47,7 +47,7 @@ std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& me
   const FusedKernels* const kernels = fused_kernels();
   std::vector<Index> rest;
   // With fewer than 2m outputs some leverage passes 1/2: they sum to m.
-  if (kernels == nullptr || m > fused_rows || n < 2 * m || samples < 2 || !contiguous(mean) ||
+  if (kernels == nullptr || m < 1 || m > fused_rows || n < 2 * m || samples < 2 || !contiguous(mean) ||
       !contiguous(standard_deviation) || !contiguous(d) || !contiguous(y)) {
     rest.resize(static_cast<std::size_t>(samples));
     for (Index s = 0; s < samples; ++s) rest[static_cast<std::size_t>(s)] = s;
@@ -88,7 +88,7 @@ std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, co
   const Index samples = mean.rows(), outputs = mean.cols();
   const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
   const FusedKernels* const kernels = fused_kernels();
-  if (kernels == nullptr || m > fused_rows || n <= m || options.drop_dependent_rows || !contiguous(mean) ||
+  if (kernels == nullptr || m < 1 || m > fused_rows || n <= m || options.drop_dependent_rows || !contiguous(mean) ||
       !contiguous(d) || !contiguous(y))
     return {};
   BatchLoss loss{Eigen::VectorXd(samples),

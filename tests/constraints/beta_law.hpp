@@ -43,20 +43,14 @@ inline double joint_uniform_p_value(const Eigen::MatrixXd& uniforms) {
     least = std::min(least, kolmogorov_p_value(std::vector<double>(
                                 uniforms.col(c).data(), uniforms.col(c).data() + uniforms.rows())));
   const Eigen::MatrixXd centred = uniforms.array() - 0.5;
+  Eigen::MatrixXd products = Eigen::MatrixXd::Zero(columns, columns);
+  products.selfadjointView<Eigen::Lower>().rankUpdate(centred.transpose());
   for (Eigen::Index c = 0; c < columns; ++c)
     for (Eigen::Index e = 0; e < c; ++e, tests += 1.0) {
-      const double z = 12.0 * centred.col(c).dot(centred.col(e)) / std::sqrt(static_cast<double>(uniforms.rows()));
+      const double z = 12.0 * products(c, e) / std::sqrt(static_cast<double>(uniforms.rows()));
       least = std::min(least, std::erfc(std::abs(z) * 0.70710678118654752440));
     }
   return std::min(1.0, least * std::max(1.0, tests));
-}
-
-template <class Function>
-double simpson(double from, double to, int steps, const Function& f) {
-  const double h = (to - from) / steps;
-  double sum = 0.0;
-  for (int i = 0; i <= steps; ++i) sum += (i == 0 || i == steps ? 1.0 : (i % 2 == 1 ? 4.0 : 2.0)) * f(from + h * i);
-  return sum * h / 3.0;
 }
 
 }  // namespace lavoisier::tests

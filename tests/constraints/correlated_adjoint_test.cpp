@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace lavoisier {
 namespace {
 
@@ -126,18 +129,72 @@ TEST(CorrelatedAdjoint, OfAStrongCommonFactor) {
 }
 
 TEST(CorrelatedAdjoint, OfOutputsWithoutOwnVariance) {
-  // s = 0 with U != 0: the gradient in s is 0 (the law depends on s^2), that in U is an ordinary one.
-  CorrelatedProblem problem(6, 2, 2, 1, 813);
-  problem.s(0, 1) = problem.s(0, 4) = 0.0;
+  // s = 0 with U != 0, in fewer outputs than there are factors and in as many: the gradient in s is 0 there (the law
+  // depends on s^2), that in the other s and in U is an ordinary one.
+  for (const std::vector<Eigen::Index>& bare : {std::vector<Eigen::Index>{3}, std::vector<Eigen::Index>{1, 4}}) {
+    CorrelatedProblem problem(6, 2, 2, 1, 813);
+    std::vector<Eigen::Index> ordinary;
+    for (Eigen::Index j = 0; j < 6; ++j) {
+      if (std::find(bare.begin(), bare.end(), j) == bare.end())
+        ordinary.push_back(j);
+      else
+        problem.s(0, j) = 0.0;
+    }
+    DensityOptions options;
+    options.with_gradient = true;
+    const auto density = conditional_log_density(problem.A, problem.low_rank(), problem.d, problem.y, options);
+    const auto value = [&](const RowMatrix& s, const RowMatrix& U) {
+      return conditional_log_density(problem.A, LowRankGaussian{problem.mean, s, U}, problem.d, problem.y).value.sum();
+    };
+    const auto of_U = [&](const RowMatrix& U) { return value(problem.s, U); };
+    EXPECT_LE(relative_difference(density.gradient.factor, numerical_gradient(of_U, problem.U)), tolerance);
+    for (const Eigen::Index j : bare) EXPECT_EQ(density.gradient.standard_deviation(0, j), 0.0);
+    const auto of_s = [&](const RowMatrix& x) {
+      RowMatrix s = problem.s;
+      s(0, ordinary) = x;
+      return value(s, problem.U);
+    };
+    const RowMatrix s = problem.s(0, ordinary), s_bar = density.gradient.standard_deviation(0, ordinary);
+    EXPECT_LE(relative_difference(s_bar, numerical_gradient(of_s, s)), tolerance);
+  }
+}
+
+TEST(CorrelatedAdjoint, OfKnownComponents) {
+  // Output 1 is known: the density's gradient is 0 in what makes it so, and an ordinary one elsewhere.
+  CorrelatedProblem problem(6, 2, 2, 1, 815);
+  problem.s(0, 1) = 0.0;
+  problem.U.middleCols(2, 2).setZero();
+  problem.L.row(1).setZero();
+  problem.L.col(1).setZero();
+  problem.y(0, 1) = problem.mean(0, 1);
+  problem.d = problem.y * problem.A.transpose();
   DensityOptions options;
   options.with_gradient = true;
-  const auto density = conditional_log_density(problem.A, problem.low_rank(), problem.d, problem.y, options);
-  const auto value = [&](const RowMatrix& U) {
-    return conditional_log_density(problem.A, LowRankGaussian{problem.mean, problem.s, U}, problem.d, problem.y)
-        .value.sum();
+  const auto value = [&](const auto& gaussian) {
+    return conditional_log_density(problem.A, gaussian, problem.d, problem.y).value.sum();
   };
-  EXPECT_LE(relative_difference(density.gradient.factor, numerical_gradient(value, problem.U)), tolerance);
-  EXPECT_EQ(density.gradient.standard_deviation(0, 1), 0.0);
+  const auto low = conditional_log_density(problem.A, problem.low_rank(), problem.d, problem.y, options).gradient;
+  const auto of_s = [&](RowMatrix s) {
+    s(0, 1) = 0.0;
+    return value(LowRankGaussian{problem.mean, s, problem.U});
+  };
+  const auto of_U = [&](RowMatrix U) {
+    U.middleCols(2, 2).setZero();
+    return value(LowRankGaussian{problem.mean, problem.s, U});
+  };
+  EXPECT_LE(relative_difference(low.standard_deviation, numerical_gradient(of_s, problem.s)), tolerance);
+  EXPECT_LE(relative_difference(low.factor, numerical_gradient(of_U, problem.U)), tolerance);
+  EXPECT_EQ(low.standard_deviation(0, 1), 0.0);
+  EXPECT_EQ(low.factor.middleCols(2, 2).cwiseAbs().maxCoeff(), 0.0);
+  const auto full = conditional_log_density(problem.A, problem.full(), problem.d, problem.y, options).gradient;
+  const auto of_L = [&](RowMatrix L) {
+    L.row(1).setZero();
+    L.col(1).setZero();
+    return value(FullGaussian{problem.mean, L});
+  };
+  EXPECT_LE(relative_difference(full.lower, numerical_gradient(of_L, problem.L)), tolerance);
+  EXPECT_EQ(full.lower.row(1).cwiseAbs().maxCoeff(), 0.0);
+  EXPECT_EQ(full.lower.col(1).cwiseAbs().maxCoeff(), 0.0);
 }
 
 }  // namespace

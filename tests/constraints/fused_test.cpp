@@ -140,6 +140,20 @@ TEST(FusedConditionalCrps, EveryInstructionSetGivesTheSameBits) {
   }
 }
 
+TEST(FusedConditionalCrps, WithoutLawsIsThatOfTheGaussian) {
+  const RowMatrix A(0, 6), d(21, 0);
+  const RandomProblem p(6, 0, 21, 61);
+  const Eigen::VectorXd scale = Eigen::VectorXd::LinSpaced(6, 0.5, 2.0);
+  for (const RowMatrix& s : {p.standard_deviation, RowMatrix(p.standard_deviation.row(0))}) {
+    const BatchLoss loss = conditional_crps_loss(A, p.mean, s, d, p.y, scale);
+    const BatchLoss expected = gaussian_crps_loss(p.mean, s, p.y, scale);
+    EXPECT_EQ(loss.status, expected.status);
+    EXPECT_LE((loss.value - expected.value).cwiseAbs().maxCoeff(), 1e-15 * expected.value.cwiseAbs().maxCoeff());
+    EXPECT_LE((loss.gradient.mean - expected.gradient.mean).cwiseAbs().maxCoeff(), 1e-14);
+    EXPECT_LE((loss.gradient.standard_deviation - expected.gradient.standard_deviation).cwiseAbs().maxCoeff(), 1e-13);
+  }
+}
+
 TEST(SharedDeviations, ValuesAndGradientsAreThoseOfRepeatedRows) {
   unsigned seed = 31;
   for (const Size& size : {Size{2, 2, 1}, Size{37, 128, 4}, Size{130, 17, 2}, Size{65, 9, 5}, Size{9, 24, 8},
