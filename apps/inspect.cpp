@@ -44,7 +44,7 @@ int inspect_model(const Arguments& arguments, const std::filesystem::path& path)
   }
   if (!arguments.flag("quiet")) {
     fmt::print("{}: model file, format version {}, {} weights, {} tensors, {} bytes\ndigest holds: {}\n\nVariables\n{}",
-               bold(path.string()), ModelFile::format_version, weights, model.tensors().size(),
+               bold(path.string()), model.version(), weights, model.tensors().size(),
                std::filesystem::file_size(path), model.digest(), describe_variables(d.layout));
     fmt::print("\nLaws\n{}\nHeads\n", describe_laws(d.layout, d.laws, d.constants));
     for (const Head& head : d.heads) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 #include <set>
 
 namespace lavoisier::detail {
@@ -89,6 +90,30 @@ std::map<std::string, std::string> read_texts(const Place& place) {
   std::map<std::string, std::string> texts;
   for (const auto& [key, value] : place.members()) texts.emplace(key, value.text());
   return texts;
+}
+
+std::vector<GraphOperation> read_nodes(const Place& place) {
+  std::vector<GraphOperation> nodes;
+  for (const auto& item : place.items()) {
+    item.keys({"op", "inputs", "outputs", "tensors", "attributes"});
+    nodes.push_back({item.member("op").text(), item.member("inputs").texts(), item.member("outputs").texts(),
+                     read_texts(item.member("tensors")), read_texts(item.member("attributes"))});
+  }
+  return nodes;
+}
+
+Ordered nodes_json(const std::vector<GraphOperation>& nodes) {
+  Ordered list = Ordered::array();
+  for (const auto& node : nodes) {
+    Ordered item;
+    item["op"] = node.op;
+    item["inputs"] = node.inputs;
+    item["outputs"] = node.outputs;
+    item["tensors"] = node.tensors.empty() ? Ordered::object() : Ordered(node.tensors);
+    item["attributes"] = node.attributes.empty() ? Ordered::object() : Ordered(node.attributes);
+    list.push_back(std::move(item));
+  }
+  return list;
 }
 
 StateLayout read_layout(const Place& place) {
@@ -206,16 +231,9 @@ DescriptionText write_description(const ModelDescription& description) {
     item["strategy"] = head.strategy;
     root["heads"].push_back(std::move(item));
   }
-  root["graph"] = Ordered::array();
-  for (const auto& node : description.graph) {
-    Ordered item;
-    item["op"] = node.op;
-    item["inputs"] = node.inputs;
-    item["outputs"] = node.outputs;
-    item["tensors"] = node.tensors.empty() ? Ordered::object() : Ordered(node.tensors);
-    item["attributes"] = node.attributes.empty() ? Ordered::object() : Ordered(node.attributes);
-    root["graph"].push_back(std::move(item));
-  }
+  root["graph"] = nodes_json(description.graph);
+  root["subgraphs"] = Ordered::object();
+  for (const auto& [name, nodes] : description.subgraphs) root["subgraphs"][name] = nodes_json(nodes);
   root["provenance"] = description.provenance.empty() ? Ordered::object() : Ordered(description.provenance);
   try {
     result.json = root.dump();
@@ -226,8 +244,8 @@ DescriptionText write_description(const ModelDescription& description) {
   return result;
 }
 
-ModelDescription read_description(const std::string& json, std::span<const double> numbers,
-                                  std::span<const double> constants, const std::string& origin) {
+VersionedDescription read_description(const std::string& json, std::span<const double> numbers,
+                                      std::span<const double> constants, const std::string& origin) {
   const std::string where = origin + ": description";
   const Json document = parse_json(json, where);
   const Place root(document, where);
@@ -239,10 +257,15 @@ ModelDescription read_description(const std::string& json, std::span<const doubl
   // This release reads its own version and the one before; there is none before 1.
   if (version < 1 || version < ModelFile::format_version - 1 || version > ModelFile::format_version) {
     throw Error(Status::unsupported_version, origin + ": the model file has format version " +
-                                                 std::to_string(version) + "; this release reads version " +
+                                                 std::to_string(version) + "; this release reads versions " +
+                                                 std::to_string(ModelFile::format_version - 1) + " and " +
                                                  std::to_string(ModelFile::format_version));
   }
-  root.keys({"format", "version", "layout", "constants", "laws", "heads", "graph", "provenance"});
+  if (version == 1) {
+    root.keys({"format", "version", "layout", "constants", "laws", "heads", "graph", "provenance"});
+  } else {
+    root.keys({"format", "version", "layout", "constants", "laws", "heads", "graph", "subgraphs", "provenance"});
+  }
 
   ModelDescription description;
   try {
@@ -274,15 +297,82 @@ ModelDescription read_description(const std::string& json, std::span<const doubl
     description.heads.push_back({item.member("name").text(), item.member("family").text(),
                                  item.member("variables").texts(), item.member("strategy").text()});
   }
-  for (const auto& item : root.member("graph").items()) {
-    item.keys({"op", "inputs", "outputs", "tensors", "attributes"});
-    description.graph.push_back({item.member("op").text(), item.member("inputs").texts(),
-                                 item.member("outputs").texts(), read_texts(item.member("tensors")),
-                                 read_texts(item.member("attributes"))});
+  description.graph = read_nodes(root.member("graph"));
+  if (version > 1) {
+    for (const auto& [name, place] : root.member("subgraphs").members()) {
+      description.subgraphs.emplace(name, read_nodes(place));
+    }
   }
   description.provenance = read_texts(root.member("provenance"));
-  return description;
+  return {std::move(description), static_cast<int>(version)};
 }
+
+namespace {
+
+using Refuse = std::function<void(const std::string&)>;
+
+/// Checks one list of nodes. `made`: the names that may be used; those that the nodes make are added. `call` sees each
+/// node that names a subgraph.
+void check_nodes(const ModelFile& file, const std::vector<GraphOperation>& nodes, const std::string& list,
+                 std::set<std::string>& made, const Refuse& refuse,
+                 const std::function<void(const GraphOperation&, const std::string&)>& call) {
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const GraphOperation& node = nodes[i];
+    const std::string text = list + "[" + std::to_string(i) + "] ('" + node.op + "')";
+    if (node.op.empty()) refuse(text + " has no operation");
+    if (node.outputs.empty()) refuse(text + " makes nothing");
+    for (const auto& name : node.inputs) {
+      if (!made.contains(name)) refuse(text + " uses '" + name + "', which no earlier node makes");
+    }
+    if (node.attributes.contains("subgraph")) call(node, text);
+    for (const auto& name : node.outputs) {
+      if (name.empty() || !made.insert(name).second) refuse(text + " makes '" + name + "', which is empty or taken");
+    }
+    for (const auto& [operand, tensor] : node.tensors) {
+      if (!file.has_tensor(tensor)) refuse(text + ": the tensor '" + tensor + "' (" + operand + ") is not in the file");
+    }
+  }
+}
+
+void check_graph(const ModelFile& file, const Refuse& refuse) {
+  const ModelDescription& model = file.description;
+  std::set<std::string> in_graph = {"inputs"};  // what any node of the graph makes: no subgraph takes these names
+  for (const auto& node : model.graph) in_graph.insert(node.outputs.begin(), node.outputs.end());
+  std::set<std::string> called;
+  const auto inner = [&](const GraphOperation&, const std::string& text) {
+    refuse(text + " calls a subgraph from within a subgraph");
+  };
+  const auto call = [&](const GraphOperation& node, const std::string& text) {
+    const std::string& name = node.attributes.at("subgraph");
+    const auto at = model.subgraphs.find(name);
+    if (at == model.subgraphs.end()) refuse(text + " calls the subgraph '" + name + "', which is not in the file");
+    called.insert(name);
+    const std::string list = "subgraphs." + name;
+    // Visible inside: the calling node's inputs, and the names that it binds.
+    std::set<std::string> made(node.inputs.begin(), node.inputs.end());
+    for (const char* bound : {"state", "time"}) {
+      if (!made.insert(bound).second) refuse(text + " has an input '" + bound + "', a name that its subgraph binds");
+    }
+    for (std::size_t i = 0; i < at->second.size(); ++i) {
+      for (const auto& output : at->second[i].outputs) {
+        if (in_graph.contains(output)) {
+          refuse(list + "[" + std::to_string(i) + "] ('" + at->second[i].op + "') makes '" + output +
+                 "', a name of the graph");
+        }
+      }
+    }
+    check_nodes(file, at->second, list, made, refuse, inner);
+    if (!made.contains("prediction")) refuse("no node of '" + list + "' makes 'prediction'");
+  };
+  std::set<std::string> made = {"inputs"};
+  check_nodes(file, model.graph, "graph", made, refuse, call);
+  if (!model.graph.empty() && !made.contains("outputs")) refuse("no node of the graph makes 'outputs'");
+  for (const auto& [name, nodes] : model.subgraphs) {
+    if (!called.contains(name)) refuse("no node of the graph calls the subgraph '" + name + "'");
+  }
+}
+
+}  // namespace
 
 void check_model(const ModelFile& file, const std::string& where) {
   const ModelDescription& model = file.description;
@@ -320,23 +410,7 @@ void check_model(const ModelFile& file, const std::string& where) {
       if (!in_heads.insert(variable).second) refuse("output '" + variable + "' stands twice in the heads");
     }
   }
-  std::set<std::string> made = {"inputs"};
-  for (std::size_t i = 0; i < model.graph.size(); ++i) {
-    const GraphOperation& node = model.graph[i];
-    const std::string text = "graph[" + std::to_string(i) + "] ('" + node.op + "')";
-    if (node.op.empty()) refuse(text + " has no operation");
-    if (node.outputs.empty()) refuse(text + " makes nothing");
-    for (const auto& name : node.inputs) {
-      if (!made.contains(name)) refuse(text + " uses '" + name + "', which no earlier node makes");
-    }
-    for (const auto& name : node.outputs) {
-      if (name.empty() || !made.insert(name).second) refuse(text + " makes '" + name + "', which is empty or taken");
-    }
-    for (const auto& [operand, tensor] : node.tensors) {
-      if (!file.has_tensor(tensor)) refuse(text + ": the tensor '" + tensor + "' (" + operand + ") is not in the file");
-    }
-  }
-  if (!model.graph.empty() && !made.contains("outputs")) refuse("no node of the graph makes 'outputs'");
+  check_graph(file, refuse);
 
   const std::int64_t inputs = model.layout.elements(Role::input);
   for (const char* name : {"input.minimum", "input.maximum"}) {

@@ -24,8 +24,12 @@ struct DescriptionText {
 DescriptionText write_description(const ModelDescription& description);
 
 /// Errors: invalid_format, unsupported_version.
-ModelDescription read_description(const std::string& json, std::span<const double> numbers,
-                                  std::span<const double> constants, const std::string& origin);
+struct VersionedDescription {
+  ModelDescription description;
+  int version = 0;
+};
+VersionedDescription read_description(const std::string& json, std::span<const double> numbers,
+                                      std::span<const double> constants, const std::string& origin);
 
 /// Whether description and tensors fit together; throws Error, `where` first in its message.
 void check_model(const ModelFile& file, const std::string& where);

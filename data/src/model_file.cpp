@@ -316,8 +316,9 @@ ModelFile ModelFile::parse(std::span<const std::byte> bytes, const std::string& 
       refuse(std::string("the tensor '") + name + "' must be there, F64 of one dimension");
     }
   }
-  file.description =
-      detail::read_description(metadata.member("lavoisier").text(), numbers.f64(), constants.f64(), origin);
+  auto read = detail::read_description(metadata.member("lavoisier").text(), numbers.f64(), constants.f64(), origin);
+  file.description = std::move(read.description);
+  file.version_ = read.version;
   try {
     detail::check_model(file, origin);
   } catch (const Error& error) {

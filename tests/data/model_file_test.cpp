@@ -53,13 +53,84 @@ TEST(ModelFile, RoundTripThroughAFile) {
   expect_error(Status::not_found, [&] { ModelFile::read(folder.path() / "none"); }, "none");
 }
 
-// The bytes of version 1, fixed: a change here breaks every file that users have.
+// The bytes of version 2, fixed: a change here breaks every file that users have.
 TEST(ModelFile, KnownAnswer) {
   const ModelFile model = column_model();
   EXPECT_EQ(model.serialize(), model.serialize());
-  EXPECT_EQ(model.digest(), "c21e1c7284a4f6dc1c05f80627bbac134676818c783c0448fb25da7aeffb9efa");
-  EXPECT_EQ(model.default_stream(), 0xc21e1c7284a4f6dcu);
+  EXPECT_EQ(model.digest(), "baa89acf2bac129c083c5756c77de19c17df0cab64a537c5fbea5c43b2289709");
+  EXPECT_EQ(model.default_stream(), 0xbaa89acf2bac129cu);
   expect_error(Status::invalid_argument, [] { column_model().default_stream(); }, "stream");
+}
+
+// The bytes of version 1, which had no key `subgraphs`, fixed too: such files stay readable, and keep their stream.
+TEST(ModelFile, ReadsVersionOne) {
+  OpenedFile file(column_model().serialize());
+  file.replace("\\\"version\\\":2,\\\"layout", "\\\"version\\\":1,\\\"layout");
+  file.replace("\\\"subgraphs\\\":{},", "");
+  const ModelFile read = parse(file.sealed());
+  EXPECT_EQ(read.digest(), "c21e1c7284a4f6dc1c05f80627bbac134676818c783c0448fb25da7aeffb9efa");
+  EXPECT_EQ(read.default_stream(), 0xc21e1c7284a4f6dcu);
+  EXPECT_EQ(read.version(), 1);
+  expect_same(column_model(), read);
+  EXPECT_EQ(parse(read.serialize()).version(), 2) << "what is written has this release's version";
+}
+
+// A model whose last value comes from a node that runs a subgraph.
+ModelFile model_with_a_subgraph() {
+  ModelFile file = column_model();
+  auto& model = file.description;
+  model.graph[1].outputs = {"condition"};
+  model.graph.push_back({"sample", {"condition"}, {"outputs"}, {}, {{"subgraph", "denoiser"}}});
+  model.subgraphs["denoiser"] = {
+      {"concat", {"state", "condition"}, {"joined"}, {}, {}},
+      {"dense", {"joined"}, {"prediction"}, {{"weight", "w"}, {"bias", "b"}}, {{"note", "\"inner\""}}}};
+  return file;
+}
+
+TEST(ModelFile, SubgraphsRoundTrip) {
+  const ModelFile written = model_with_a_subgraph();
+  const ModelFile read = parse(written.serialize());
+  expect_same(written, read);
+  EXPECT_EQ(read.version(), 2);
+  EXPECT_EQ(read.serialize(), written.serialize());
+  ASSERT_EQ(read.description.subgraphs.at("denoiser").size(), 2u);
+  EXPECT_EQ(read.description.subgraphs.at("denoiser")[1].attributes.at("note"), "\"inner\"");
+  // The list belongs to the description: another list is another model.
+  ModelFile other = model_with_a_subgraph();
+  other.description.subgraphs["denoiser"][1].tensors["bias"] = "input.mean";
+  EXPECT_NE(other.description, written.description);
+  EXPECT_NE(other.serialize(), written.serialize());
+  // A subgraph may be called twice; its names are its own.
+  ModelFile twice = model_with_a_subgraph();
+  twice.description.graph[2].outputs = {"first"};
+  twice.description.graph.push_back({"sample", {"condition", "first"}, {"outputs"}, {}, {{"subgraph", "denoiser"}}});
+  expect_same(twice, parse(twice.serialize()));
+}
+
+TEST(ModelFile, SubgraphsThatMakeNoSense) {
+  const auto change = [&](auto edit, const std::string& part) {
+    ModelFile model = model_with_a_subgraph();
+    edit(model.description, model.description.subgraphs["denoiser"]);
+    expect_error(Status::invalid_argument, [&] { model.serialize(); }, part);
+  };
+  change([](auto& m, auto&) { m.graph[2].attributes["subgraph"] = "decoder"; }, "'decoder', which is not in the file");
+  change([](auto& m, auto&) { m.subgraphs.clear(); }, "'denoiser', which is not in the file");
+  change([](auto& m, auto& s) { m.subgraphs["spare"] = s; }, "no node of the graph calls the subgraph 'spare'");
+  change([](auto&, auto& s) { s.clear(); }, "no node of 'subgraphs.denoiser' makes 'prediction'");
+  change([](auto&, auto& s) { s[1].outputs = {"y"}; }, "makes 'prediction'");
+  change([](auto&, auto& s) { s[0].inputs[1] = "joined"; }, "subgraphs.denoiser[0] ('concat') uses 'joined'");
+  change([](auto&, auto& s) { s[0].inputs[1] = "x0"; }, "uses 'x0', which no earlier node makes");  // not an input
+  change([](auto&, auto& s) { s[0].outputs = {"state"}; }, "'state', which is empty or taken");
+  change([](auto&, auto& s) { s[0].outputs = {"time"}; }, "'time', which is empty or taken");
+  change([](auto&, auto& s) { s.push_back(s[1]); }, "'prediction', which is empty or taken");
+  change([](auto&, auto& s) { s[0].outputs = {"x0"}; }, "makes 'x0', a name of the graph");
+  change([](auto&, auto& s) { s[0].outputs = {"outputs"}; }, "makes 'outputs', a name of the graph");
+  change([](auto&, auto& s) { s[0].outputs = {""}; }, "empty or taken");
+  change([](auto&, auto& s) { s[0].outputs.clear(); }, "makes nothing");
+  change([](auto&, auto& s) { s[0].op.clear(); }, "no operation");
+  change([](auto&, auto& s) { s[1].tensors["weight"] = "gone"; }, "'gone' (weight) is not in the file");
+  change([](auto&, auto& s) { s[0].attributes["subgraph"] = "denoiser"; }, "from within a subgraph");
+  change([](auto& m, auto&) { m.graph[1].outputs = m.graph[2].inputs = {"state"}; }, "an input 'state'");
 }
 
 TEST(ModelFile, PythonsSafetensorsOpensIt) {
@@ -153,7 +224,7 @@ TEST_F(Malformed, DuplicateDescriptionUnderAnEscapedName) {
   refused("'lavoisier' stands twice");
 }
 TEST_F(Malformed, DuplicateKeyInTheDescription) {
-  file.replace("\\\"version\\\":1,\\\"layout", "\\\"version\\\":1,\\\"version\\\":1,\\\"layout");
+  file.replace("\\\"version\\\":2,\\\"layout", "\\\"version\\\":2,\\\"version\\\":2,\\\"layout");
   refused("'version' stands twice");
 }
 TEST_F(Malformed, EscapedKeys) {
@@ -287,11 +358,18 @@ TEST_F(Malformed, HeaderText) {
   refused("without a name");
 }
 TEST_F(Malformed, Versions) {
-  file.replace("\\\"version\\\":1,\\\"layout", "\\\"version\\\":2,\\\"layout");
-  refused("format version 2", Status::unsupported_version);
+  for (const char* version : {"3", "0"}) {
+    file = OpenedFile(column_model().serialize());
+    file.replace("\\\"version\\\":2,\\\"layout", std::string("\\\"version\\\":") + version + ",\\\"layout");
+    refused(std::string("format version ") + version, Status::unsupported_version);
+  }
+  // Version 1 has no subgraphs, version 2 always has the key.
   file = OpenedFile(column_model().serialize());
-  file.replace("\\\"version\\\":1,\\\"layout", "\\\"version\\\":0,\\\"layout");
-  refused("format version 0", Status::unsupported_version);
+  file.replace("\\\"version\\\":2,\\\"layout", "\\\"version\\\":1,\\\"layout");
+  refused("unknown key 'subgraphs'");
+  file = OpenedFile(column_model().serialize());
+  file.replace("\\\"subgraphs\\\":{},", "");
+  refused("'subgraphs' is missing");
   file = OpenedFile(column_model().serialize());
   file.replace("lavoisier-model", "another-model");
   refused("found 'another-model'");
@@ -322,6 +400,20 @@ TEST_F(Malformed, Description) {
   change("\\\"variables\\\":[\\\"dq\\\",", "\\\"variables\\\":[\\\"ps\\\",", "no output of the layout");
   change("\"laws.numbers\":{", "\"laws.number\":{", "'laws.numbers' must be there");
   change("\"input.minimum\":{", "\"input.lowest\":{", "'input.minimum' is not in the file");
+}
+TEST_F(Malformed, Subgraphs) {
+  const auto change = [&](const std::string& from, const std::string& to, const std::string& part) {
+    file = OpenedFile(model_with_a_subgraph().serialize());
+    file.replace(from, to);
+    refused(part);
+  };
+  const std::string name = "\\\"subgraphs\\\":{\\\"denoiser\\\":[";
+  change(name, "\\\"subgraphs\\\":{\\\"denoiser\\\":[],\\\"denoiser\\\":[", "'denoiser' stands twice");
+  change(name, "\\\"subgraphs\\\":{\\\"decoder\\\":[", "'denoiser', which is not in the file");
+  change(name, "\\\"subgraphs\\\":{\\\"denoiser\\\":[{},", "is missing");
+  change("\\\"subgraphs\\\":{", "\\\"subgraphs\\\":{\\\"a\\\":3,", "found an integer");
+  change("[\\\"joined\\\"],\\\"outputs\\\":[\\\"prediction\\\"]", "[\\\"joint\\\"],\\\"outputs\\\":[\\\"prediction\\\"]",
+         "subgraphs.denoiser[1] ('dense') uses 'joint'");
 }
 TEST_F(Malformed, MoreValuesThanAnyModelHas) {
   std::string ones = "\"mask\":[1";

@@ -65,6 +65,8 @@ struct ModelDescription {
   std::vector<Law> laws;
   std::vector<Head> heads;
   std::vector<GraphOperation> graph;
+  /// Lists of nodes that a node of `graph` runs many times: its attribute `subgraph` names one (docs/model-file.md).
+  std::map<std::string, std::vector<GraphOperation>> subgraphs;
   std::map<std::string, std::string> provenance;  ///< version, domain, resolved options, data digests, scores
   bool operator==(const ModelDescription&) const = default;
 };
@@ -73,7 +75,7 @@ struct ModelDescription {
 /// `input.minimum`, `input.maximum` (F64, input elements): training ranges.
 class ModelFile {
  public:
-  static constexpr int format_version = 1;
+  static constexpr int format_version = 2;  ///< written; version 1 (without subgraphs) is read too
 
   ModelFile() = default;
   ModelDescription description;
@@ -97,6 +99,8 @@ class ModelFile {
   /// serialize() to a temporary name beside `path`, synced, renamed, folder synced; returns the digest.
   std::string write(const std::filesystem::path& path) const;
 
+  /// The format version of the file that was read; format_version for a model made in memory.
+  int version() const noexcept { return version_; }
   /// 64 lower-case hex digits as read or last serialised; empty before.
   const std::string& digest() const noexcept { return digest_; }
   /// The digest's first 16 hex digits as one big-endian number: the default random stream.
@@ -104,6 +108,7 @@ class ModelFile {
 
  private:
   std::vector<Tensor> tensors_;
+  int version_ = format_version;
   mutable std::string digest_;
 };
 
