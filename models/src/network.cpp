@@ -1,5 +1,7 @@
 #include "network.hpp"
 
+#include "tensor_operations.hpp"
+
 #include <lavoisier/status.hpp>
 
 #include <ATen/ATen.h>
@@ -60,10 +62,15 @@ struct Network<Real>::Implementation {
   at::Tensor weights, gradient;                       // flat
   std::unordered_map<std::string, at::Tensor> views;  // by tensor name
 
-  explicit Implementation(NetworkPlan given) : plan(std::move(given)) {
+  Implementation(NetworkPlan given, Real* shared_weights, Real* shared_gradient) : plan(std::move(given)) {
     const auto options = at::TensorOptions().dtype(scalar_type<Real>);
-    weights = at::zeros({plan.size}, options);
-    gradient = at::zeros({plan.size}, options);
+    const auto flat_vector = [&](Real* shared) {
+      return shared ? at::from_blob(shared, {plan.size}, options) : at::zeros({plan.size}, options);
+    };
+    weights = flat_vector(shared_weights);
+    gradient = flat_vector(shared_gradient);
+    for (const auto& [name, numbers] : plan.constants)
+      views.emplace(name, at::tensor(numbers, at::TensorOptions().dtype(at::kDouble)));
     for (const Parameter& parameter : plan.parameters) {
       const auto view = [&](const at::Tensor& flat) {
         return flat.narrow(0, parameter.offset, parameter.elements()).view(parameter.shape).detach();
@@ -81,15 +88,21 @@ struct Network<Real>::Implementation {
   }
 
   at::Tensor run(const at::Tensor& x, const Dropout& dropout) const {
-    std::unordered_map<std::string, at::Tensor> values{{plan.input, x}};
+    std::unordered_map<std::string, at::Tensor> values;
+    std::int64_t column = plan.inputs;
+    values[plan.input] = plan.more.empty() ? x : x.narrow(1, 0, plan.inputs);
+    for (const Port& port : plan.more) {
+      values[port.name] = x.narrow(1, column, port.width);
+      column += port.width;
+    }
+    const auto tensor_of = [&](const std::string& name) { return views.at(name); };
     std::int64_t layer = 0;
+    std::vector<at::Tensor> operands;
     for (const GraphOperation& operation : plan.operations) {
-      const at::Tensor& first = values.at(operation.inputs[0]);
-      at::Tensor result;
-      if (operation.op == "dense") {
-        result = at::linear(first, views.at(operation.tensors.at("weight")), views.at(operation.tensors.at("bias")));
-      } else if (operation.op == "silu") {
-        result = at::silu(first);
+      operands.clear();
+      for (const std::string& name : operation.inputs) operands.push_back(values.at(name));
+      at::Tensor result = run_operation(operation, operands, tensor_of);
+      if (operation.op == "silu") {
         if (dropout.share > 0.0) {
           at::Tensor factors = at::empty(result.sizes(), at::TensorOptions().dtype(at::kFloat));
           dropout_factors({factors.data_ptr<float>(), static_cast<std::size_t>(factors.numel())}, dropout.share,
@@ -97,13 +110,6 @@ struct Network<Real>::Implementation {
           result = result * factors.to(result.scalar_type());
         }
         ++layer;
-      } else if (operation.op == "add") {
-        result = first + values.at(operation.inputs[1]);
-      } else if (operation.op == "layer_norm") {
-        result = at::layer_norm(first, {first.size(1)}, views.at(operation.tensors.at("weight")),
-                                views.at(operation.tensors.at("bias")), std::stod(operation.attributes.at("epsilon")));
-      } else {
-        throw Error(Status::unsupported, "operation '" + operation.op + "' can't be run by LibTorch in this release");
       }
       values[operation.outputs[0]] = std::move(result);
     }
@@ -113,7 +119,18 @@ struct Network<Real>::Implementation {
 
 template <class Real>
 Network<Real>::Network(NetworkPlan plan)
-    : implementation_(guarded("making the network", [&] { return std::make_unique<Implementation>(std::move(plan)); })) {}
+    : implementation_(guarded("making the network", [&] {
+        return std::make_unique<Implementation>(std::move(plan), nullptr, nullptr);
+      })) {}
+template <class Real>
+Network<Real>::Network(NetworkPlan plan, std::span<Real> weights, std::span<Real> gradient) {
+  const auto size = static_cast<std::size_t>(plan.size);
+  if (weights.size() != size || gradient.size() != size)
+    throw Error(Status::internal, "making the network: its weights have another length than its plan");
+  implementation_ = guarded("making the network", [&] {
+    return std::make_unique<Implementation>(std::move(plan), weights.data(), gradient.data());
+  });
+}
 template <class Real>
 Network<Real>::~Network() = default;
 template <class Real>
@@ -141,18 +158,26 @@ void Network<Real>::evaluate(const Real* x, std::int64_t rows, Real* h) const {
     for (std::int64_t first = 0; first < rows; first += piece) {
       const std::int64_t count = std::min(piece, rows - first);
       const at::Tensor result =
-          implementation_->run(implementation_->wrap(x + first * plan.inputs, count, plan.inputs), {}).contiguous();
+          implementation_->run(implementation_->wrap(x + first * plan.columns(), count, plan.columns()), {}).contiguous();
       std::copy_n(result.template data_ptr<Real>(), count * plan.outputs, h + first * plan.outputs);
     }
   });
 }
 
 template <class Real>
-double Network<Real>::differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout) {
+double Network<Real>::differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout,
+                                    Real* x_bar) {
   return guarded("differentiating the network", [&] {
     const at::AutoGradMode with_gradient(true);
     implementation_->gradient.zero_();
-    const at::Tensor h = implementation_->run(implementation_->wrap(x, rows, implementation_->plan.inputs), dropout);
+    const std::int64_t columns = implementation_->plan.columns();
+    at::Tensor in = implementation_->wrap(x, rows, columns);
+    if (x_bar) {
+      in.set_requires_grad(true);
+      std::fill_n(x_bar, rows * columns, Real{0});
+      in.mutable_grad() = at::from_blob(x_bar, {rows, columns}, in.options().requires_grad(false));
+    }
+    const at::Tensor h = implementation_->run(in, dropout);
     const at::Tensor value = LossFunction<Real>::apply(h, reinterpret_cast<std::int64_t>(&loss));
     autograd::backward({value}, {});
     return value.template item<double>();

@@ -24,6 +24,9 @@ template <class Real>
 class Network {
  public:
   explicit Network(NetworkPlan plan);
+  /// One of several networks that are trained together: its weights and gradient are parts of vectors that live elsewhere
+  /// (and outlive it), plan.size long.
+  Network(NetworkPlan plan, std::span<Real> weights, std::span<Real> gradient);
   ~Network();
   Network(Network&&) noexcept;
 
@@ -31,14 +34,16 @@ class Network {
   std::span<Real> weights() noexcept;
   std::span<Real> gradient() noexcept;
 
-  /// h (rows x outputs) from standardised inputs x (rows x inputs), in pieces of at most 1024 rows.
+  /// h (rows x outputs) from x (rows x plan().columns()), in pieces of at most 1024 rows.
   void evaluate(const Real* x, std::int64_t rows, Real* h) const;
 
   /// A loss as a function of h: returns its value and writes its gradient.
   using Function = std::function<double(const Real* h, std::int64_t rows, Real* h_bar)>;
-  /// The loss at x, and its gradient with respect to the weights in gradient(). The loss enters the tape as one
-  /// function with its own adjoint.
-  double differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout = {});
+  /// The loss at x, and its gradient with respect to the weights in gradient(); with `x_bar` (as large as x) that with
+  /// respect to x too. The loss enters the tape as one function with its own adjoint; it may itself differentiate other
+  /// networks that read h.
+  double differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout = {},
+                       Real* x_bar = nullptr);
 
  private:
   struct Implementation;

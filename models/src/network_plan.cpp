@@ -18,18 +18,14 @@ void add_parameter(NetworkPlan& plan, Parameter parameter) {
 
 random::Key key_of(std::uint64_t seed, TrainingStream stream) { return {seed, static_cast<std::uint64_t>(stream)}; }
 
-[[noreturn]] void refuse(const std::string& message) { throw Error(Status::invalid_format, "model file: " + message); }
-
-const std::string& tensor_name(const GraphOperation& operation, const std::string& operand) {
-  const auto found = operation.tensors.find(operand);
-  if (found == operation.tensors.end()) refuse("operation '" + operation.op + "' lacks its tensor '" + operand + "'");
-  return found->second;
-}
-
 }  // namespace
 
 std::int64_t Parameter::elements() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+std::int64_t NetworkPlan::columns() const {
+  return std::accumulate(more.begin(), more.end(), inputs, [](std::int64_t sum, const Port& port) { return sum + port.width; });
 }
 
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs) {
@@ -70,68 +66,15 @@ NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_
   return plan;
 }
 
-NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights) {
-  NetworkPlan plan;
-  weights.clear();
-  const std::vector<GraphOperation>& graph = model.description.graph;
-  const auto is = [](const char* op) { return [op](const GraphOperation& operation) { return operation.op == op; }; };
-  const auto first = std::find_if(graph.begin(), graph.end(), is("standardize"));
-  const auto last = std::find_if(graph.begin(), graph.end(), is("gaussian_head"));
-  if (first != graph.begin() || first == graph.end() || last == graph.end())
-    refuse("the graph must begin with 'standardize' and have a 'gaussian_head'");
-  if (first->outputs.size() != 1 || last->inputs.size() != 1) refuse("'standardize' makes and 'gaussian_head' takes one value");
-  plan.input = first->outputs[0];
-  plan.output = last->inputs[0];
-  plan.inputs = model.tensor(tensor_name(*first, "mean")).elements();
-  plan.outputs = 2 * model.tensor(tensor_name(*last, "output_mean")).elements();
-
-  std::map<std::string, std::int64_t> width{{plan.input, plan.inputs}};
-  const auto take = [&](const GraphOperation& operation, const std::string& operand, std::vector<std::int64_t> shape) {
-    const Tensor& tensor = model.tensor(tensor_name(operation, operand));
-    if (tensor.shape != shape) refuse("tensor '" + tensor.name + "' has another shape than its operation needs");
-    const auto values = tensor.f32();
-    weights.insert(weights.end(), values.begin(), values.end());
-    add_parameter(plan, {tensor.name, std::move(shape), 0, 0, false});
-  };
-  for (auto operation = first + 1; operation != last; ++operation) {
-    const std::size_t operands = operation->op == "add" ? 2 : 1;
-    if (operation->inputs.size() != operands || operation->outputs.size() != 1)
-      refuse("operation '" + operation->op + "' has the wrong number of operands or results");
-    for (const std::string& name : operation->inputs)
-      if (!width.count(name)) refuse("operation '" + operation->op + "' reads '" + name + "', which nothing has made");
-    const std::int64_t from = width.at(operation->inputs[0]);
-    std::int64_t to = from;
-    if (operation->op == "dense") {
-      const Tensor& weight = model.tensor(tensor_name(*operation, "weight"));
-      if (weight.shape.size() != 2) refuse("tensor '" + weight.name + "' must be a matrix");
-      to = weight.shape[0];
-      take(*operation, "weight", {to, from});
-      take(*operation, "bias", {to});
-    } else if (operation->op == "layer_norm") {
-      take(*operation, "weight", {from});
-      take(*operation, "bias", {from});
-    } else if (operation->op == "add") {
-      if (width.at(operation->inputs[1]) != from) refuse("'add' of two values of different widths");
-    } else if (operation->op != "silu") {
-      refuse("unknown operation '" + operation->op + "'");
-    }
-    width[operation->outputs[0]] = to;
-    plan.operations.push_back(*operation);
-  }
-  const auto found = width.find(plan.output);
-  if (found == width.end() || found->second != plan.outputs)
-    refuse("'gaussian_head' reads '" + plan.output + "', which must hold " + std::to_string(plan.outputs) + " numbers");
-  return plan;
-}
-
-std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed) {
+std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed,
+                                    std::uint64_t first, bool head) {
   std::vector<double> weights(static_cast<std::size_t>(plan.size), 0.0);
   const random::Key key = key_of(seed, TrainingStream::weights);
   const bool torch = options.initialization == "torch";
   for (std::size_t index = 0; index < plan.parameters.size(); ++index) {
     const Parameter& parameter = plan.parameters[index];
     double* values = weights.data() + parameter.offset;
-    const bool weight = parameter.name.ends_with(".weight");
+    const bool weight = parameter.name.ends_with(".weight") || parameter.shape.size() > 1;
     if (parameter.fan_in == 0) {
       std::fill_n(values, parameter.elements(), weight ? 1.0 : 0.0);  // layer_norm
       continue;
@@ -141,11 +84,11 @@ std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& o
     const double gain = torch ? 1.0 / 3.0 : options.initialization == "he" && !last ? 2.0 : 1.0;
     const double bound = std::sqrt(3.0 * gain / static_cast<double>(parameter.fan_in));
     for (std::int64_t element = 0; element < parameter.elements(); ++element) {
-      const auto words = random::words(key, {.column = index, .element = static_cast<std::uint64_t>(element)});
+      const auto words = random::words(key, {.column = first + index, .element = static_cast<std::uint64_t>(element)});
       values[element] = bound * (2.0 * random::uniform_open_right(words[0]) - 1.0);
     }
   }
-  if (!torch) {
+  if (!torch && head) {
     const double above = options.initial_deviation - options.floor;
     const double raw = options.parametrization == "exp" ? std::log(above) : std::log(std::expm1(above));
     const Parameter& bias = plan.parameters.back();

@@ -5,6 +5,7 @@
 #include <lavoisier/training.hpp>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,20 +17,31 @@ struct Parameter {
   std::string name;                 ///< the tensor's name in the model file
   std::vector<std::int64_t> shape;  ///< dense weight: outputs x inputs
   std::int64_t offset = 0;
-  std::int64_t fan_in = 0;          ///< of the dense layer that it belongs to; 0 for layer_norm
+  std::int64_t fan_in = 0;          ///< terms of a sum of the layer that it belongs to; 0 for norms
   bool decays = false;              ///< weight decay: matrices only
   std::int64_t elements() const;
+};
+
+/// A value that a network reads.
+struct Port {
+  std::string name;
+  std::int64_t width = 0;
+  bool operator==(const Port&) const = default;
 };
 
 /// The network between standardised inputs and the head, as the graph of operations that the model file holds. What is
 /// trained and what is exported are the same list.
 struct NetworkPlan {
-  std::vector<GraphOperation> operations;  ///< dense, silu, add, layer_norm
+  std::vector<GraphOperation> operations;  ///< docs/model-file.md lists them
   std::vector<Parameter> parameters;
+  std::map<std::string, std::vector<double>> constants;  ///< F64 tensors that are not trained, by name
   std::string input = "x0";                ///< name of the standardised inputs
   std::string output = "head";             ///< name of the value that the head reads
   std::int64_t inputs = 0, outputs = 0;    ///< widths of these two
+  std::vector<Port> more;                  ///< what it reads besides `input`: columns behind it, in this order
   std::int64_t size = 0;                   ///< length of the flat vector
+
+  std::int64_t columns() const;            ///< of a row of all that it reads
 };
 
 /// Dense layers of the given widths with an activation behind each but the last; `outputs` wide at the end.
@@ -39,14 +51,23 @@ NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_
 /// Error(invalid_format) names the operation that this release doesn't know or that doesn't fit.
 NetworkPlan plan_of(const ModelFile& model, std::vector<float>& weights);
 
+/// The plan of a list of nodes that reads `ports` (the first is `input`) and makes `output`; its weights are appended to
+/// `weights` and its parameters' offsets count within the plan. Errors as above.
+NetworkPlan plan_of(std::span<const GraphOperation> nodes, const std::vector<Port>& ports, const std::string& output,
+                    const ModelFile& model, std::vector<float>& weights);
+
 /// Uniform weights, from Philox: the same everywhere. `options.initialization`, by variance: "lecun" 1 / fan in in every
 /// layer (LeCun et al. 1998); "he" 2 / fan in in hidden layers (He et al. 2015), 1 / fan in in the last; "torch" 1 / (3 fan
 /// in) for weights and biases (PyTorch's default). Biases of the first two are zero, but for those of the last
-/// layer's second half (raw scales), which give `options.initial_deviation`. Layer norms start as the identity.
-std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed);
+/// layer's second half (raw scales), which give `options.initial_deviation` if it makes a `head`. Norms start as the identity.
+/// `first`: number of the plan's first parameter among those of all networks that are trained together.
+std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed,
+                                    std::uint64_t first = 0, bool head = true);
 
 /// Streams of the training's own random numbers: key (seed, stream).
-enum class TrainingStream : std::uint64_t { weights = 1, shuffle = 2, dropout = 3, input_noise = 4, draws = 5 };
+enum class TrainingStream : std::uint64_t {
+  weights = 1, shuffle = 2, dropout = 3, input_noise = 4, draws = 5, latent = 6, diffusion = 7, judging = 8
+};
 
 /// A permutation of 0..count-1 (Fisher and Yates) that depends on seed and epoch alone, so that a resumed training
 /// continues as if it had never stopped.

@@ -17,7 +17,7 @@ std::int64_t padded(std::int64_t width) { return (width + kernel_panel - 1) / ke
 
 template <class Real>
 bool SmallNetwork<Real>::runs(const NetworkPlan& plan) {
-  return std::all_of(plan.operations.begin(), plan.operations.end(), [](const GraphOperation& operation) {
+  return plan.more.empty() && std::all_of(plan.operations.begin(), plan.operations.end(), [](const GraphOperation& operation) {
     return operation.op == "dense" || operation.op == "silu" || operation.op == "add" || operation.op == "layer_norm";
   });
 }

@@ -1,0 +1,110 @@
+#include "plan_builder.hpp"
+
+#include <utility>
+
+namespace lavoisier::detail {
+
+PlanBuilder::PlanBuilder(std::string prefix, const std::vector<Port>& ports) : prefix_(std::move(prefix)) {
+  plan_.input = ports.at(0).name;
+  plan_.inputs = ports.at(0).width;
+  plan_.more.assign(ports.begin() + 1, ports.end());
+  for (const Port& port : ports) widths_[port.name] = port.width;
+}
+
+std::string PlanBuilder::append(const std::string& op, std::vector<std::string> inputs, std::int64_t width,
+                                std::map<std::string, std::string> tensors,
+                                std::map<std::string, std::string> attributes) {
+  const std::string name = prefix_ + "v" + std::to_string(++values_);
+  plan_.operations.push_back({op, std::move(inputs), {name}, std::move(tensors), std::move(attributes)});
+  widths_[name] = width;
+  return name;
+}
+
+std::string PlanBuilder::parameter(const std::string& layer, const std::string& operand, std::vector<std::int64_t> shape,
+                                   std::int64_t fan_in, bool decays) {
+  Parameter added{layer + "." + operand, std::move(shape), plan_.size, fan_in, decays};
+  plan_.size += added.elements();
+  plan_.parameters.push_back(added);
+  return added.name;
+}
+
+std::string PlanBuilder::dense(const std::string& from, std::int64_t to) {
+  const std::string name = layer("dense");
+  const std::int64_t k = width(from);
+  const std::string weight = parameter(name, "weight", {to, k}, k, true);
+  return append("dense", {from}, to, {{"weight", weight}, {"bias", parameter(name, "bias", {to}, k, false)}});
+}
+
+std::string PlanBuilder::concat(const std::vector<std::string>& values) {
+  if (values.size() == 1) return values[0];
+  std::int64_t sum = 0;
+  for (const std::string& value : values) sum += width(value);
+  return append("concat", values, sum);
+}
+
+std::string PlanBuilder::time_embedding(const std::string& time, const std::vector<double>& frequencies) {
+  const std::string name = layer("time") + ".frequencies";
+  plan_.constants[name] = frequencies;
+  return append("time_embedding", {time}, 2 * static_cast<std::int64_t>(frequencies.size()), {{"frequencies", name}});
+}
+
+FieldValue PlanBuilder::convolution(const FieldValue& from, std::int64_t channels, std::int64_t radius, std::int64_t stride) {
+  const std::int64_t ry = from.height > 1 ? radius : 0, rx = from.width > 1 ? radius : 0;
+  const std::int64_t sy = from.height > 1 ? stride : 1, sx = from.width > 1 ? stride : 1;
+  const std::int64_t ky = 2 * ry + 1, kx = 2 * rx + 1, terms = from.channels * ky * kx;
+  const std::string name = layer("convolution");
+  const std::string weight = parameter(name, "weight", {channels, from.channels, ky, kx}, terms, true);
+  const std::string bias = parameter(name, "bias", {channels}, terms, false);
+  FieldValue to{"", channels, (from.height - 1) / sy + 1, (from.width - 1) / sx + 1};
+  const auto pair = [](std::int64_t y, std::int64_t x) { return std::to_string(y) + "," + std::to_string(x); };
+  to.name = append("conv2d", {from.name}, channels * to.places(), {{"weight", weight}, {"bias", bias}},
+                   {{"height", std::to_string(from.height)},
+                    {"width", std::to_string(from.width)},
+                    {"stride", pair(sy, sx)},
+                    {"padding", pair(ry, rx)}});
+  return to;
+}
+
+FieldValue PlanBuilder::group_norm(const FieldValue& from, std::int64_t groups) {
+  while (from.channels % groups != 0) --groups;
+  const std::string name = layer("norm");
+  const std::string weight = parameter(name, "weight", {from.channels}, 0, false);
+  const std::string bias = parameter(name, "bias", {from.channels}, 0, false);
+  FieldValue to = from;
+  to.name = append("group_norm", {from.name}, from.channels * from.places(), {{"weight", weight}, {"bias", bias}},
+                   {{"groups", std::to_string(groups)}, {"epsilon", "1e-05"}});
+  return to;
+}
+
+FieldValue PlanBuilder::upsampled(const FieldValue& from) {
+  const std::int64_t fy = from.height > 1 ? 2 : 1, fx = from.width > 1 ? 2 : 1;
+  FieldValue to{"", from.channels, from.height * fy, from.width * fx};
+  to.name = append("upsample2d", {from.name}, to.channels * to.places(), {},
+                   {{"channels", std::to_string(from.channels)},
+                    {"height", std::to_string(from.height)},
+                    {"width", std::to_string(from.width)},
+                    {"factor", std::to_string(fy) + "," + std::to_string(fx)}});
+  return to;
+}
+
+FieldValue PlanBuilder::add(const FieldValue& a, const FieldValue& b) {
+  return {append("add", {a.name, b.name}, width(a.name)), a.channels, a.height, a.width};
+}
+
+FieldValue PlanBuilder::add_channel(const FieldValue& from, const std::string& vector) {
+  return {append("add_channel", {from.name, vector}, width(from.name)), from.channels, from.height, from.width};
+}
+
+FieldValue PlanBuilder::concat(const FieldValue& a, const FieldValue& b) {
+  return {concat(std::vector<std::string>{a.name, b.name}), a.channels + b.channels, a.height, a.width};
+}
+
+NetworkPlan PlanBuilder::finish(const std::string& output) && {
+  const std::string last = plan_.operations.back().outputs[0];
+  plan_.operations.back().outputs = {output};
+  plan_.output = output;
+  plan_.outputs = width(last);
+  return std::move(plan_);
+}
+
+}  // namespace lavoisier::detail

@@ -1,0 +1,59 @@
+#ifndef LAVOISIER_MODELS_PLAN_BUILDER_HPP
+#define LAVOISIER_MODELS_PLAN_BUILDER_HPP
+
+#include "network_plan.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace lavoisier::detail {
+
+/// A value that is channels x height x width.
+struct FieldValue {
+  std::string name;
+  std::int64_t channels = 0, height = 0, width = 0;
+  std::int64_t places() const { return height * width; }
+};
+
+/// Appends operations and their parameters to a plan; values and tensors are named with a prefix and counted.
+class PlanBuilder {
+ public:
+  /// `ports`: what the network reads; the first is the plan's input.
+  PlanBuilder(std::string prefix, const std::vector<Port>& ports);
+
+  std::string append(const std::string& op, std::vector<std::string> inputs, std::int64_t width,
+                     std::map<std::string, std::string> tensors = {}, std::map<std::string, std::string> attributes = {});
+  std::int64_t width(const std::string& value) const { return widths_.at(value); }
+
+  std::string dense(const std::string& from, std::int64_t to);
+  std::string silu(const std::string& from) { return append("silu", {from}, width(from)); }
+  std::string concat(const std::vector<std::string>& values);  ///< of one value: itself
+  std::string time_embedding(const std::string& time, const std::vector<double>& frequencies);
+  /// Kernel 2 r + 1 wide along each dimension that has more than one place, zeros outside.
+  FieldValue convolution(const FieldValue& from, std::int64_t channels, std::int64_t radius, std::int64_t stride = 1);
+  FieldValue group_norm(const FieldValue& from, std::int64_t groups);
+  FieldValue upsampled(const FieldValue& from);
+  FieldValue silu(const FieldValue& from) { return {silu(from.name), from.channels, from.height, from.width}; }
+  FieldValue add(const FieldValue& a, const FieldValue& b);
+  FieldValue add_channel(const FieldValue& from, const std::string& vector);
+  FieldValue concat(const FieldValue& a, const FieldValue& b);
+
+  /// The plan, its last operation's result named `output`.
+  NetworkPlan finish(const std::string& output) &&;
+
+ private:
+  std::string parameter(const std::string& layer, const std::string& operand, std::vector<std::int64_t> shape,
+                        std::int64_t fan_in, bool decays);
+  std::string layer(const std::string& kind) { return prefix_ + kind + std::to_string(layers_[kind]++); }
+
+  std::string prefix_;
+  NetworkPlan plan_;
+  std::map<std::string, std::int64_t> widths_;
+  std::map<std::string, int> layers_;
+  int values_ = 0;
+};
+
+}  // namespace lavoisier::detail
+
+#endif
