@@ -7,7 +7,8 @@
 //
 // Takes minutes; no group of scripts/bench. By hand:
 //   cmake --preset release -DLAVOISIER_BUILD_BENCH=ON && cmake --build build/release --target study_estimators
-//   build/release/bin/study_estimators [--problem=ocean|correlated] [--seeds=5] [--draws=8] [--epochs=100] [--equal-epochs] [--quick]
+//   build/release/bin/study_estimators [--problem=ocean|correlated] [--seeds=5] [--draws=8] [--epochs=100] [--equal-epochs] [--rows=WORD] [--quick]
+// --rows=likelihood: only rows whose name holds the word, and the reference.
 // --equal-epochs: all rows have the epochs of the exact CRPS, whatever they cost.
 // --quick: a small problem and one epoch of each row; fails if a score is not finite.
 // LAVOISIER_OCEAN: the data of the ocean budget (default /usr/share/ferret-vis/data/esku_heat_budget.cdf; Debian
@@ -38,6 +39,7 @@ struct Settings {
   int seeds = 5, draws = 8;
   std::int64_t epochs = 100;
   bool quick = false, equal_epochs = false;
+  std::string rows;  ///< only these beside the reference: part of a row's name
 };
 
 struct Row {
@@ -217,6 +219,9 @@ bool study(const Problem& problem, const Settings& settings) {
           Estimator::rao_blackwell, Estimator::rao_blackwell_shrunk})
       if (loss != Loss::crps || estimator != Estimator::exact) rows.push_back({loss, estimator});
   rows.push_back({Loss::likelihood, Estimator::exact});
+  rows.erase(std::remove_if(rows.begin() + 1, rows.end(),
+                            [&](const Row& row) { return row.name().find(settings.rows) == std::string::npos; }),
+             rows.end());
 
   std::vector<double> cost;
   for (const Row& row : rows) cost.push_back(epoch_seconds(problem, row, settings));
@@ -278,10 +283,12 @@ int main(int argc, char** argv) {
       settings.draws = std::atoi(draws);
     } else if (const char* epochs = value("--epochs=")) {
       settings.epochs = std::max(1, std::atoi(epochs));
+    } else if (const char* word_of_rows = value("--rows=")) {
+      settings.rows = word_of_rows;
     } else if (const char* name = value("--problem=")) {
       problem = name;
     } else {
-      std::fprintf(stderr, "%s: expected --problem=, --seeds=, --draws=, --epochs=, --equal-epochs or --quick\n", argv[i]);
+      std::fprintf(stderr, "%s: expected --problem=, --seeds=, --draws=, --epochs=, --equal-epochs, --rows= or --quick\n", argv[i]);
       return 2;
     }
   }
