@@ -1,8 +1,7 @@
 // The constraint step as a run executes it (FP64, tile by tile, per-column variances, both passes), n = 128, m = 4, against
 // the STREAM triad of the same run: the bytes it must move (draws and deviations in, outputs out) over the triad's rate.
 
-#include "program.hpp"
-#include "tile_kernels.hpp"
+#include "tile_runner.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -65,20 +64,9 @@ void diagonal_f64_1t(benchmark::State& state) {
   std::uint8_t deficient[tile_columns] = {};
   const TileKernels& kernels = tile_kernels();
   const double triad = triad_bytes_per_second();
-  ConstrainArguments a{};
+  ConstrainArguments a = constrain_arguments(laws);
   a.right_hand_side = d.data();
   a.n = n;
-  a.m = m;
-  a.row_law = laws.row_law.data();
-  a.row_begin = laws.row_begin.data();
-  a.row_element = laws.row_element.data();
-  a.row_coefficient = laws.row_coefficient.data();
-  a.column_begin = laws.column_begin.data();
-  a.column_row = laws.column_row.data();
-  a.column_coefficient = laws.column_coefficient.data();
-  a.pair_begin = laws.pair_begin.data();
-  a.pair_element = laws.pair_element.data();
-  a.pair_product = laws.pair_product.data();
   a.variance = variance.data();
   a.factor = factor.data();
   a.residual = residual.data();

@@ -34,6 +34,24 @@ std::vector<Scratch> scratch_of(int threads, std::int64_t numbers) {
   return scratch;
 }
 
+/// The samples from `s` on, at most `count`: what both kinds of tile read and write alike.
+FusedTile tile_of(const LawMatrix& laws, const Batch& mean, const Batch& d, const Batch& y, const Eigen::VectorXd& weight,
+                  BatchLoss& loss, Index s, Index count, double* scratch) {
+  FusedTile tile{};
+  tile.n = static_cast<std::int64_t>(laws.outputs);
+  tile.count = count;
+  tile.columns = laws.columns.data();
+  tile.row_scale = laws.row_scale.data();
+  tile.weight = weight.data();
+  tile.mean = row(mean, s);
+  tile.y = row(y, s);
+  tile.d = row(d, s);
+  tile.value = loss.value.data() + s;
+  tile.mean_bar = row(loss.gradient.mean, s);
+  tile.scratch = scratch;
+  return tile;
+}
+
 /// Contiguous rows are what the tiles read.
 bool contiguous(const Batch& matrix) { return matrix.rows() <= 1 || matrix.outerStride() == matrix.cols(); }
 
@@ -59,21 +77,11 @@ std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& me
   std::vector<std::uint32_t> alone(static_cast<std::size_t>(tiles));
   for_each_sample(tiles, threads, [&](Index i, int thread) {
     const Index s = i * lanes;
-    FusedTile tile{};
-    tile.n = n;
-    tile.count = std::min(lanes, samples - s);
-    tile.columns = laws.columns.data();
-    tile.row_scale = laws.row_scale.data();
+    FusedTile tile = tile_of(laws, mean, d, y, weight, loss, s, std::min(lanes, samples - s),
+                             scratch[static_cast<std::size_t>(thread)].data());
     tile.least_pivot = small_pivot;
-    tile.weight = weight.data();
-    tile.mean = row(mean, s);
     tile.deviation = row(standard_deviation, s);
-    tile.y = row(y, s);
-    tile.d = row(d, s);
-    tile.value = loss.value.data() + s;
-    tile.mean_bar = row(loss.gradient.mean, s);
     tile.deviation_bar = row(loss.gradient.standard_deviation, s);
-    tile.scratch = scratch[static_cast<std::size_t>(thread)].data();
     alone[static_cast<std::size_t>(i)] = kernels->crps[m - 1](tile);
   });
   for (Index i = 0; i < tiles; ++i)
@@ -137,18 +145,8 @@ std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, co
   for_each_sample(chunks, threads, [&](Index i, int thread) {
     const Index end = std::min(samples, (i + 1) * chunk);
     for (Index s = i * chunk; s < end; s += lanes) {
-      FusedTile tile{};
-      tile.n = n;
-      tile.count = std::min(lanes, end - s);
-      tile.columns = laws.columns.data();
-      tile.row_scale = laws.row_scale.data();
-      tile.weight = weight.data();
-      tile.mean = row(mean, s);
-      tile.y = row(y, s);
-      tile.d = row(d, s);
-      tile.value = loss.value.data() + s;
-      tile.mean_bar = row(loss.gradient.mean, s);
-      tile.scratch = scratch[static_cast<std::size_t>(thread)].data();
+      const FusedTile tile = tile_of(laws, mean, d, y, weight, loss, s, std::min(lanes, end - s),
+                                     scratch[static_cast<std::size_t>(thread)].data());
       double* const here = sums.data() + i * sums_of_chunk;
       const std::uint32_t odd = kernels->shared_crps[m - 1](tile, law, {here, here + n * fused_slots, s % fused_slots});
       for (Index lane = 0; odd != 0 && lane < tile.count; ++lane) {

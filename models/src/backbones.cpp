@@ -49,14 +49,7 @@ NetworkPlan plan_mlp(const MlpOptions& options, const FieldOptions& fields, cons
   for (const Port& port : shape.fields) joined.push_back(port.name);
   for (const Port& port : shape.vectors) joined.push_back(port.name);
   if (!shape.time.empty()) joined.push_back(builder.time_embedding(shape.time, time_frequencies(fields.frequencies)));
-  std::string value = builder.concat(joined);
-  for (std::size_t layer = 0; layer < options.hidden.size(); ++layer) {
-    const std::string skipped = value;
-    const std::int64_t width = options.hidden[layer];
-    value = builder.append(options.activation, {builder.dense(value, width)}, width);
-    if (options.residual && layer > 0 && builder.width(skipped) == width) value = builder.append("add", {skipped, value}, width);
-  }
-  builder.dense(value, shape.outputs);
+  builder.mlp(options, builder.concat(joined), shape.outputs);
   return std::move(builder).finish(shape.output);
 }
 

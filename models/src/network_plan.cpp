@@ -1,20 +1,17 @@
 #include "network_plan.hpp"
 
+#include "plan_builder.hpp"
+
 #include <lavoisier/random.hpp>
 #include <lavoisier/status.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace lavoisier::detail {
 namespace {
-
-void add_parameter(NetworkPlan& plan, Parameter parameter) {
-  parameter.offset = plan.size;
-  plan.size += parameter.elements();
-  plan.parameters.push_back(std::move(parameter));
-}
 
 random::Key key_of(std::uint64_t seed, TrainingStream stream) { return {seed, static_cast<std::uint64_t>(stream)}; }
 
@@ -29,41 +26,10 @@ std::int64_t NetworkPlan::columns() const {
 }
 
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs) {
-  NetworkPlan plan;
-  plan.inputs = inputs;
-  plan.outputs = outputs;
-  std::string value = plan.input;
-  std::int64_t width = inputs;
-  int values = 0;
-  const auto append = [&](const std::string& op, std::vector<std::string> operands,
-                          std::map<std::string, std::string> tensors = {},
-                          std::map<std::string, std::string> attributes = {}) {
-    value = "x" + std::to_string(++values);
-    plan.operations.push_back({op, std::move(operands), {value}, std::move(tensors), std::move(attributes)});
-  };
-  const auto append_dense = [&](std::int64_t to, std::size_t layer) {
-    const std::string name = "dense" + std::to_string(layer);
-    append("dense", {value}, {{"weight", name + ".weight"}, {"bias", name + ".bias"}});
-    add_parameter(plan, {name + ".weight", {to, width}, 0, width, true});
-    add_parameter(plan, {name + ".bias", {to}, 0, width, false});
-    width = to;
-  };
-  for (std::size_t layer = 0; layer < options.hidden.size(); ++layer) {
-    const std::string skipped = value;
-    const bool residual = options.residual && layer > 0 && options.hidden[layer] == width;
-    append_dense(options.hidden[layer], layer);
-    if (options.layer_norm) {
-      const std::string name = "norm" + std::to_string(layer);
-      append("layer_norm", {value}, {{"weight", name + ".weight"}, {"bias", name + ".bias"}}, {{"epsilon", "1e-05"}});
-      add_parameter(plan, {name + ".weight", {width}, 0, 0, false});
-      add_parameter(plan, {name + ".bias", {width}, 0, 0, false});
-    }
-    append(options.activation, {value});
-    if (residual) append("add", {skipped, value});
-  }
-  append_dense(outputs, options.hidden.size());
-  plan.operations.back().outputs = {plan.output};
-  return plan;
+  const NetworkPlan names;
+  PlanBuilder builder("", {{names.input, inputs}});
+  builder.mlp(options, names.input, outputs);
+  return std::move(builder).finish(names.output);
 }
 
 std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed,

@@ -14,7 +14,7 @@ PlanBuilder::PlanBuilder(std::string prefix, const std::vector<Port>& ports) : p
 std::string PlanBuilder::append(const std::string& op, std::vector<std::string> inputs, std::int64_t width,
                                 std::map<std::string, std::string> tensors,
                                 std::map<std::string, std::string> attributes) {
-  const std::string name = prefix_ + "v" + std::to_string(++values_);
+  const std::string name = prefix_ + "x" + std::to_string(++values_);
   plan_.operations.push_back({op, std::move(inputs), {name}, std::move(tensors), std::move(attributes)});
   widths_[name] = width;
   return name;
@@ -33,6 +33,23 @@ std::string PlanBuilder::dense(const std::string& from, std::int64_t to) {
   const std::int64_t k = width(from);
   const std::string weight = parameter(name, "weight", {to, k}, k, true);
   return append("dense", {from}, to, {{"weight", weight}, {"bias", parameter(name, "bias", {to}, k, false)}});
+}
+
+std::string PlanBuilder::mlp(const MlpOptions& options, std::string value, std::int64_t outputs) {
+  for (std::size_t at = 0; at < options.hidden.size(); ++at) {
+    const std::string skipped = value;
+    const std::int64_t to = options.hidden[at];
+    value = dense(value, to);
+    if (options.layer_norm) {
+      const std::string name = layer("norm");
+      const std::string weight = parameter(name, "weight", {to}, 0, false);
+      value = append("layer_norm", {value}, to, {{"weight", weight}, {"bias", parameter(name, "bias", {to}, 0, false)}},
+                     {{"epsilon", "1e-05"}});
+    }
+    value = append(options.activation, {value}, to);
+    if (options.residual && at > 0 && width(skipped) == to) value = append("add", {skipped, value}, to);
+  }
+  return dense(value, outputs);
 }
 
 std::string PlanBuilder::concat(const std::vector<std::string>& values) {

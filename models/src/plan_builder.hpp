@@ -27,6 +27,8 @@ class PlanBuilder {
   std::int64_t width(const std::string& value) const { return widths_.at(value); }
 
   std::string dense(const std::string& from, std::int64_t to);
+  /// Dense layers of the given widths, a norm and an activation behind each but the last, which is `outputs` wide.
+  std::string mlp(const MlpOptions& options, std::string from, std::int64_t outputs);
   std::string silu(const std::string& from) { return append("silu", {from}, width(from)); }
   std::string concat(const std::vector<std::string>& values);  ///< of one value: itself
   std::string time_embedding(const std::string& time, const std::vector<double>& frequencies);

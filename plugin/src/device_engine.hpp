@@ -11,6 +11,7 @@
 #define R123_CUDA_DEVICE __host__ __device__
 #endif
 
+#include "device_laws.hpp"
 #include "device_layers.hpp"
 #include "device_operations.hpp"
 #include "program.hpp"
@@ -30,119 +31,6 @@
 #include <vector>
 
 namespace lavoisier::detail {
-
-/// The laws' solve of one column, as ConstrainArguments in tile_kernels.hpp; pointers are the column's own.
-struct ColumnLaws {
-  std::int32_t n = 0, m = 0, laws = 0;
-  const std::int32_t *row_law = nullptr, *row_begin = nullptr, *row_element = nullptr;
-  const double* row_coefficient = nullptr;
-  const std::int32_t *column_begin = nullptr, *column_row = nullptr;
-  const double* column_coefficient = nullptr;
-  const std::int32_t *pair_begin = nullptr, *pair_element = nullptr;
-  const double* pair_product = nullptr;
-  const std::int32_t *term_begin = nullptr, *term_element = nullptr;
-  const double* term_coefficient = nullptr;
-
-  KOKKOS_INLINE_FUNCTION void residuals(const double* y, const double* d, double* residual, std::int64_t ld) const {
-    for (std::int32_t k = 0; k < m; ++k) {
-      double sum = 0.0;
-      for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) sum += row_coefficient[t] * y[row_element[t] * ld];
-      residual[k * ld] = sum - d[row_law[k] * ld];
-    }
-  }
-
-  KOKKOS_INLINE_FUNCTION static std::int64_t packed(std::int64_t k, std::int64_t l) { return k * (k + 1) / 2 + l; }
-
-  KOKKOS_INLINE_FUNCTION void pass(double* y, const double* d, const double* variance, const double* factor,
-                                   const double* skipped, double* residual, std::int64_t ld) const {
-    residuals(y, d, residual, ld);
-    for (std::int32_t k = 0; k < m; ++k) {
-      double r = residual[k * ld];
-      for (std::int32_t l = 0; l < k; ++l) r -= factor[packed(k, l) * ld] * residual[l * ld];
-      residual[k * ld] = skipped[k * ld] != 0.0 ? 0.0 : r / factor[packed(k, k) * ld];
-    }
-    for (std::int32_t k = m - 1; k >= 0; --k) {
-      double r = residual[k * ld];
-      for (std::int32_t l = k + 1; l < m; ++l) r -= factor[packed(l, k) * ld] * residual[l * ld];
-      residual[k * ld] = skipped[k * ld] != 0.0 ? 0.0 : r / factor[packed(k, k) * ld];
-    }
-    for (std::int32_t i = 0; i < n; ++i) {
-      if (column_begin[i] == column_begin[i + 1]) continue;
-      double step = 0.0;
-      for (std::int32_t t = column_begin[i]; t < column_begin[i + 1]; ++t)
-        step += column_coefficient[t] * residual[column_row[t] * ld];
-      y[i * ld] -= variance[i * ld] * step;
-    }
-  }
-
-  /// Both passes; true where a law can be neither met nor moved.
-  KOKKOS_INLINE_FUNCTION bool constrain(double* y, const double* d, const double* variance, double* factor,
-                                        double* skipped, double* residual, double tolerance, std::int64_t ld) const {
-    const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(m);
-    bool any = false;
-    for (std::int32_t k = 0; k < m; ++k) {
-      for (std::int32_t l = 0; l <= k; ++l) {
-        double sum = 0.0;
-        const std::int64_t p = packed(k, l);
-        for (std::int32_t t = pair_begin[p]; t < pair_begin[p + 1]; ++t)
-          sum += pair_product[t] * variance[pair_element[t] * ld];
-        factor[p * ld] = sum;
-      }
-      double diagonal = factor[packed(k, k) * ld];
-      const double whole = diagonal;
-      for (std::int32_t l = 0; l < k; ++l) {
-        double entry = factor[packed(k, l) * ld];
-        for (std::int32_t j = 0; j < l; ++j) entry -= factor[packed(k, j) * ld] * factor[packed(l, j) * ld];
-        entry = skipped[l * ld] != 0.0 ? 0.0 : entry / factor[packed(l, l) * ld];
-        factor[packed(k, l) * ld] = entry;
-        diagonal -= entry * entry;
-      }
-      const bool regular = diagonal > smallest * whole;
-      factor[packed(k, k) * ld] = elementary::sqrt(regular ? diagonal : 1.0);
-      skipped[k * ld] = regular ? 0.0 : 1.0;
-      any = any || !regular;
-    }
-    pass(y, d, variance, factor, skipped, residual, ld);
-    pass(y, d, variance, factor, skipped, residual, ld);
-    if (!any) return false;
-    residuals(y, d, residual, ld);
-    bool deficient = false;
-    for (std::int32_t k = 0; k < m; ++k) {
-      if (skipped[k * ld] == 0.0) continue;
-      const double b = d[row_law[k] * ld];
-      double size = b < 0.0 ? -b : b;
-      for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) {
-        const double term = row_coefficient[t] * y[row_element[t] * ld];
-        size += term < 0.0 ? -term : term;
-      }
-      const double r = residual[k * ld];
-      if (!((r < 0.0 ? -r : r) <= tolerance * size)) deficient = true;
-    }
-    return deficient;
-  }
-
-  KOKKOS_INLINE_FUNCTION void closure(std::int32_t l, const double* y, const double* d, double& residual,
-                                      double& relative, std::int64_t ld) const {
-    double sum = 0.0, size = 0.0;
-    for (std::int32_t t = term_begin[l]; t < term_begin[l + 1]; ++t) {
-      const double term = term_coefficient[t] * y[term_element[t] * ld];
-      sum += term;
-      size += term < 0.0 ? -term : term;
-    }
-    const double b = d[l * ld];
-    residual = sum - b;
-    const double magnitude = size + (b < 0.0 ? -b : b);
-    const double absolute = residual < 0.0 ? -residual : residual;
-    // Infinite terms say nothing about closing: NaN, and the column is flagged.
-    relative = magnitude - magnitude == 0.0 ? (absolute == 0.0 ? 0.0 : absolute / magnitude) : magnitude - magnitude;
-  }
-};
-
-KOKKOS_INLINE_FUNCTION bool is_finite(double x) {
-  std::uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
-}
 
 template <class ExecutionSpace>
 class DeviceEngine final : public Engine {

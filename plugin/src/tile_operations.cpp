@@ -39,25 +39,13 @@ void Tile::noise(double* e, std::int64_t n, std::uint64_t site) noexcept {
 }
 
 void Tile::constrain(const Operation& operation) noexcept {
-  const LawSystem& laws = program.laws;
-  ConstrainArguments a{};
+  ConstrainArguments a = constrain_arguments(program.laws);
   a.z = value<double>(operation.input[0]);
   a.deviation = operation.input[1] < 0 ? nullptr : value<double>(operation.input[1]);
   a.squared_scale = operation.fixed_metric ? operation.first.data() : nullptr;
   a.y = value<double>(operation.output[0]);
   a.right_hand_side = at<double>(layout.right_hand_side);
   a.n = static_cast<std::int32_t>(operation.n);
-  a.m = laws.rows();
-  a.row_law = laws.row_law.data();
-  a.row_begin = laws.row_begin.data();
-  a.row_element = laws.row_element.data();
-  a.row_coefficient = laws.row_coefficient.data();
-  a.column_begin = laws.column_begin.data();
-  a.column_row = laws.column_row.data();
-  a.column_coefficient = laws.column_coefficient.data();
-  a.pair_begin = laws.pair_begin.data();
-  a.pair_element = laws.pair_element.data();
-  a.pair_product = laws.pair_product.data();
   a.variance = at<double>(layout.variance);
   a.factor = at<double>(layout.factor);
   a.residual = at<double>(layout.residual);

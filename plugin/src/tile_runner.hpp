@@ -1,6 +1,7 @@
 #ifndef LAVOISIER_PLUGIN_TILE_RUNNER_HPP
 #define LAVOISIER_PLUGIN_TILE_RUNNER_HPP
 
+#include "program.hpp"
 #include "run_work.hpp"
 #include "tile_kernels.hpp"
 
@@ -13,6 +14,23 @@ struct TileLayout {
               stored = 0, relative = 0, state = 0, estimate = 0, step_noise = 0;
   std::size_t bytes = 0;
 };
+
+/// What the laws say of a constrain step; fields, n, metric, scratch and tolerance are the caller's.
+inline ConstrainArguments constrain_arguments(const LawSystem& laws) noexcept {
+  ConstrainArguments a{};
+  a.m = laws.rows();
+  a.row_law = laws.row_law.data();
+  a.row_begin = laws.row_begin.data();
+  a.row_element = laws.row_element.data();
+  a.row_coefficient = laws.row_coefficient.data();
+  a.column_begin = laws.column_begin.data();
+  a.column_row = laws.column_row.data();
+  a.column_coefficient = laws.column_coefficient.data();
+  a.pair_begin = laws.pair_begin.data();
+  a.pair_element = laws.pair_element.data();
+  a.pair_product = laws.pair_product.data();
+  return a;
+}
 
 /// Takes slots first .. first+count-1 (count <= tile_columns) through the whole graph on the calling thread, in the
 /// scratch at `arena`. Allocates nothing, throws nothing, leaves the floating-point environment as it was.

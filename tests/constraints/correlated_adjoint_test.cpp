@@ -162,12 +162,7 @@ TEST(CorrelatedAdjoint, OfOutputsWithoutOwnVariance) {
 TEST(CorrelatedAdjoint, OfKnownComponents) {
   // Output 1 is known: the density's gradient is 0 in what makes it so, and an ordinary one elsewhere.
   CorrelatedProblem problem(6, 2, 2, 1, 815);
-  problem.s(0, 1) = 0.0;
-  problem.U.middleCols(2, 2).setZero();
-  problem.L.row(1).setZero();
-  problem.L.col(1).setZero();
-  problem.y(0, 1) = problem.mean(0, 1);
-  problem.d = problem.y * problem.A.transpose();
+  problem.make_known(1);
   DensityOptions options;
   options.with_gradient = true;
   const auto value = [&](const auto& gaussian) {

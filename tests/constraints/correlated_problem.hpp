@@ -69,6 +69,15 @@ struct CorrelatedProblem {
     L.diagonal() = (0.3 * normals(1, outputs, seed + 6).row(0).array()).exp();
     for (Eigen::Index i = 0; i < count; ++i) d.row(i) = (laws(i) * y.row(i).transpose()).transpose();
   }
+  /// Makes output j of a single sample known: no variance, and y there at its mean.
+  void make_known(Eigen::Index j) {
+    s(0, j) = 0.0;
+    U.middleCols(j * r, r).setZero();
+    L.row(j).setZero();
+    L.col(j).setZero();
+    y(0, j) = mean(0, j);
+    d = y * A.transpose();
+  }
   Matrix laws(Eigen::Index i) const { return A.middleRows(A.rows() == m ? 0 : i * m, m); }
   Matrix factor(Eigen::Index i) const { return Eigen::Map<const RowMatrix>(U.data() + i * n * r, n, r); }
   LowRankGaussian low_rank() const { return {mean, s, U}; }

@@ -210,12 +210,7 @@ TEST(CorrelatedResidual, IsTinyForIllConditionedLaws) {
 TEST(KnownComponents, MoveToTheRightHandSide) {
   // Output 1 is known: the law of the others with the right-hand side d - a_1 mu_1.
   CorrelatedProblem problem(6, 2, 2, 1, 731);
-  problem.s(0, 1) = 0.0;
-  problem.U.middleCols(2, 2).setZero();
-  problem.L.row(1).setZero();
-  problem.L.col(1).setZero();
-  problem.y(0, 1) = problem.mean(0, 1);
-  problem.d = problem.y * problem.A.transpose();
+  problem.make_known(1);
   std::vector<Eigen::Index> rest{0, 2, 3, 4, 5};
   const Matrix A = problem.A(Eigen::all, rest);
   const Vector d = problem.d.row(0).transpose() - problem.A.col(1) * problem.mean(0, 1);

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -101,6 +102,25 @@ struct Fields {
     return y;
   }
 };
+
+/// A run in chunks of at most `chunk` columns, each given where it lies in the whole fields.
+inline void run_in_chunks(Workspace& workspace, const Model& model, Fields<double>& fields, std::int64_t chunk) {
+  for (std::int64_t first = 0; first < fields.columns; first += chunk) {
+    Fields<double> part(model, 0);
+    part.columns = std::min(chunk, fields.columns - first);
+    for (std::size_t v = 0; v < part.input_fields.size(); ++v) {
+      part.input_fields[v].data = fields.inputs[v].data() + first * part.input_fields[v].elements;
+      part.input_fields[v].columns = part.columns;
+    }
+    for (std::size_t v = 0; v < part.output_fields.size(); ++v) {
+      part.output_fields[v].data = fields.outputs[v].data() + first * part.output_fields[v].elements;
+      part.output_fields[v].columns = part.columns;
+    }
+    auto arguments = part.arguments();
+    arguments.first_column_id = static_cast<std::uint64_t>(first);
+    workspace.run(arguments);
+  }
+}
 
 template <class Real>
 bool same_bits(const std::vector<std::vector<Real>>& a, const std::vector<std::vector<Real>>& b) {

@@ -375,21 +375,7 @@ TEST(Emulator, SameBitsForEveryChunkPositionAndBackend) {
     const auto expected = reference.outputs;
     const auto compare = [&](Workspace& workspace, std::int64_t chunk, const std::string& what) {
       Fields<double> fields(*model, count);
-      for (std::int64_t first = 0; first < count; first += chunk) {
-        Fields<double> part(*model, 0);
-        part.columns = std::min(chunk, count - first);
-        for (std::size_t v = 0; v < part.input_fields.size(); ++v) {
-          part.input_fields[v].data = fields.inputs[v].data() + first * part.input_fields[v].elements;
-          part.input_fields[v].columns = part.columns;
-        }
-        for (std::size_t v = 0; v < part.output_fields.size(); ++v) {
-          part.output_fields[v].data = fields.outputs[v].data() + first * part.output_fields[v].elements;
-          part.output_fields[v].columns = part.columns;
-        }
-        auto arguments = part.arguments();
-        arguments.first_column_id = static_cast<std::uint64_t>(first);
-        workspace.run(arguments);
-      }
+      run_in_chunks(workspace, *model, fields, chunk);
       EXPECT_TRUE(same_bits(fields.outputs, expected)) << what << ", chunk " << chunk;
     };
     Workspace threads(model, options_for(Backend::openmp, count));

@@ -109,21 +109,7 @@ void compare_chunks(const GraphModel& made, std::int64_t count) {
     for (const std::int64_t chunk : {1, 2, 3, 5, 6, 7, 8, 9, 16, 17, 32, 33, 100, 150}) {
       Fields<double> fields(*model, count);
       fields.inputs = reference.inputs;
-      for (std::int64_t first = 0; first < count; first += chunk) {
-        Fields<double> part(*model, 0);
-        part.columns = std::min(chunk, count - first);
-        for (std::size_t v = 0; v < part.input_fields.size(); ++v) {
-          part.input_fields[v].data = fields.inputs[v].data() + first * part.input_fields[v].elements;
-          part.input_fields[v].columns = part.columns;
-        }
-        for (std::size_t v = 0; v < part.output_fields.size(); ++v) {
-          part.output_fields[v].data = fields.outputs[v].data() + first * part.output_fields[v].elements;
-          part.output_fields[v].columns = part.columns;
-        }
-        auto arguments = part.arguments();
-        arguments.first_column_id = static_cast<std::uint64_t>(first);
-        workspace->run(arguments);
-      }
+      run_in_chunks(*workspace, *model, fields, chunk);
       EXPECT_TRUE(same_bits(fields.outputs, wanted)) << workspace->backend() << ", chunk " << chunk;
     }
 }
