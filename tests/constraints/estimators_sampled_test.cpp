@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <stdexcept>
 
@@ -263,6 +265,66 @@ TEST(Shrinkage, IsOneWithoutNoiseAndTendsToZeroWithoutSignal) {
     EXPECT_GT(signal.shrinkage(level), 0.9);
     EXPECT_LT(noise.shrinkage(level), 0.3);
   }
+}
+
+TEST(Shrinkage, MinimisesTheMeanSquaredError) {
+  // The dispersion term D and the rest R of single estimates, from estimates with and without shrinkage: R + D, R + c D.
+  Setting setting;
+  setting.problem.mean = setting.problem.mean.array() + 1.0;  // lambda, and with it R, far from 0
+  // A skewed loss: with a quadratic one D is even in the noise and R odd, so that they are uncorrelated.
+  const DrawLoss f = [&](Eigen::Index, const double* y, double* g) {
+    double sum = 0.0;
+    for (Eigen::Index j = 0; j < setting.n; ++j) sum += 2.0 * (g[j] = std::exp(0.5 * y[j]));
+    return sum;
+  };
+  EstimatorState state(setting.n);
+  EstimatorOptions options;
+  options.draws = 4;
+  options.estimator = Estimator::rao_blackwell;
+  constexpr std::uint64_t steps = 40000;
+  for (options.step = 0; options.step < steps; ++options.step) setting.estimate(f, options, &state);
+  options.level = ShrinkageLevel::sample;
+  const double c = state.shrinkage(options.level);
+  const Vector s = setting.problem.standard_deviation.row(0);
+  Vector D_sum = Vector::Zero(setting.n), R_sum = D_sum;
+  double D_squares = 0.0, products = 0.0;
+  for (; options.step < 2 * steps; ++options.step) {
+    EstimatorState one = state, other = state;
+    options.estimator = Estimator::rao_blackwell;
+    const Vector whole = setting.estimate(f, options, &one).gradient.standard_deviation.row(0).transpose().cwiseProduct(s);
+    options.estimator = Estimator::rao_blackwell_shrunk;
+    const Vector less = setting.estimate(f, options, &other).gradient.standard_deviation.row(0).transpose().cwiseProduct(s);
+    const Vector D = (whole - less) / (1.0 - c), R = whole - D;
+    D_sum += D;
+    R_sum += R;
+    D_squares += D.squaredNorm();
+    products += D.dot(R);
+  }
+  const double count = static_cast<double>(steps), signal = (D_sum / count).squaredNorm();
+  const double variance = D_squares / count - signal, covariance = products / count - D_sum.dot(R_sum) / (count * count);
+  ASSERT_GT(c, 0.0);
+  ASSERT_LT(c, 1.0);
+  EXPECT_NEAR(c, (signal - covariance) / (signal + variance), 0.002);
+  EXPECT_GT(std::abs(c - signal / (signal + variance)), 0.006) << "the covariance counts here";
+}
+
+TEST(ScoreFunction, OfOneDrawIsTheScoreTimesTheLoss) {
+  const Setting setting;
+  RowMatrix at(1, setting.n);
+  const DrawLoss f = [&](Eigen::Index, const double* y, double* g) {
+    at = Eigen::Map<const RowMatrix>(y, 1, setting.n);
+    std::fill_n(g, setting.n, 0.0);
+    return 3.0;
+  };
+  EstimatorOptions options;
+  options.estimator = Estimator::score_function;
+  options.draws = 1;
+  const GaussianGradient found = setting.estimate(f, options, nullptr).gradient;
+  const RandomProblem& p = setting.problem;
+  const GaussianGradient score = conditional_log_density(p.A, p.mean, p.standard_deviation, p.d, at, true).gradient;
+  EXPECT_LE((found.mean - 3.0 * score.mean).cwiseAbs().maxCoeff(), 1e-11 * score.mean.cwiseAbs().maxCoeff());
+  EXPECT_LE((found.standard_deviation - 3.0 * score.standard_deviation).cwiseAbs().maxCoeff(),
+            1e-11 * score.standard_deviation.cwiseAbs().maxCoeff());
 }
 
 TEST(Estimators, DependNeitherOnThreadsNorPlaceNorNeighbours) {
