@@ -9,18 +9,6 @@
 
 namespace lavoisier::detail {
 
-/// Networks of fields.
-struct FieldOptions {
-  std::string backbone = "mlp";                ///< "mlp" (MlpOptions say its layers), "unet" or "column"
-  std::int64_t height = 0, width = 0;          ///< of the outputs' fields; "column": width is the number of levels. The
-                                               ///< outputs are channels x height x width
-  std::vector<std::int64_t> widths = {16, 32}; ///< channels at each resolution, each half the one before; "column": the first
-  std::int64_t blocks = 1;                     ///< residual blocks at each resolution
-  std::int64_t radius = 1;                     ///< of the kernels: 2 radius + 1 wide
-  std::int64_t groups = 4;                     ///< of the norms, at most
-  std::int64_t frequencies = 16;               ///< of the embedded time
-};
-
 /// What a network reads and makes.
 struct BackboneShape {
   std::vector<Port> fields;    ///< values with as many numbers as channels x height x width of some channels; or any, for an mlp

@@ -1,8 +1,9 @@
 #ifndef LAVOISIER_MODELS_EXPORT_MODEL_HPP
 #define LAVOISIER_MODELS_EXPORT_MODEL_HPP
 
-#include "network_plan.hpp"
-#include "training_data.hpp"
+#include "generator.hpp"
+
+#include <lavoisier/model_file.hpp>
 
 #include <map>
 #include <span>
@@ -10,12 +11,17 @@
 
 namespace lavoisier::detail {
 
-/// The model file of a network with these weights: graph, tensors, training ranges, laws, head as docs/model-file.md says.
-/// `dependent`: of completion, places among the active outputs.
-ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                       const TrainingData& data, const std::vector<Eigen::Index>& dependent, const NetworkPlan& plan,
-                       std::span<const float> weights,
+/// The model file of a trained generator: layout, laws, scalers, its graph, weights, provenance.
+ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const GeneratorContext& context,
+                       const Generator& generator, std::span<const float> weights,
                        std::map<std::string, std::string> provenance);
+
+void add_vector(ModelFile& model, const std::string& name, const Eigen::VectorXd& values);
+/// A plan's tensors, from its part of the weights; its operations are appended to `nodes`.
+void append_plan(ModelFile& model, std::vector<GraphOperation>& nodes, const NetworkPlan& plan,
+                 std::span<const float> weights);
+/// From the raw values `raw` to the outputs: the Gaussian head, its draw at a site, the strategy's treatment of the laws.
+void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site);
 
 }  // namespace lavoisier::detail
 

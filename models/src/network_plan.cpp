@@ -58,7 +58,8 @@ std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& o
     const double above = options.initial_deviation - options.floor;
     const double raw = options.parametrization == "exp" ? std::log(above) : std::log(std::expm1(above));
     const Parameter& bias = plan.parameters.back();
-    std::fill_n(weights.begin() + bias.offset + plan.outputs / 2, plan.outputs / 2, raw);
+    const std::int64_t half = bias.elements() / 2;
+    std::fill_n(weights.begin() + bias.offset + half, half, raw);
   }
   return weights;
 }

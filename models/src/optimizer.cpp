@@ -2,14 +2,44 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 namespace lavoisier::detail {
 
 double learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t steps) {
-  if (options.schedule == "constant") return options.learning_rate;
-  const double phase = static_cast<double>(step) / static_cast<double>(steps);
-  return options.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * phase));
+  double rate = options.learning_rate;
+  if (options.schedule == "cosine") {
+    const double phase = static_cast<double>(step) / static_cast<double>(steps);
+    rate = options.learning_rate * 0.5 * (1.0 + std::cos(std::numbers::pi * phase));
+  }
+  if (step < options.warm_up) rate *= static_cast<double>(step + 1) / static_cast<double>(options.warm_up);
+  return rate;
+}
+
+double plateau_factor(const TrainingOptions& options, std::span<const TrainingProgress> history) {
+  if (options.schedule != "plateau") return 1.0;
+  double factor = 1.0, best = std::numeric_limits<double>::infinity();
+  std::int64_t waited = 0;
+  for (const TrainingProgress& epoch : history) {
+    if (epoch.validation_loss < best) {
+      best = epoch.validation_loss;
+      waited = 0;
+    } else if (++waited == options.patience) {
+      factor *= 0.5;
+      waited = 0;
+    }
+  }
+  return factor;
+}
+
+double clip(std::span<float> gradient, double largest) {
+  double square = 0.0;
+  for (const float value : gradient) square += static_cast<double>(value) * static_cast<double>(value);
+  const double norm = std::sqrt(square);
+  if (norm > largest)
+    for (float& value : gradient) value = static_cast<float>(static_cast<double>(value) * (largest / norm));
+  return norm;
 }
 
 Adam::Adam(const NetworkPlan& plan, const TrainingOptions& options)

@@ -10,8 +10,13 @@
 
 namespace lavoisier::detail {
 
-/// Learning rate of a step: constant, or base * (1 + cos(pi step / steps)) / 2.
+/// Learning rate of a step: constant (plateau too), or base * (1 + cos(pi step / steps)) / 2; over the first `warm_up` steps
+/// times (step + 1) / warm_up.
 double learning_rate(const TrainingOptions& options, std::int64_t step, std::int64_t steps);
+/// Of the schedule "plateau": 1/2 for each run of `patience` epochs without a better validation score; else 1.
+double plateau_factor(const TrainingOptions& options, std::span<const TrainingProgress> history);
+/// Shortens a gradient whose norm exceeds `largest`; the norm is summed in FP64 in index order. Returns the norm found.
+double clip(std::span<float> gradient, double largest);
 
 /// Adam (Kingma and Ba 2015; beta 0.9 and 0.999, epsilon 1e-8) with decoupled weight decay on matrices (Loshchilov and
 /// Hutter 2019), and the running average of the weights, in one pass over flat vectors.

@@ -3,6 +3,7 @@
 #include <lavoisier/layout.hpp>
 #include <lavoisier/status.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -45,6 +46,105 @@ void require_trained_by(const TrainingOptions& options) {
                   "'; legal: exact; sampled estimators train conditional and variance_projection under crps and energy");
 }
 
+/// Which generators there are, and what each admits. An empty list: whatever the strategy admits.
+struct GeneratorRules {
+  const char* name;
+  std::vector<Strategy> strategies;
+  std::vector<Loss> losses;
+  std::vector<std::string> backbones;
+};
+
+const std::vector<GeneratorRules>& generators() {
+  using S = Strategy;
+  static const std::vector<GeneratorRules> rules = {
+      {"mlp", {}, {}, {"mlp"}},
+      {"vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood}, {"mlp", "unet", "column"}},
+      {"ladder_vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood}, {"mlp", "unet", "column"}},
+      {"ddpm", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
+      {"flow_matching", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}}};
+  return rules;
+}
+
+template <class List, class Word>
+[[noreturn]] void refuse_combination(const std::string& generator, const std::string& what, const std::string& found,
+                                     const List& legal, Word&& word) {
+  std::string message = "generator '" + generator + "' does not admit the " + what + " '" + found + "'; legal:";
+  bool first = true;
+  for (const auto& one : legal) {
+    message += (first ? " " : ", ") + std::string(word(one));
+    first = false;
+  }
+  throw Error(Status::invalid_argument, message);
+}
+
+void require_generator(const TrainingOptions& options) {
+  const GeneratorOptions& generator = options.generator;
+  std::vector<std::string> names;
+  for (const GeneratorRules& rules : generators()) names.push_back(rules.name);
+  require_word("generator", generator.name, names);
+  const GeneratorRules& rules = *std::find_if(generators().begin(), generators().end(),
+                                              [&](const GeneratorRules& one) { return generator.name == one.name; });
+  const auto lacks = [](const auto& list, const auto& item) {
+    return !list.empty() && std::find(list.begin(), list.end(), item) == list.end();
+  };
+  if (lacks(rules.strategies, options.strategy))
+    refuse_combination(generator.name, "strategy", to_string(options.strategy), rules.strategies, [](Strategy s) { return to_string(s); });
+  if (lacks(rules.losses, options.loss))
+    refuse_combination(generator.name, "loss", to_string(options.loss), rules.losses, [](Loss l) { return to_string(l); });
+  const FieldOptions& fields = generator.fields;
+  require_word("backbone", fields.backbone, {"mlp", "unet", "column"});
+  if (lacks(rules.backbones, fields.backbone))
+    refuse_combination(generator.name, "backbone", fields.backbone, rules.backbones, [](const std::string& b) { return b; });
+  if (generator.name == "mlp") return;
+  if (options.estimator != Estimator::exact)
+    refuse_combination(generator.name, "estimator", to_string(options.estimator), std::vector<std::string>{"exact"},
+                       [](const std::string& e) { return e; });
+  const auto plain = [&](bool condition, const std::string& option) {
+    if (!condition) throw Error(Status::invalid_argument, option + ": generator '" + generator.name + "' has none");
+  };
+  plain(options.network.dropout == 0.0, "network.dropout");
+  plain(!options.network.layer_norm, "network.layer_norm");
+  const auto whole = [](bool condition, const std::string& option, const std::string& expected, std::int64_t found) {
+    require(condition, option, expected, static_cast<double>(found));
+  };
+  if (fields.backbone != "mlp") {
+    whole(fields.backbone == "column" || fields.height >= 1, "fields.height", "at least 1", fields.height);
+    whole(fields.width >= 1, "fields.width", "at least 1", fields.width);
+    whole(!fields.widths.empty(), "fields.widths", "at least one resolution", 0);
+    for (const std::int64_t width : fields.widths)
+      whole(width >= 1 && width <= 4096, "fields.widths", "widths from 1 to 4096", width);
+    whole(fields.blocks >= 1, "fields.blocks", "at least 1", fields.blocks);
+    whole(fields.radius >= 0 && fields.radius <= 16, "fields.radius", "0 to 16", fields.radius);
+    whole(fields.groups >= 1, "fields.groups", "at least 1", fields.groups);
+  }
+  if (generator.name == "vae" || generator.name == "ladder_vae") {
+    const bool ladder = generator.name == "ladder_vae";
+    const auto layers = static_cast<std::int64_t>(generator.latents.size());
+    whole(ladder ? layers >= 2 : layers == 1, "latents", ladder ? "two or more widths" : "one width (ladder_vae has more)", layers);
+    for (const std::int64_t width : generator.latents)
+      whole(width >= 1 && width <= 65536, "latents", "widths from 1 to 65536", width);
+    require(generator.kl_weight > 0.0 && std::isfinite(generator.kl_weight), "kl_weight", "a positive number", generator.kl_weight);
+    whole(generator.kl_warm_up >= 0, "kl_warm_up", "0 or more epochs", generator.kl_warm_up);
+    return;
+  }
+  whole(fields.frequencies >= 1 && fields.frequencies <= 1024, "fields.frequencies", "1 to 1024", fields.frequencies);
+  whole(generator.steps >= 1 && generator.steps <= 100000, "steps", "1 to 100000", generator.steps);
+  require_word("projection", generator.projection, {"null_space", "ambient"});
+  if (generator.name == "flow_matching" && generator.projection != "null_space")
+    refuse_combination(generator.name, "projection", generator.projection, std::vector<std::string>{"null_space"},
+                       [](const std::string& p) { return p; });
+  require_word("prediction", generator.prediction, {"velocity", "noise", "data"});
+  require_word("sampler", generator.sampler, {"ddpm", "ddim"});
+}
+
+std::string list_of(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += (text.empty() ? "" : " ") + std::to_string(number);
+  return text;
+}
+
 }  // namespace
 
 namespace detail {
@@ -61,6 +161,7 @@ void validate(const TrainingOptions& options) {
   loss_from(to_string(options.loss));
   require_admitted(options.strategy, options.loss, true);
   require_trained_by(options);
+  require_generator(options);
   require(options.draws >= 2 && options.draws <= 65536, "draws", "2 to 65536: scores have pairs of draws", options.draws);
   require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
           "a number that is not negative", options.penalty_weight);
@@ -88,7 +189,15 @@ void validate(const TrainingOptions& options) {
           "a number that is not negative", options.weight_decay);
   require(options.input_noise >= 0.0 && std::isfinite(options.input_noise), "input_noise",
           "a number that is not negative", options.input_noise);
-  require_word("schedule", options.schedule, {"cosine", "constant"});
+  require_word("schedule", options.schedule, {"cosine", "constant", "plateau"});
+  require(options.patience >= 1, "patience", "at least 1 epoch", static_cast<double>(options.patience));
+  require(options.warm_up >= 0, "warm_up", "0 or more steps", static_cast<double>(options.warm_up));
+  require(options.gradient_clip >= 0.0 && std::isfinite(options.gradient_clip), "gradient_clip",
+          "a norm that is not negative", options.gradient_clip);
+  require(options.stop_after >= 0, "stop_after", "0 or more epochs", static_cast<double>(options.stop_after));
+  if (options.selection == "last" && (options.schedule == "plateau" || options.stop_after > 0))
+    throw Error(Status::invalid_argument, "selection 'last' needs no validation samples, which schedule 'plateau' and "
+                                          "stop_after go by; legal with them: best");
   require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
   require_word("selection", options.selection, {"best", "last"});
   require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
@@ -129,6 +238,35 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
   if (options.estimator != Estimator::exact) {
     all["option.estimator"] = to_string(options.estimator);
     all["option.draws"] = std::to_string(options.draws);
+  }
+  if (options.schedule == "plateau") all["option.patience"] = std::to_string(options.patience);
+  if (options.warm_up > 0) all["option.warm_up"] = std::to_string(options.warm_up);
+  if (options.gradient_clip > 0.0) all["option.gradient_clip"] = text_of(options.gradient_clip);
+  if (options.stop_after > 0) all["option.stop_after"] = std::to_string(options.stop_after);
+  if (const GeneratorOptions& generator = options.generator; generator.name != "mlp") {
+    all["option.generator"] = generator.name;
+    all["option.generator.backbone"] = generator.fields.backbone;
+    if (generator.fields.backbone != "mlp") {
+      all["option.generator.height"] = std::to_string(generator.fields.height);
+      all["option.generator.width"] = std::to_string(generator.fields.width);
+      all["option.generator.widths"] = list_of(generator.fields.widths);
+      all["option.generator.blocks"] = std::to_string(generator.fields.blocks);
+      all["option.generator.radius"] = std::to_string(generator.fields.radius);
+      all["option.generator.groups"] = std::to_string(generator.fields.groups);
+    }
+    if (generator.name == "vae" || generator.name == "ladder_vae") {
+      all["option.generator.latents"] = list_of(generator.latents);
+      all["option.generator.kl_weight"] = text_of(generator.kl_weight);
+      all["option.generator.kl_warm_up"] = std::to_string(generator.kl_warm_up);
+    } else {
+      all["option.generator.frequencies"] = std::to_string(generator.fields.frequencies);
+      all["option.generator.steps"] = std::to_string(generator.steps);
+      all["option.generator.projection"] = generator.projection;
+      if (generator.name == "ddpm") {
+        all["option.generator.prediction"] = generator.prediction;
+        all["option.generator.sampler"] = generator.sampler;
+      }
+    }
   }
   if (options.strategy == Strategy::penalty) all["option.penalty_weight"] = text_of(options.penalty_weight);
   if (options.strategy == Strategy::completion) all["option.dependent"] = dependent;

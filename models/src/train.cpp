@@ -1,11 +1,11 @@
 #include "checkpoint.hpp"
 #include "export_model.hpp"
-#include "head_loss.hpp"
+#include "generator.hpp"
 #include "network_kernels.hpp"
 #include "optimizer.hpp"
 #include "options.hpp"
+#include "network.hpp"
 #include "training_data.hpp"
-#include "training_network.hpp"
 
 #include <lavoisier/files.hpp>
 #include <lavoisier/layout.hpp>
@@ -16,6 +16,8 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <numeric>
 #include <optional>
 
 namespace lavoisier {
@@ -24,7 +26,6 @@ namespace {
 using namespace detail;
 using Eigen::Index;
 using Clock = std::chrono::steady_clock;
-using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -101,48 +102,42 @@ class Training {
         constraints_(constraints),
         options_(options),
         data_(samples, constraints, options.selection == "best", options.scaling),
-        plan_(plan_mlp(options.network, samples.input_elements(), 2 * samples.output_elements())),
-        network_(plan_, options.batch),
-        evaluator_(plan_, options.batch),
-        adam_(plan_, options),
-        dependent_(dependent_of(samples, constraints, options, data_)),
-        loss_(options, data_.A, data_.laws, data_.active, dependent_, training_threads()),
+        context_{options, data_, samples.input_elements(), samples.output_elements(),
+                 dependent_of(samples, constraints, options, data_)},
+        generator_(make_generator(context_)),
+        adam_(generator_->parameters(), options),
         steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
     identity_ = resolved(options);
     identity_["data.digest"] = data_.digest;
     identity_["laws.digest"] = digest_of(data_);
     identity_["version"] = LAVOISIER_VERSION;
-    identity_["training.engine"] = network_.engine();
+    identity_["training.engine"] = generator_->engine();
     if (options.resume) {
       state_ = read_checkpoint(options.checkpoint, identity_);
-      const auto size = static_cast<std::size_t>(plan_.size);
+      const auto size = static_cast<std::size_t>(generator_->parameters().size);
       if (state_.weights.size() != size || state_.first_moment.size() != size || state_.second_moment.size() != size ||
           state_.average.size() != adam_.average.size() || (!state_.best.empty() && state_.best.size() != size))
         throw Error(Status::invalid_format,
                     checkpoint_file(options.checkpoint).string() + " holds another number of weights than the network");
       for (TrainingProgress& progress : state_.history) progress.epochs = options.epochs;
-      std::copy(state_.weights.begin(), state_.weights.end(), network_.weights().begin());
+      std::copy(state_.weights.begin(), state_.weights.end(), generator_->weights().begin());
       adam_.first = state_.first_moment;
       adam_.second = state_.second_moment;
       adam_.average = state_.average;
     } else {
       if (!options.checkpoint.empty()) require_no_unfinished_checkpoint(options.checkpoint);
-      const std::vector<double> start = initial_weights(plan_, options.network, options.seed);
-      const std::span<float> weights = network_.weights();
-      for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
-      for (Index i = 0; i < static_cast<Index>(samples.output_elements()); ++i)
-        if (!(data_.output_scale[i] > 0.0)) leave_out(weights, i);
+      generator_->initialise(options.seed);
     }
     before_ = state_.seconds;
   }
 
   TrainingResult run(const TrainingListener& listener, const std::atomic<bool>* stop) {
     std::optional<Clock::time_point> written;
-    while (state_.epoch < options_.epochs) {
+    while (!finished()) {
       train_epoch(stop);
       finish_epoch();
       // Not after each of many short epochs: a checkpoint is synced to the disk.
-      if (!options_.checkpoint.empty() && (!written || seconds_since(*written) > 2.0) && state_.epoch < options_.epochs) {
+      if (!options_.checkpoint.empty() && (!written || seconds_since(*written) > 2.0) && !finished()) {
         keep_checkpoint();
         written = Clock::now();
       }
@@ -158,13 +153,27 @@ class Training {
   }
 
  private:
-  /// Weights of a constant output are zero and, having no gradient, stay so.
-  void leave_out(std::span<float> weights, Index output) {
-    const Parameter& matrix = plan_.parameters[plan_.parameters.size() - 2];
-    const Parameter& bias = plan_.parameters.back();
-    for (const std::int64_t row : {std::int64_t{output}, output + samples_.output_elements()}) {
-      std::fill_n(weights.begin() + matrix.offset + row * matrix.shape[1], matrix.shape[1], 0.0F);
-      weights[static_cast<std::size_t>(bias.offset + row)] = 0.0F;
+  bool finished() const {
+    if (state_.epoch >= options_.epochs) return true;
+    return options_.stop_after > 0 && !state_.history.empty() &&
+           state_.history.back().epoch - state_.history.back().best_epoch >= options_.stop_after;
+  }
+
+  /// Rows of a subset by their places in it.
+  void gather(const StandardisedRows& from, std::span<const std::int64_t> places, GeneratorRows& to) const {
+    const Index count = static_cast<Index>(places.size()), laws = data_.laws;
+    const auto inputs = static_cast<std::size_t>(samples_.input_elements());
+    to.at.samples.assign(places.begin(), places.end());
+    to.x.resize(places.size() * inputs);
+    to.y.resize(count, from.y.cols());
+    to.d.resize(count, from.d.cols());
+    to.A.resize(from.A.rows() > 0 ? count * laws : 0, from.A.cols());
+    for (Index i = 0; i < count; ++i) {
+      const std::int64_t place = places[static_cast<std::size_t>(i)];
+      std::copy_n(from.x.data() + static_cast<std::size_t>(place) * inputs, inputs, to.x.data() + static_cast<std::size_t>(i) * inputs);
+      to.y.row(i) = from.y.row(place);
+      to.d.row(i) = from.d.row(place);
+      if (to.A.rows() > 0) to.A.middleRows(i * laws, laws) = from.A.middleRows(place * laws, laws);
     }
   }
 
@@ -172,60 +181,44 @@ class Training {
     const StandardisedRows& rows = data_.training;
     const std::vector<std::int64_t> order = permutation(rows.count(), options_.seed, state_.epoch);
     const std::int64_t steps = steps_per_epoch_ * options_.epochs;
-    const Index inputs = plan_.inputs;
-    FloatRows x;
-    RowMatrix y, d, A, raw, raw_gradient;
-    const Index laws = data_.laws;
+    GeneratorRows at;
+    at.epoch = state_.epoch;
     Eigen::VectorXd each;
-    DrawAddress draws;
-    const TrainingNetwork::Function loss = [&](const float* h, std::int64_t count, float* h_bar) {
-      raw = Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>();
-      each = loss_(raw, y, d, &raw_gradient, A, draws);
-      Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = raw_gradient.cast<float>();
-      return each.mean();
-    };
     while (state_.step_in_epoch < steps_per_epoch_) {
       if (stop && stop->load(std::memory_order_relaxed)) interrupt();
       // All rows in batches of nearly equal size: a small rest would weigh as much as a full batch.
       const std::int64_t begin = state_.step_in_epoch * rows.count() / steps_per_epoch_;
       const std::int64_t end = (state_.step_in_epoch + 1) * rows.count() / steps_per_epoch_;
       const std::span<const std::int64_t> batch(order.data() + begin, static_cast<std::size_t>(end - begin));
-      draws.step = static_cast<std::uint64_t>(state_.step);
-      draws.samples.assign(batch.begin(), batch.end());
-      x.resize(end - begin, inputs);
-      y.resize(end - begin, rows.y.cols());
-      d.resize(end - begin, rows.d.cols());
-      A.resize(rows.A.rows() > 0 ? (end - begin) * laws : 0, rows.A.cols());
-      for (Index i = 0; i < x.rows(); ++i) {
-        const std::int64_t from = batch[static_cast<std::size_t>(i)];
-        std::copy_n(rows.x.data() + from * inputs, inputs, x.data() + i * inputs);
-        y.row(i) = rows.y.row(from);
-        d.row(i) = rows.d.row(from);
-        if (A.rows() > 0) A.middleRows(i * laws, laws) = rows.A.middleRows(from * laws, laws);
-      }
-      if (options_.input_noise > 0.0)
-        add_input_noise({x.data(), static_cast<std::size_t>(x.size())}, options_.input_noise, options_.seed, state_.step);
-      const double mean =
-          network_.differentiate(x.data(), x.rows(), loss, {options_.network.dropout, options_.seed, state_.step});
-      const std::span<float> gradient = network_.gradient();
-      if (!std::isfinite(mean) || !network_kernels_.finite(gradient.data(), plan_.size)) refuse(mean, each, batch);
-      adam_.update(network_.weights(), gradient, state_.step, learning_rate(options_, state_.step, steps));
+      gather(rows, batch, at);
+      at.at.step = static_cast<std::uint64_t>(state_.step);
+      if (options_.input_noise > 0.0) add_input_noise(at.x, options_.input_noise, options_.seed, state_.step);
+      const double mean = generator_->differentiate(at, each);
+      const std::span<float> gradient = generator_->gradient();
+      if (!std::isfinite(mean) || !network_kernels_.finite(gradient.data(), static_cast<std::int64_t>(gradient.size())))
+        refuse(mean, each, batch);
+      if (options_.gradient_clip > 0.0) clip(gradient, options_.gradient_clip);
+      const double rate = learning_rate(options_, state_.step, steps) * plateau_factor(options_, state_.history);
+      adam_.update(generator_->weights(), gradient, state_.step, rate);
       state_.loss_sum += each.sum();
       ++state_.step;
       ++state_.step_in_epoch;
     }
   }
 
-  double evaluate(const StandardisedRows& rows) {
-    FloatRows h(rows.count(), plan_.outputs);
-    evaluator_.evaluate(rows.x.data(), rows.count(), h.data());
-    return loss_(h.cast<double>(), rows.y, rows.d, nullptr, rows.A).mean();
+  double evaluate(const StandardisedRows& rows, std::span<const float> weights) {
+    std::vector<std::int64_t> all(static_cast<std::size_t>(rows.count()));
+    std::iota(all.begin(), all.end(), std::int64_t{0});
+    GeneratorRows at;
+    gather(rows, all, at);
+    at.judging = true;
+    return generator_->evaluate(at, weights).mean();
   }
 
   /// The weights by which an epoch is judged.
   std::vector<float> judged() {
     if (!adam_.average.empty()) return adam_.average;
-    const std::span<float> weights = network_.weights();
+    const std::span<float> weights = generator_->weights();
     return {weights.begin(), weights.end()};
   }
 
@@ -235,9 +228,8 @@ class Training {
     progress.epoch = state_.epoch + 1;
     progress.training_loss = state_.loss_sum / static_cast<double>(data_.training.count());
     const std::vector<float> weights = judged();
-    std::copy(weights.begin(), weights.end(), evaluator_.weights().begin());
     const bool validated = data_.validation.count() > 0;
-    progress.validation_loss = validated ? evaluate(data_.validation) : std::numeric_limits<double>::quiet_NaN();
+    progress.validation_loss = validated ? evaluate(data_.validation, weights) : std::numeric_limits<double>::quiet_NaN();
     if (validated && !std::isfinite(progress.validation_loss))
       throw Error(Status::non_finite, "the loss of the validation samples is not finite after epoch " +
                                           std::to_string(progress.epoch) + kept_text());
@@ -264,7 +256,7 @@ class Training {
     const std::vector<float> weights = state_.best.empty() ? judged() : state_.best;
     provenance.insert(identity_.begin(), identity_.end());
     provenance.insert(options_.provenance.begin(), options_.provenance.end());
-    return export_model(samples_, constraints_, options_, data_, dependent_, plan_, weights, std::move(provenance));
+    return export_model(samples_, constraints_, context_, *generator_, weights, std::move(provenance));
   }
 
   ModelFile finished_model() {
@@ -275,11 +267,12 @@ class Training {
     provenance["data.target_distance"] = text_of(data_.target_distance);
     provenance["training.threads"] = std::to_string(training_threads());
     provenance["training.libtorch"] = torch_version();
-    provenance["training.weights"] = std::to_string(plan_.size);
+    provenance["training.weights"] = std::to_string(generator_->parameters().size);
     provenance["training.best_epoch"] = std::to_string(state_.history.back().best_epoch);
     provenance["training.loss"] = text_of(state_.history.back().training_loss);
     if (data_.validation.count() == 0) return model(std::move(provenance));
     provenance["validation.loss"] = text_of(state_.history.back().best_validation_loss);
+    if (options_.generator.name != "mlp") return model(std::move(provenance));  // no marginals in closed form
     // Scores of the model as others will run it: of the exported graph, against the reference as it was read.
     const SampleSet validation = select(samples_, data_.validation.rows);
     const PredictedMarginals found = predict(model({}), validation);
@@ -295,12 +288,12 @@ class Training {
   }
 
   void keep_checkpoint() {
-    const std::span<float> weights = network_.weights();
+    const std::span<float> weights = generator_->weights();
     state_.weights.assign(weights.begin(), weights.end());
     state_.first_moment = adam_.first;
     state_.second_moment = adam_.second;
     state_.average = adam_.average;
-    write_checkpoint(options_.checkpoint, model({}), state_, state_.epoch == options_.epochs);
+    write_checkpoint(options_.checkpoint, model({}), state_, finished());
   }
 
   std::string position() const {
@@ -343,12 +336,10 @@ class Training {
   const LinearConstraints& constraints_;
   const TrainingOptions& options_;
   TrainingData data_;
-  NetworkPlan plan_;
+  GeneratorContext context_;
+  std::unique_ptr<Generator> generator_;
   const KernelTable& network_kernels_ = network_kernels();
-  TrainingNetwork network_, evaluator_;
   Adam adam_;
-  std::vector<Index> dependent_;  ///< of completion, among the active outputs
-  HeadLoss loss_;
   std::int64_t steps_per_epoch_;
   std::map<std::string, std::string> identity_;
   TrainingState state_;

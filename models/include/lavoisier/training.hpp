@@ -31,6 +31,31 @@ struct MlpOptions {
   double initial_deviation = 0.5;              ///< standard deviation that training starts from, standardised units
 };
 
+/// Networks of fields (docs/generators.md).
+struct FieldOptions {
+  std::string backbone = "mlp";                ///< "mlp" (MlpOptions say its layers), "unet" or "column"
+  std::int64_t height = 0, width = 0;          ///< of the outputs' fields; "column": width is the number of levels. The
+                                               ///< outputs are channels x height x width
+  std::vector<std::int64_t> widths = {16, 32}; ///< channels at each resolution, each half the one before; "column": the first
+  std::int64_t blocks = 1;                     ///< residual blocks at each resolution
+  std::int64_t radius = 1;                     ///< of the kernels: 2 radius + 1 wide
+  std::int64_t groups = 4;                     ///< of the norms, at most
+  std::int64_t frequencies = 16;               ///< of the embedded time
+};
+
+/// What is trained (docs/generators.md), and what only some generators have.
+struct GeneratorOptions {
+  std::string name = "mlp";                    ///< "mlp", "vae", "ladder_vae", "ddpm", "flow_matching"
+  FieldOptions fields;                         ///< of the generators other than mlp
+  std::vector<std::int64_t> latents = {8};     ///< vae: one width; ladder_vae: two or more, from the outputs up
+  double kl_weight = 1.0;                      ///< of vae and ladder_vae in training; validation has 1
+  std::int64_t kl_warm_up = 0;                 ///< epochs over which the weight grows from 0
+  std::string prediction = "velocity";         ///< of ddpm: "velocity" (v), "noise" or "data"
+  std::string projection = "null_space";       ///< of ddpm and flow_matching under `conditional`: or "ambient" (ddpm)
+  std::string sampler = "ddpm";                ///< of ddpm: "ddpm" (ancestral) or "ddim"
+  std::int64_t steps = 50;                     ///< of sampling
+};
+
 struct TrainingOptions {
   Strategy strategy = Strategy::conditional;
   Loss loss = Loss::crps;
@@ -41,6 +66,7 @@ struct TrainingOptions {
   double penalty_weight = 1.0;                 ///< `penalty`: of |A mean - d|^2, unit rows, standardised units, a sample
   std::vector<std::string> dependent;          ///< `completion`: "name" (all its elements) or "name[2]"; empty: chosen
   MlpOptions network;
+  GeneratorOptions generator;
   std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
                                                ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
@@ -48,7 +74,12 @@ struct TrainingOptions {
   double learning_rate = 2e-3;
   double weight_decay = 0.0;                   ///< decoupled (AdamW)
   double input_noise = 0.0;                    ///< normal noise on the standardised inputs while training, its deviation
-  std::string schedule = "cosine";             ///< "cosine" (to 0 over all steps) or "constant"
+  std::string schedule = "cosine";             ///< "cosine" (to 0 over all steps), "constant" or "plateau" (halved
+                                               ///< whenever `patience` epochs bring no better validation score)
+  std::int64_t patience = 10;                  ///< epochs, of "plateau"
+  std::int64_t warm_up = 0;                    ///< steps over which the rate grows linearly from 0
+  double gradient_clip = 0.0;                  ///< largest norm of a step's gradient; longer ones are shortened. 0: none
+  std::int64_t stop_after = 0;                 ///< epochs without a better validation score that end training; 0: never
   double ema = 0.0;                            ///< decay of the averaged weights; 0: none
   std::uint64_t seed = 0;
   std::string selection = "best";              ///< which epoch's weights: "best" validation score or "last"

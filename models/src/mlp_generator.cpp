@@ -1,0 +1,89 @@
+// The network that is one Gaussian head over dense layers, and which generator the options name.
+
+#include "export_model.hpp"
+#include "generator.hpp"
+#include "training_network.hpp"
+
+#include <algorithm>
+
+namespace lavoisier::detail {
+namespace {
+
+using Eigen::Index;
+using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+class Mlp final : public Generator {
+ public:
+  explicit Mlp(const GeneratorContext& context)
+      : context_(context),
+        plan_(plan_mlp(context.options.network, context.inputs, 2 * context.outputs)),
+        network_(plan_, context.options.batch),
+        evaluator_(plan_, context.options.batch),
+        loss_(context.options, context.data.A, context.data.laws, context.data.active, context.dependent, training_threads()) {}
+
+  const NetworkPlan& parameters() const override { return plan_; }
+  std::span<float> weights() override { return network_.weights(); }
+  std::span<float> gradient() override { return network_.gradient(); }
+  const char* engine() const override { return network_.engine(); }
+
+  void initialise(std::uint64_t seed) override {
+    const std::vector<double> start = initial_weights(plan_, context_.options.network, seed);
+    const std::span<float> weights = network_.weights();
+    for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
+    for (Index i = 0; i < context_.outputs; ++i)
+      if (!(context_.data.output_scale[i] > 0.0)) leave_out(weights, i);
+  }
+
+  double differentiate(const GeneratorRows& rows, Eigen::VectorXd& each) override {
+    const TrainingNetwork::Function loss = [&](const float* h, std::int64_t count, float* h_bar) {
+      raw_ = Eigen::Map<const FloatRows>(h, count, plan_.outputs).cast<double>();
+      each = loss_(raw_, rows.y, rows.d, &raw_gradient_, rows.A, rows.at);
+      Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = raw_gradient_.cast<float>();
+      return each.mean();
+    };
+    return network_.differentiate(rows.x.data(), rows.count(), loss,
+                                  {context_.options.network.dropout, context_.options.seed, static_cast<std::int64_t>(rows.at.step)});
+  }
+
+  Eigen::VectorXd evaluate(const GeneratorRows& rows, std::span<const float> weights) override {
+    std::copy(weights.begin(), weights.end(), evaluator_.weights().begin());
+    FloatRows h(rows.count(), plan_.outputs);
+    evaluator_.evaluate(rows.x.data(), rows.count(), h.data());
+    return loss_(h.cast<double>(), rows.y, rows.d, nullptr, rows.A);
+  }
+
+  void append_to(ModelFile& model, std::span<const float> weights) const override {
+    append_plan(model, model.description.graph, plan_, weights);
+    append_gaussian_head(model, context_, plan_.output, 0);
+  }
+
+ private:
+  /// Weights of a constant output are zero and, having no gradient, stay so.
+  void leave_out(std::span<float> weights, Index output) {
+    const Parameter& matrix = plan_.parameters[plan_.parameters.size() - 2];
+    const Parameter& bias = plan_.parameters.back();
+    for (const std::int64_t row : {std::int64_t{output}, output + context_.outputs}) {
+      std::fill_n(weights.begin() + matrix.offset + row * matrix.shape[1], matrix.shape[1], 0.0F);
+      weights[static_cast<std::size_t>(bias.offset + row)] = 0.0F;
+    }
+  }
+
+  GeneratorContext context_;
+  NetworkPlan plan_;
+  TrainingNetwork network_, evaluator_;
+  HeadLoss loss_;
+  RowMatrix raw_, raw_gradient_;
+};
+
+}  // namespace
+
+std::unique_ptr<Generator> make_mlp(const GeneratorContext& context) { return std::make_unique<Mlp>(context); }
+
+std::unique_ptr<Generator> make_generator(const GeneratorContext& context) {
+  const std::string& name = context.options.generator.name;
+  if (name == "vae" || name == "ladder_vae") return make_vae(context);
+  if (name == "ddpm" || name == "flow_matching") return make_diffusion(context);
+  return make_mlp(context);
+}
+
+}  // namespace lavoisier::detail
