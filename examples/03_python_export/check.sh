@@ -10,6 +10,7 @@ lavoisier=${LAVOISIER_COMMAND:-lavoisier}
 python=${LAVOISIER_PYTHON:-python3}
 ocean=/usr/share/ferret-vis/data/esku_heat_budget.cdf
 export PYTHONDONTWRITEBYTECODE=1
+export OMP_NUM_THREADS=1  # more are no faster, and much slower beside other work
 
 fail() { printf 'check.sh: %s\n' "$*" >&2; exit 1; }
 rm -rf "$folder"

@@ -104,7 +104,7 @@ def main(folder, twin):
     x, y = slab_ocean.weather(20000, generator)
     held_x, held_y = slab_ocean.weather(2000, generator)
     flow = Flow(x, y)
-    steps = 2000
+    steps = 1000
     optimizer = torch.optim.Adam(flow.parameters(), lr=4e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for step in range(steps):
@@ -114,7 +114,7 @@ def main(folder, twin):
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 400 == 0 or step == steps - 1:
+        if step % 200 == 0 or step == steps - 1:
             print(f"step {step:5d}  squared error of the velocity {loss.item():7.4f}")
 
     with torch.no_grad():

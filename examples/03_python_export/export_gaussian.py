@@ -66,7 +66,7 @@ def main(folder, twin):
     x, y = slab_ocean.weather(12000, generator)
     held_x, held_y = slab_ocean.weather(2000, generator)
     network = Network(x, y)
-    steps = 1200
+    steps = 700
     optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
     for step in range(steps):
@@ -76,7 +76,7 @@ def main(folder, twin):
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 300 == 0 or step == steps - 1:
+        if step % 200 == 0 or step == steps - 1:
             print(f"step {step:5d}  negative log-likelihood {loss.item():8.3f}")
 
     with torch.no_grad():
