@@ -101,8 +101,7 @@ def write(path, *, variables, laws, heads, graph, minimum, maximum, dimensions=(
     `minimum` and `maximum` are the training ranges, one number an input element; `constants` maps names to
     (value, units); `provenance` maps texts to texts. The file appears whole or not at all.
     """
-    constants = constants or {}
-    numbers = []
+    constants, numbers, zeros = constants or {}, [], "0" * 64
     description = {
         "format": "lavoisier-model",
         "version": 2,
@@ -114,17 +113,15 @@ def write(path, *, variables, laws, heads, graph, minimum, maximum, dimensions=(
         "subgraphs": {name: part.nodes for name, part in graph.subgraphs.items()},
         "provenance": dict(provenance or {}),
     }
-    doubles = {"laws.numbers": numbers, "constants.values": [value for value, _ in constants.values()],
-               "input.minimum": minimum, "input.maximum": maximum}
     file = Graph(tensors=dict(graph.tensors))
-    for name, values in doubles.items():
-        file.put(name, torch.as_tensor(values, dtype=torch.float64))
-
+    values = [value for value, _ in constants.values()]
+    for name, doubles in (("laws.numbers", numbers), ("constants.values", values), ("input.minimum", minimum),
+                          ("input.maximum", maximum)):
+        file.put(name, torch.as_tensor(doubles, dtype=torch.float64))
     # safetensors lays out the tensors, but writes metadata in any order: that part of the header is ours, so that the
     # same model is the same file. json.dumps writes the keys without escapes, as the format asks.
     data = save(file.tensors)
     begin = 8 + int.from_bytes(data[:8], "little")
-    zeros = "0" * 64
     metadata = {"lavoisier": json.dumps(description, ensure_ascii=False), "sha256": zeros}
     header = json.dumps({"__metadata__": metadata, **json.loads(data[8:begin])}, ensure_ascii=False,
                         separators=(",", ":")).encode()
