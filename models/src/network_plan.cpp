@@ -25,6 +25,11 @@ std::int64_t NetworkPlan::columns() const {
   return std::accumulate(more.begin(), more.end(), inputs, [](std::int64_t sum, const Port& port) { return sum + port.width; });
 }
 
+void NetworkPlan::hold_fixed(std::span<float> gradient) const {
+  for (const Parameter& parameter : parameters)
+    if (!parameter.fixed.empty()) std::fill_n(gradient.begin() + parameter.offset, parameter.elements(), 0.0F);
+}
+
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs) {
   const NetworkPlan names;
   PlanBuilder builder("", {{names.input, inputs}});
@@ -40,6 +45,10 @@ std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& o
   for (std::size_t index = 0; index < plan.parameters.size(); ++index) {
     const Parameter& parameter = plan.parameters[index];
     double* values = weights.data() + parameter.offset;
+    if (!parameter.fixed.empty()) {
+      std::copy(parameter.fixed.begin(), parameter.fixed.end(), values);
+      continue;
+    }
     const bool weight = parameter.name.ends_with(".weight") || parameter.shape.size() > 1;
     if (parameter.fan_in == 0) {
       std::fill_n(values, parameter.elements(), weight ? 1.0 : 0.0);  // layer_norm

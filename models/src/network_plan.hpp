@@ -4,6 +4,7 @@
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/training.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -19,6 +20,7 @@ struct Parameter {
   std::int64_t offset = 0;
   std::int64_t fan_in = 0;          ///< terms of a sum of the layer that it belongs to; 0 for norms
   bool decays = false;              ///< weight decay: matrices only
+  std::vector<double> fixed = {};   ///< values that training leaves as they are; empty: trained
   std::int64_t elements() const;
 };
 
@@ -42,6 +44,8 @@ struct NetworkPlan {
   std::int64_t size = 0;                   ///< length of the flat vector
 
   std::int64_t columns() const;            ///< of a row of all that it reads
+  /// Sets the gradient of fixed parameters to zero: Adam then leaves them.
+  void hold_fixed(std::span<float> gradient) const;
 };
 
 /// Dense layers of the given widths with an activation behind each but the last; `outputs` wide at the end.
@@ -63,6 +67,17 @@ NetworkPlan plan_of(std::span<const GraphOperation> nodes, const std::vector<Por
 /// `first`: number of the plan's first parameter among those of all networks that are trained together.
 std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed,
                                     std::uint64_t first = 0, bool head = true);
+
+/// Rows [first, first + count) of the last layer start as the same number for every sample: weights zero, biases `raw`. So that
+/// deviations do not start scattered.
+template <class Real>
+void level_rows(const NetworkPlan& plan, std::span<Real> weights, std::int64_t first, std::int64_t count, Real raw) {
+  const Parameter& bias = plan.parameters.back();
+  const Parameter& weight = plan.parameters[plan.parameters.size() - 2];
+  const std::int64_t row = weight.elements() / weight.shape[0];
+  std::fill_n(weights.begin() + weight.offset + first * row, count * row, Real(0));
+  std::fill_n(weights.begin() + bias.offset + first, count, raw);
+}
 
 /// Streams of the training's own random numbers: key (seed, stream).
 enum class TrainingStream : std::uint64_t {

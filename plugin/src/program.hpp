@@ -33,6 +33,7 @@ enum class OperationKind {
   dense,
   conv2d,
   upsample2d,
+  transpose,
   silu,
   relu,
   tanh,
@@ -78,8 +79,10 @@ struct Operation {
   std::int64_t k = 0;                     ///< length of the input (dense, time_embedding's frequencies, gru)
   std::int64_t n = 0;                     ///< length of the output
   std::int64_t begin = 0;                 ///< slice, select
-  std::int64_t groups = 1;                ///< group_norm: groups; add_channel: channels; gather, scatter_add: features
-  std::int64_t size = 1;                  ///< elements a channel (norms, add_channel); edges (gather, scatter_add)
+  std::int64_t groups = 1;                ///< group_norm: groups; add_channel: channels; gather, scatter_add: features;
+                                          ///< transpose: rows
+  std::int64_t size = 1;                  ///< elements a channel (norms, add_channel); edges (gather, scatter_add);
+                                          ///< columns (transpose)
   Field2d field;                          ///< conv2d, upsample2d
   AlignedBuffer<float> weight;            ///< dense, conv2d, gru: packed panels; norms: weight
   AlignedBuffer<float> bias;              ///< dense, conv2d, gru: padded to whole panels; norms: bias

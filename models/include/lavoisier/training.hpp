@@ -45,8 +45,9 @@ struct FieldOptions {
 
 /// What is trained (docs/generators.md), and what only some generators have.
 struct GeneratorOptions {
-  std::string name = "mlp";                    ///< "mlp", "vae", "ladder_vae", "ddpm", "flow_matching"
-  FieldOptions fields;                         ///< of the generators other than mlp
+  std::string name = "mlp";                    ///< "mlp", "spectral_temporal", "vae", "ladder_vae", "ddpm", "flow_matching"
+  FieldOptions fields;                         ///< networks of fields; spectral_temporal: blocks, and widths[0] features
+  std::int64_t series = 0, window = 0;         ///< spectral_temporal: the first inputs are a window, lags x series
   std::vector<std::int64_t> latents = {8};     ///< vae: one width; ladder_vae: two or more, from the outputs up
   double kl_weight = 1.0;                      ///< of vae and ladder_vae in training; validation has 1
   std::int64_t kl_warm_up = 0;                 ///< epochs over which the weight grows from 0
