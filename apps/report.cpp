@@ -120,32 +120,36 @@ std::pair<double, double> range_of(const std::vector<const Map*>& maps, double t
   return {low, high};
 }
 
-/// The points of a curve that a chart can show: of many neighbours the lowest and the highest.
+/// The points of a curve that a chart can show. Of very many epochs means of neighbours, with their lowest and highest.
 struct Curve {
-  std::vector<double> x, y;
+  std::vector<double> x, y, low, high;  ///< low, high: empty where each epoch has its point
 };
-Curve thinned(const std::vector<LoggedEpoch>& epochs, double LoggedEpoch::*field) {
-  constexpr std::size_t pieces = 500;
+Curve curve_of(const std::vector<LoggedEpoch>& epochs, double LoggedEpoch::*field) {
+  constexpr std::size_t pieces = 300, most = 1000;
   Curve curve;
-  const auto add = [&](std::size_t i) {
-    curve.x.push_back(static_cast<double>(epochs[i].epoch));
-    curve.y.push_back(epochs[i].*field);
-  };
   const std::size_t n = epochs.size();
-  if (n <= 2 * pieces) {
-    for (std::size_t i = 0; i < n; ++i) add(i);
+  if (n <= most) {
+    for (const LoggedEpoch& epoch : epochs) {
+      curve.x.push_back(static_cast<double>(epoch.epoch));
+      curve.y.push_back(epoch.*field);
+    }
     return curve;
   }
   for (std::size_t k = 0; k < pieces; ++k) {
     const std::size_t begin = k * n / pieces, end = (k + 1) * n / pieces;
-    std::size_t low = begin, high = begin;
+    double sum = 0.0, count = 0.0, low = std::numeric_limits<double>::quiet_NaN(), high = low;
     for (std::size_t i = begin; i < end; ++i) {
-      if (std::isnan(epochs[i].*field)) continue;
-      if (std::isnan(epochs[low].*field) || epochs[i].*field < epochs[low].*field) low = i;
-      if (std::isnan(epochs[high].*field) || epochs[i].*field > epochs[high].*field) high = i;
+      const double value = epochs[i].*field;
+      if (!std::isfinite(value)) continue;
+      sum += value;
+      count += 1.0;
+      low = std::fmin(low, value);  // the other one where one is NaN
+      high = std::fmax(high, value);
     }
-    add(std::min(low, high));
-    if (low != high) add(std::max(low, high));
+    curve.x.push_back(0.5 * static_cast<double>(epochs[begin].epoch + epochs[end - 1].epoch));
+    curve.y.push_back(sum / count);  // NaN where none is finite
+    curve.low.push_back(low);
+    curve.high.push_back(high);
   }
   return curve;
 }
@@ -516,9 +520,12 @@ class Page {
   }
 
   void training() {
-    body_ += "<section><h2>Training</h2><p class=\"soft\">Mean loss of the samples, epoch by epoch. Line: of the validation samples "
-             "after the epoch. Dashed: of the training samples while the weights were changing. Ring: the epoch whose weights were "
-             "kept.</p>";
+    const bool many = std::any_of(c_.training.begin(), c_.training.end(),
+                                  [](const TrainingRecord& record) { return !curve_of(record.epochs, &LoggedEpoch::training_loss).low.empty(); });
+    body_ += fmt::format("<section><h2>Training</h2><p class=\"soft\">Mean loss of the samples, epoch by epoch. Line: of the validation "
+                         "samples after the epoch. Dashed: of the training samples while the weights were changing. Ring: the epoch "
+                         "whose weights were kept.{}</p>",
+                         many ? " Of more than 1000 epochs: means of neighbouring epochs, and between which values these lie." : "");
     // Curves of different losses have no common axis.
     std::vector<std::string> losses;
     for (const TrainingRecord& record : c_.training) {
@@ -566,11 +573,11 @@ class Page {
         above = static_cast<std::size_t>(all.end() - std::upper_bound(all.begin(), all.end(), high));
       }
     }
-    const auto place = [&](double value) { return logarithmic ? std::log10(value) : value; };
-    double bottom = place(low), top = place(high);
+    double bottom = logarithmic ? std::log10(low) : low, top = logarithmic ? std::log10(high) : high;
     const double pad = top > bottom ? 0.04 * (top - bottom) : 0.1 * std::max(std::abs(top), 1e-12);
     bottom -= pad;
     top += pad;
+    const auto place = [&](double value) { return std::isnan(value) ? value : std::min(logarithmic ? std::log10(value) : value, top); };
 
     Chart chart(1040, 340, title + (logarithmic ? " (logarithmic)" : ""), "epoch", "");
     chart.left_margin(64);
@@ -583,10 +590,10 @@ class Page {
       chart.y_ticks(marks);
     }
     const double from = static_cast<double>(first), to = static_cast<double>(last);
-    chart.x_range(first == last ? from - 1 : from, first == last ? to + 1 : to);
-    std::vector<std::pair<double, std::string>> epochs;
+    chart.x_range(first == last ? from - 1 : from, first == last ? to + 1 : to + 0.01 * (to - from));
+    std::vector<std::pair<double, std::string>> epochs = {{from, fmt::format("{:.0f}", from)}};
     for (double t : svg::ticks(from, to, 10)) {
-      if (t == std::floor(t)) epochs.emplace_back(t, fmt::format("{:.0f}", t));
+      if (t == std::floor(t) && t - from > 0.03 * (to - from)) epochs.emplace_back(t, fmt::format("{:.0f}", t));
     }
     chart.x_ticks(epochs);
     for (std::size_t k = 0; k < c_.training.size(); ++k) {
@@ -601,11 +608,14 @@ class Page {
     const TrainingRecord& record = c_.training[k];
     const char* colour = candidate_colour(training_colour(k));
     const auto draw = [&](double LoggedEpoch::*field, const std::string& style, const char* of) {
-      Curve curve = thinned(record.epochs, field);
-      for (double& y : curve.y) y = place(y);
+      Curve curve = curve_of(record.epochs, field);
+      for (std::vector<double>* values : {&curve.y, &curve.low, &curve.high}) {
+        for (double& y : *values) y = place(y);
+      }
+      if (!curve.low.empty()) chart.band(curve.x, curve.low, curve.high, fmt::format("fill:{};fill-opacity:.18", colour));
       chart.line(curve.x, curve.y, fmt::format("stroke:{};{}", colour, style));
       // A line needs two points.
-      if (curve.x.size() == 1 && std::isfinite(curve.y[0])) {
+      if (record.epochs.size() == 1 && std::isfinite(curve.y[0])) {
         chart.point(curve.x[0], curve.y[0], 3, fmt::format("fill:{}", colour), fmt::format("{}: {}", record.name, of));
       }
     };
@@ -621,23 +631,23 @@ class Page {
 
   void training_table() {
     body_ += "<div class=\"scroll\"><table><tr><th class=\"l\">training</th><th class=\"l\">end</th><th>epochs</th><th>kept epoch</th>"
-             "<th>its validation loss</th><th>last training loss</th><th>time</th><th>weights</th><th class=\"l\">samples</th>"
-             "<th class=\"l\">model</th></tr>";
+             "<th>its validation loss</th><th>last training loss</th><th>time</th><th>weights</th>"
+             "<th>training + validation samples</th><th class=\"l\">model</th></tr>";
     std::string messages;
     for (std::size_t k = 0; k < c_.training.size(); ++k) {
       const TrainingRecord& record = c_.training[k];
       const LoggedEpoch& last = record.epochs.back();
       const LoggedStart& start = record.start;
-      const bool good = record.end.status == "finished" || record.end.status == "stopped early";
-      const std::string status = record.end.status.empty() ? "none recorded" : record.end.status;
+      const std::string& end = record.end.status;
+      const char* style = end == "finished" || end == "stopped early" ? "ok" : end.empty() ? "soft" : "no";
       body_ += fmt::format(
           "<tr><td class=\"l\">{}</td><td class=\"l\"><span class=\"{}\">{}</span></td><td>{} of {}</td><td>{}</td><td>{}</td><td>{}</td>"
-          "<td>{}</td><td>{}</td><td class=\"l\">{} + {} validation</td><td class=\"l\">{}</td></tr>",
-          swatch(training_colour(k), record.name), good ? "ok" : "no", escaped(status), last.epoch, last.epochs, last.best_epoch,
+          "<td>{}</td><td>{}</td><td>{} + {}</td><td class=\"l w\">{}</td></tr>",
+          swatch(training_colour(k), record.name), style, end.empty() ? "none recorded" : escaped(end), last.epoch, last.epochs, last.best_epoch,
           number(last.best_validation_loss, 5), number(last.training_loss, 5), duration(last.seconds), start.weights,
           start.training_samples, start.validation_samples, model_text(record));
-      if (record.end.status == "failed" || record.end.status == "interrupted") {
-        messages += fmt::format("<p><b>{}</b> {}: {}</p>", escaped(record.name), escaped(status), escaped(record.end.message));
+      if (end == "failed" || end == "interrupted") {
+        messages += fmt::format("<p><b>{}</b>: {}</p>", escaped(record.name), escaped(record.end.message));
       }
     }
     body_ += "</table></div>" + messages;
@@ -651,8 +661,8 @@ class Page {
       const auto found = c.attributes.find("lavoisier_model_sha256");
       if (found != c.attributes.end() && found->second == record.end.sha256) made += (made.empty() ? "" : ", ") + c.name;
     }
-    return fmt::format("<code>{}</code>{}", escaped(record.end.sha256.substr(0, 12)),
-                       made.empty() ? " (of no ensemble here)" : " (made " + escaped(made) + ")");
+    return fmt::format("<code>{}</code> {}", escaped(record.end.sha256.substr(0, 12)),
+                       made.empty() ? "(of no ensemble here)" : "(made " + escaped(made) + ")");
   }
 
   void options_table() {
@@ -671,12 +681,14 @@ class Page {
     for (const auto& [name, values] : options) {
       const bool equal = std::all_of(values.begin(), values.end(), [&](const std::string& v) { return v == values.front(); });
       std::string row = fmt::format("<tr><td class=\"l\">{}{}{}</td>", equal ? "" : "<b>", escaped(name), equal ? "" : "</b>");
-      for (const std::string& value : values) row += fmt::format("<td class=\"l w\"><code>{}</code></td>", escaped(value));
+      for (std::size_t k = 0; k < (equal ? 1 : values.size()); ++k) {
+        row += fmt::format("<td class=\"l w\" colspan=\"{}\"><code>{}</code></td>", equal ? values.size() : 1, escaped(values[k]));
+      }
       (equal ? same : differing) += row + "</tr>";
     }
-    body_ += fmt::format("<details{}><summary>Options of the training{}</summary><div class=\"scroll\"><table>{}</tr>{}{}</table></div></details>",
-                         c_.training.size() == 1 ? " open" : "", c_.training.size() == 1 ? "" : "s (those that differ first)", header,
-                         differing, same);
+    body_ += fmt::format("<details><summary>Options of the training{}</summary><div class=\"scroll\"><table>{}</tr>{}{}</table></div>"
+                         "</details>",
+                         c_.training.size() == 1 ? "" : "s (those that differ first)", header, differing, same);
   }
 
   void provenance() {

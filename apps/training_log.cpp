@@ -122,13 +122,16 @@ std::string line_of(const ordered_json& object) {
 
 }  // namespace
 
-TrainingLogWriter::TrainingLogWriter(std::filesystem::path path, bool append) : path_(std::move(path)), append_(append) {
+TrainingLogWriter::TrainingLogWriter(std::filesystem::path path, bool append)
+    : path_(std::move(path)), append_(append) {
   if (!std::filesystem::is_regular_file(path_)) return;  // none yet, or a device or pipe: nothing to lose
   const std::string first = beginning_of(path_);
   if (begins_a_log(first)) return;
-  throw Error(Status::invalid_argument,
-              fmt::format("log: {} exists and is no training log: expected a first line with the event \"start\", found {}; "
-                          "name another file or remove it", path_.string(), shown(first)));
+  throw Error(
+      Status::invalid_argument,
+      fmt::format("log: {} exists and is no training log: expected a first line with the event \"start\", found {}; "
+                  "name another file or remove it",
+                  path_.string(), shown(first)));
 }
 
 TrainingLogWriter::~TrainingLogWriter() {
@@ -204,11 +207,14 @@ void TrainingLogWriter::end(const LoggedEnd& entry) {
 TrainingRecord read_training_log(const std::filesystem::path& path) {
   const auto require_log = [&](const std::string& first) {
     if (!first.empty() && begins_a_log(first)) return;
-    throw Error(Status::invalid_format,
-                fmt::format("{} is no training log: expected a first line with the event \"start\" (lavoisier train --log), "
-                            "found {}", path.string(), shown(first)));
+    throw Error(
+        Status::invalid_format,
+        fmt::format("{} is no training log: expected a first line with the event \"start\" (lavoisier train --log), "
+                    "found {}",
+                    path.string(), shown(first)));
   };
-  if (std::filesystem::is_regular_file(path)) require_log(beginning_of(path));  // before a large file is read as a whole
+  if (std::filesystem::is_regular_file(path))
+    require_log(beginning_of(path));  // before a large file is read as a whole
   const std::string text = text_of(path);
   require_log(text);
   TrainingRecord record;
@@ -243,16 +249,18 @@ TrainingRecord read_training_log(const std::filesystem::path& path) {
       }
       epochs[entry.epoch] = entry;
     } else if (event == "end") {
-      record.end = {string_at(line, "status"), string_at(line, "message"), string_at(line, "model"), string_at(line, "sha256")};
+      record.end = {string_at(line, "status"), string_at(line, "message"), string_at(line, "model"),
+                    string_at(line, "sha256")};
     } else if (event.empty()) {
       skip("no event");
     }
     // Other events are of a later version.
   }
   if (epochs.empty()) {
-    throw Error(Status::invalid_argument,
-                fmt::format("{} holds no complete epoch yet{}", path.string(),
-                            record.end.status.empty() ? "" : fmt::format(": {}: {}", record.end.status, record.end.message)));
+    throw Error(
+        Status::invalid_argument,
+        fmt::format("{} holds no complete epoch yet{}", path.string(),
+                    record.end.status.empty() ? "" : fmt::format(": {}: {}", record.end.status, record.end.message)));
   }
   for (const auto& [epoch, entry] : epochs) record.epochs.push_back(entry);
   return record;

@@ -33,7 +33,7 @@ struct LoggedEpoch {
 
 /// The line "end"; a run that was killed has none.
 struct LoggedEnd {
-  std::string status;   ///< "finished", "stopped early", "interrupted" or "failed"; empty: no such line
+  std::string status;  ///< "finished", "stopped early", "interrupted" or "failed"; empty: no such line
   std::string message;
   std::string model, sha256;  ///< of the model file; empty where none was written
 };
@@ -48,8 +48,8 @@ class TrainingLogWriter {
   TrainingLogWriter(const TrainingLogWriter&) = delete;
   TrainingLogWriter& operator=(const TrainingLogWriter&) = delete;
 
-  /// Opens the file; a last line that was cut short is ended first. These throw Error(io_error or no_space) with path and
-  /// reason. `end` does nothing before a start and after another end.
+  /// Opens the file; a last line that was cut short is ended first. These throw Error(io_error or no_space) with path
+  /// and reason. `end` does nothing before a start and after another end.
   void start(LoggedStart entry);
   void epoch(const LoggedEpoch& entry);
   void end(const LoggedEnd& entry);
@@ -63,16 +63,16 @@ class TrainingLogWriter {
 
 /// A log as it is read back.
 struct TrainingRecord {
-  std::string name;                  ///< for people; set by the caller
+  std::string name;  ///< for people; set by the caller
   std::filesystem::path path;
-  LoggedStart start;                 ///< the last
-  std::vector<LoggedEpoch> epochs;   ///< in order; of each epoch its last line
-  LoggedEnd end;                     ///< of the last run
-  std::vector<std::string> warnings; ///< lines that were skipped: "FILE:LINE: reason"
+  LoggedStart start;                  ///< the last
+  std::vector<LoggedEpoch> epochs;    ///< in order; of each epoch its last line
+  LoggedEnd end;                      ///< of the last run
+  std::vector<std::string> warnings;  ///< lines that were skipped: "FILE:LINE: reason"
 };
 
-/// Error(not_found, io_error): no such file; Error(invalid_format): no training log; Error(invalid_argument): it holds no
-/// epoch yet, with how the run ended.
+/// Error(not_found, io_error): no such file; Error(invalid_format): no training log; Error(invalid_argument): it holds
+/// no epoch yet, with how the run ended.
 TrainingRecord read_training_log(const std::filesystem::path& path);
 
 }  // namespace lavoisier::cli

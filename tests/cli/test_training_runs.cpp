@@ -37,9 +37,24 @@ std::map<int, json> epochs_of(const std::filesystem::path& path) {
 }
 
 std::vector<std::string> train_words(const Folder& folder, const std::string& name, int epochs) {
-  return {"train",    "--domain", "ocean_heat_budget",  "--data", ocean_file, "--hidden", "8", "--epochs", std::to_string(epochs), "--seed",
-          "3",        "--threads", "1", "--quiet", "--output", (folder / (name + ".safetensors")).string(),
-          "--log", (folder / (name + ".jsonl")).string()};
+  return {"train",
+          "--domain",
+          "ocean_heat_budget",
+          "--data",
+          ocean_file,
+          "--hidden",
+          "8",
+          "--epochs",
+          std::to_string(epochs),
+          "--seed",
+          "3",
+          "--threads",
+          "1",
+          "--quiet",
+          "--output",
+          (folder / (name + ".safetensors")).string(),
+          "--log",
+          (folder / (name + ".jsonl")).string()};
 }
 
 std::string joined(const std::vector<std::string>& words, const std::string& more = "") {
@@ -56,7 +71,9 @@ int stop_at(const std::vector<std::string>& words, const std::filesystem::path& 
   const auto seen = [&] {
     const std::string text = content(log);
     std::size_t count = 0;
-    for (std::size_t at = text.find("\"epoch\":", std::min(before, text.size())); at != std::string::npos; at = text.find("\"epoch\":", at + 1)) ++count;
+    for (std::size_t at = text.find("\"epoch\":", std::min(before, text.size())); at != std::string::npos;
+         at = text.find("\"epoch\":", at + 1))
+      ++count;
     return count;
   };
   int status = 0;
@@ -98,7 +115,8 @@ TEST(TrainingRuns, LogEveryEpoch) {
     EXPECT_EQ(line["training_loss"], result["history"][static_cast<std::size_t>(i - 1)]["training_loss"]);
     EXPECT_EQ(line["validation_loss"], result["history"][static_cast<std::size_t>(i - 1)]["validation_loss"]);
     EXPECT_GT(line["learning_rate"], 0.0);
-    EXPECT_LT(line["learning_rate"], i == 1 ? 0.002 : lines[static_cast<std::size_t>(i - 1)]["learning_rate"].get<double>());
+    EXPECT_LT(line["learning_rate"],
+              i == 1 ? 0.002 : lines[static_cast<std::size_t>(i - 1)]["learning_rate"].get<double>());
   }
   EXPECT_EQ(lines[3]["best_epoch"], result["best_epoch"]);
   EXPECT_EQ(lines[3]["seconds_left"], 0.0);
@@ -220,11 +238,15 @@ TEST(TrainingRuns, AreShownInTheReport) {
   ASSERT_EQ(run(joined(train_words(folder, "conditional", 4))).code, 0);
   ASSERT_EQ(run(joined(train_words(folder, "none", 2), "--strategy none")).code, 0);
   ASSERT_EQ(run("generate --model " + (folder / "conditional.safetensors").string() + " --inputs " + ocean_file +
-                " --members 2 --subset test --quiet --output " + (folder / "e").string()).code, 0);
-  const std::string validate = "validate --domain ocean_heat_budget --candidate " + (folder / "e").string() + " --reference " + ocean_file +
-                               " --subset test --json " + (folder / "v.json").string() + " --html " + (folder / "v.html").string();
+                " --members 2 --subset test --quiet --output " + (folder / "e").string())
+                .code,
+            0);
+  const std::string validate = "validate --domain ocean_heat_budget --candidate " + (folder / "e").string() +
+                               " --reference " + ocean_file + " --subset test --json " + (folder / "v.json").string() +
+                               " --html " + (folder / "v.html").string();
   std::ofstream(folder / "none.jsonl", std::ios::app) << "{\"event\":";
-  const std::string logs = " --training-log " + (folder / "conditional.jsonl").string() + " other=" + (folder / "none.jsonl").string();
+  const std::string logs =
+      " --training-log " + (folder / "conditional.jsonl").string() + " other=" + (folder / "none.jsonl").string();
   const Outcome outcome = run(validate + logs);
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_SAYS(outcome.err, "none.jsonl:5: skipped");
@@ -241,7 +263,8 @@ TEST(TrainingRuns, AreShownInTheReport) {
   ASSERT_NE(at, std::string::npos);
   EXPECT_SAYS(page.substr(at), "(made candidate)");
   EXPECT_SAYS(page.substr(at), "(of no ensemble here)");
-  for (const char* outside : {"<script", "src=", "href=", "url(", "@import"}) EXPECT_EQ(page.find(outside), std::string::npos) << outside;
+  for (const char* outside : {"<script", "src=", "href=", "url(", "@import"})
+    EXPECT_EQ(page.find(outside), std::string::npos) << outside;
 
   ASSERT_EQ(run(validate).code, 0);
   EXPECT_EQ(content(folder / "v.html").find("<h2>Training</h2>"), std::string::npos);
