@@ -281,8 +281,8 @@ int run_compare(const Arguments& arguments) {
           [&](const TrainingProgress& p) {
             const double share = trainings_done + static_cast<double>(p.epoch) / static_cast<double>(p.epochs);
             const double left = (seconds + p.seconds) / share * (trainings - share);
-            progress.update(fmt::format("[{}/{}] {} {} seed {}: {}, {} for all", done + 1, all, to_string(strategy), to_string(loss), seed,
-                                        progress_line(p), duration(left)));
+            progress.update(fmt::format("[{}/{}, {} left] {} {} seed {}: {}", done + 1, all, duration(left), to_string(strategy),
+                                        to_string(loss), seed, progress_line(p)));
           },
           &interrupted());
       trainings_done += 1.0;

@@ -75,7 +75,8 @@ void Progress::update(const std::string& line, bool last) {
   } else {
     // Five seconds, then longer and longer: a log of a day's work is read as a whole.
     if (!shown_) first_ = now;
-    const Clock::duration interval = std::clamp<Clock::duration>((now - first_) / 100, std::chrono::seconds(5), std::chrono::minutes(1));
+    const Clock::duration share = (now - first_) / 100;
+    const Clock::duration interval = std::clamp<Clock::duration>(share, std::chrono::seconds(5), std::chrono::minutes(1));
     if (!last && shown_ && now - latest_ < interval) return;
     fmt::print(stderr, "{}\n", line);
   }

@@ -245,11 +245,12 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   TrainingResult result;
   options.started = [&](const TrainingStart& start) {
     if (log != nullptr) {
-      log->start({{}, {}, arguments.resolved(), options.provenance.at("data"), count(Subset::training), count(Subset::validation),
-                  count(Subset::test), start.weights, options.device, start.threads, start.epochs_done});
+      log->start({{}, {}, arguments.resolved(), options.provenance.at("data"), count(Subset::training),
+                  count(Subset::validation), count(Subset::test), start.weights, options.device, start.threads,
+                  start.epochs_done});
     }
     // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
-    if (stderr_is_terminal()) progress.update(fmt::format("{} weights, {} threads: first epoch", start.weights, start.threads));
+    if (stderr_is_terminal()) progress.update(fmt::format("{} weights: first epoch", start.weights));
   };
   try {
     result = train(samples, constraints, options,
