@@ -159,6 +159,12 @@ std::string option_of(const TrainingRecord& record, const std::string& name) {
   return found == record.start.options.end() ? std::string() : found->second;
 }
 
+/// What a training's curves show; a bound of another generator is not the likelihood of mlp.
+std::string loss_of(const TrainingRecord& record) {
+  const std::string model = option_of(record, "model");
+  return option_of(record, "loss") + (model.empty() || model == "mlp" ? "" : " of " + model);
+}
+
 class Page {
  public:
   Page(const Evaluation& e, const ReportContext& c)
@@ -529,7 +535,7 @@ class Page {
     // Curves of different losses have no common axis.
     std::vector<std::string> losses;
     for (const TrainingRecord& record : c_.training) {
-      const std::string loss = option_of(record, "loss");
+      const std::string loss = loss_of(record);
       if (std::find(losses.begin(), losses.end(), loss) == losses.end()) losses.push_back(loss);
     }
     for (const std::string& loss : losses) loss_chart(loss);
@@ -545,7 +551,7 @@ class Page {
     std::string legend;
     for (std::size_t k = 0; k < c_.training.size(); ++k) {
       const TrainingRecord& record = c_.training[k];
-      if (option_of(record, "loss") != loss) continue;
+      if (loss_of(record) != loss) continue;
       first = any ? std::min(first, record.epochs.front().epoch) : record.epochs.front().epoch;
       last = any ? std::max(last, record.epochs.back().epoch) : record.epochs.back().epoch;
       any = true;
@@ -597,7 +603,7 @@ class Page {
     }
     chart.x_ticks(epochs);
     for (std::size_t k = 0; k < c_.training.size(); ++k) {
-      if (option_of(c_.training[k], "loss") == loss) loss_curves(chart, k, place);
+      if (loss_of(c_.training[k]) == loss) loss_curves(chart, k, place);
     }
     body_ += "<div>" + chart.text() + "</div><p class=\"soft\">" + legend +
              (above == 0 ? "" : fmt::format("{} value{} above the chart.", above, above == 1 ? " lies" : "s lie")) + "</p>";

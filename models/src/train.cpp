@@ -354,7 +354,7 @@ class Training {
 
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener, const std::atomic<bool>* stop) {
-  validate(options);
+  require_valid(options);
   set_training_threads(options.threads > 0 ? options.threads : training_threads());
   Training training(samples, constraints, options);
   return training.run(listener, stop);

@@ -247,6 +247,8 @@ TEST(TrainingCurves, OfDifferentLossesAreNotOverlaid) {
   const std::string text = page({record_of("conditional", {1, 2}), other});
   EXPECT_EQ(count(text, "<svg"), 2U);
   EXPECT_NE(text.find("Loss: likelihood"), std::string::npos);
+  other.start.options["model"] = "vae";
+  EXPECT_NE(page({other}).find("Loss: likelihood of vae"), std::string::npos);
   EXPECT_NE(text.find("<b>loss</b>"), std::string::npos) << "the options that differ are marked";
   EXPECT_EQ(text.find("<b>output</b>"), std::string::npos);
 }

@@ -98,6 +98,10 @@ struct TrainingOptions {
   std::function<void(const TrainingStart&)> started;  ///< called once, before the first step; may be empty
 };
 
+/// Refuses options that make no sense whatever the data: Error(invalid_argument) names the option, what was found and what is
+/// legal. train() asks it first.
+void require_valid(const TrainingOptions& options);
+
 /// What a listener hears once an epoch, before the epoch's checkpoint: what it writes is never behind the checkpoint.
 struct TrainingProgress {
   std::int64_t epoch = 0, epochs = 0;
