@@ -4,6 +4,7 @@
 #include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
 #include "terminal.hpp"
+#include "training_log.hpp"
 #include "training_options.hpp"
 
 #include <lavoisier/domain.hpp>
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <optional>
 
@@ -121,6 +123,30 @@ void require_checkpoint_folder(const std::filesystem::path& folder) {
   if (!existed) std::filesystem::remove(folder, ignored);
 }
 
+/// By default beside the checkpoints, where their folder was named; empty: none.
+std::filesystem::path log_path(const Arguments& arguments) {
+  if (arguments.has("log")) return arguments.text("log");
+  if (arguments.given("checkpoint")) return std::filesystem::path(arguments.text("checkpoint")) / "training.jsonl";
+  return {};
+}
+
+LoggedEpoch logged(const TrainingProgress& p) {
+  return {p.epoch,      p.epochs,        p.training_loss, p.validation_loss, p.best_validation_loss,
+          p.best_epoch, p.learning_rate, p.seconds,       p.seconds_left};
+}
+
+/// "60 of 60 epochs; best validation loss 0.2235 at epoch 41", and why it ended where it did.
+std::string summary_of(const TrainingResult& result, const TrainingOptions& options) {
+  if (result.history.empty()) return "no epoch";
+  const TrainingProgress& last = result.history.back();
+  std::string text = fmt::format("{} of {} epochs; ", last.epoch, last.epochs);
+  text += options.selection == "last"
+              ? fmt::format("weights of the last one kept, validation loss {:.5g}", last.validation_loss)
+              : fmt::format("best validation loss {:.5g} at epoch {}", last.best_validation_loss, last.best_epoch);
+  if (last.epoch < last.epochs) text += fmt::format("; stopped early: no better one for {} epochs", options.stop_after);
+  return text;
+}
+
 ordered_json scores_json(const MarginalScores& scores) {
   ordered_json list = ordered_json::array();
   for (std::size_t i = 0; i < scores.variables.size(); ++i) {
@@ -207,6 +233,7 @@ const Command& train_command() {
           {"seed", "N", "of initial weights and shuffling", "0", false},
           {"checkpoint", "DIR", "where to keep checkpoints (default: OUTPUT.checkpoint, removed at the end)", "", false},
           {"resume", "", "go on from the checkpoint", "", false},
+          {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
           {"threads", "N", "0: all", "0", false},
@@ -218,14 +245,19 @@ const Command& train_command() {
   return command;
 }
 
-int run_train(const Arguments& arguments) {
+namespace {
+
+/// `log` may be null.
+int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   TrainingOptions options = options_from(arguments);
   const std::filesystem::path output = arguments.text("output");
   const std::vector<std::string>& files = arguments.list("data");
   const bool quiet = arguments.flag("quiet");
   const Domain domain = load_domain(arguments.text("domain"));
   require_writable(output);
-  if (arguments.has("json")) require_writable(arguments.text("json"));
+  for (const char* name : {"json", "log"}) {
+    if (arguments.has(name)) require_writable(arguments.text(name));
+  }
   if (options.resume && !std::filesystem::exists(options.checkpoint)) {
     throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
   }
@@ -252,9 +284,23 @@ int run_train(const Arguments& arguments) {
   set_training_threads(options.threads);
   Progress progress(quiet);
   TrainingResult result;
+  options.started = [&](const TrainingStart& start) {
+    if (log != nullptr) {
+      std::map<std::string, std::string> resolved = arguments.resolved();
+      resolved["loss"] = to_string(options.loss);  // some generators have another default
+      log->start({{}, {}, std::move(resolved), options.provenance.at("data"), count(Subset::training),
+                  count(Subset::validation), count(Subset::test), start.weights, options.device, start.threads,
+                  start.epochs_done});
+    }
+    // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
+    if (stderr_is_terminal()) progress.update(fmt::format("{} weights: first epoch", start.weights));
+  };
   try {
     result = train(samples, constraints, options,
-                   [&](const TrainingProgress& p) { progress.update(progress_line(p), p.epoch == p.epochs); },
+                   [&](const TrainingProgress& p) {
+                     if (log != nullptr) log->epoch(logged(p));
+                     progress.update(progress_line(p), p.epoch == p.epochs);
+                   },
                    &interrupted());
   } catch (const Error& error) {
     progress.clear();
@@ -280,13 +326,18 @@ int run_train(const Arguments& arguments) {
     unscored = error.what();
   }
   const std::string digest = result.model.write(output);
+  const std::string summary = summary_of(result, options);
+  if (log != nullptr) {
+    const bool all = result.history.empty() || result.history.back().epoch == options.epochs;
+    log->end({all ? "finished" : "stopped early", summary, output.string(), digest});
+  }
   if (!arguments.given("checkpoint")) {
     std::error_code ignored;
     std::filesystem::remove_all(options.checkpoint, ignored);
   }
 
   if (!quiet) {
-    fmt::print("trained in {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds),
+    fmt::print("trained in {}: {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds), summary,
                result.target_distance);
     print_scores(scores, unscored, samples.layout);
     fmt::print("wrote {} (sha256 {})\n", output.string(), digest);
@@ -311,6 +362,26 @@ int run_train(const Arguments& arguments) {
   json["options"] = arguments.resolved();
   write_json(arguments, json.dump(2) + "\n");
   return exit_ok;
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  const std::filesystem::path path = log_path(arguments);
+  if (path.empty()) return train_and_write(arguments, nullptr);
+  TrainingLogWriter log(path, arguments.flag("resume"));
+  try {
+    return train_and_write(arguments, &log);
+  } catch (const std::exception& failure) {
+    const auto* error = dynamic_cast<const Error*>(&failure);
+    const bool stopped = error != nullptr && error->status() == Status::interrupted;
+    try {
+      log.end({stopped ? "interrupted" : "failed", failure.what(), "", ""});
+    } catch (const Error&) {
+      // Where the log itself can't be written: that is the failure already under way.
+    }
+    throw;
+  }
 }
 
 }  // namespace lavoisier::cli

@@ -133,15 +133,16 @@ class Training {
 
   TrainingResult run(const TrainingListener& listener, const std::atomic<bool>* stop) {
     std::optional<Clock::time_point> written;
+    if (options_.started) options_.started({generator_->parameters().size, training_threads(), state_.epoch});
     while (!finished()) {
       train_epoch(stop);
       finish_epoch();
+      if (listener) listener(state_.history.back());
       // Not after each of many short epochs: a checkpoint is synced to the disk.
       if (!options_.checkpoint.empty() && (!written || seconds_since(*written) > 2.0) && !finished()) {
         keep_checkpoint();
         written = Clock::now();
       }
-      if (listener) listener(state_.history.back());
     }
     TrainingResult result;
     result.model = finished_model();
@@ -242,6 +243,8 @@ class Training {
       progress.best_validation_loss = state_.history.back().best_validation_loss;
       progress.best_epoch = state_.history.back().best_epoch;
     }
+    progress.learning_rate = learning_rate(options_, state_.step - 1, steps_per_epoch_ * options_.epochs) *
+                             plateau_factor(options_, state_.history);
     state_.seconds = before_ + seconds_since(start_);
     progress.seconds = state_.seconds;
     progress.seconds_left = state_.seconds / static_cast<double>(progress.epoch) *

@@ -57,6 +57,13 @@ struct GeneratorOptions {
   std::int64_t steps = 50;                     ///< of sampling
 };
 
+/// What is known once the data and the network are prepared and a checkpoint has been accepted, before the first step.
+struct TrainingStart {
+  std::int64_t weights = 0;      ///< numbers that are trained
+  int threads = 0;               ///< of LibTorch
+  std::int64_t epochs_done = 0;  ///< of the checkpoint; 0: from the beginning
+};
+
 struct TrainingOptions {
   Strategy strategy = Strategy::conditional;
   Loss loss = Loss::crps;
@@ -89,19 +96,21 @@ struct TrainingOptions {
   std::filesystem::path checkpoint;            ///< folder; empty: no checkpoints
   bool resume = false;
   std::map<std::string, std::string> provenance;  ///< copied into the model file
+  std::function<void(const TrainingStart&)> started;  ///< called once, before the first step; may be empty
 };
 
 /// Refuses options that make no sense whatever the data: Error(invalid_argument) names the option, what was found and what is
 /// legal. train() asks it first.
 void require_valid(const TrainingOptions& options);
 
-/// What a listener hears once an epoch (and `step` within it, where the terminal wants it).
+/// What a listener hears once an epoch, before the epoch's checkpoint: what it writes is never behind the checkpoint.
 struct TrainingProgress {
   std::int64_t epoch = 0, epochs = 0;
   double training_loss = 0.0;
   double validation_loss = 0.0;
   double best_validation_loss = 0.0;
   std::int64_t best_epoch = 0;
+  double learning_rate = 0.0;  ///< of the epoch's last step; 0 for epochs read from a checkpoint
   double seconds = 0.0, seconds_left = 0.0;
 };
 using TrainingListener = std::function<void(const TrainingProgress&)>;
