@@ -42,7 +42,8 @@ class Mlp final : public Generator {
       return each.mean();
     };
     return network_.differentiate(rows.x.data(), rows.count(), loss,
-                                  {context_.options.network.dropout, context_.options.seed, static_cast<std::int64_t>(rows.at.step)});
+                                  {context_.options.network.dropout, context_.options.seed,
+                                   static_cast<std::int64_t>(rows.at.step), rows.at.first});
   }
 
   Eigen::VectorXd evaluate(const GeneratorRows& rows, std::span<const float> weights) override {

@@ -13,6 +13,7 @@
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <unordered_map>
 
@@ -105,8 +106,9 @@ struct Network<Real>::Implementation {
       if (operation.op == "silu") {
         if (dropout.share > 0.0) {
           at::Tensor factors = at::empty(result.sizes(), at::TensorOptions().dtype(at::kFloat));
+          const std::int64_t width = factors.size(0) > 0 ? factors.numel() / factors.size(0) : 0;
           dropout_factors({factors.data_ptr<float>(), static_cast<std::size_t>(factors.numel())}, dropout.share,
-                          dropout.seed, dropout.step, layer);
+                          dropout.seed, dropout.step, layer, dropout.first * width);
           result = result * factors.to(result.scalar_type());
         }
         ++layer;
@@ -192,10 +194,13 @@ int all_threads() {
   static const int all = at::get_num_threads();  // before anybody sets it
   return all;
 }
-int chosen_threads = 0;
+std::atomic<int> chosen_threads = 0;
 }  // namespace
 
-int training_threads() { return chosen_threads > 0 ? chosen_threads : all_threads(); }
+int training_threads() {
+  const int chosen = chosen_threads;
+  return chosen > 0 ? chosen : all_threads();
+}
 const char* torch_version() noexcept { return TORCH_VERSION; }
 
 }  // namespace detail
@@ -204,8 +209,9 @@ void set_training_threads(int threads) {
   if (threads < 0)
     throw Error(Status::invalid_argument, "threads: expected 0 (all) or more, found " + std::to_string(threads));
   const int all = detail::all_threads();
-  detail::chosen_threads = threads == 0 ? all : threads;
-  at::set_num_threads(detail::chosen_threads);
+  const int chosen = threads == 0 ? all : threads;
+  detail::chosen_threads = chosen;
+  at::set_num_threads(chosen);
 }
 
 }  // namespace lavoisier

@@ -15,6 +15,7 @@ struct Dropout {
   double share = 0.0;
   std::uint64_t seed = 0;
   std::int64_t step = 0;
+  std::int64_t first = 0;  ///< place of the first row in its batch
 };
 
 /// A network plan run by LibTorch. Real is float where it counts, double in tests of gradients. Weights and gradients
