@@ -279,7 +279,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
 }  // namespace detail
 
 std::int64_t resolved_micro_batches(const TrainingOptions& options, const TrainingCommunicator* communicator) {
-  if (options.micro_batches > 0) return options.micro_batches;
+  if (options.micro_batches != 0) return options.micro_batches;
   return communicator ? 8 : 1;
 }
 

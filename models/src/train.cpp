@@ -160,6 +160,9 @@ class Training {
     identity_["laws.digest"] = digest_of(data_);
     identity_["version"] = LAVOISIER_VERSION;
     identity_["training.engine"] = generator_->engine();
+    // LibTorch's products of matrices round differently on another number of threads; our loops don't.
+    if (parts_ > 1 && identity_["training.engine"] == "libtorch")
+      identity_["training.threads"] = std::to_string(training_threads());
     generator_->initialise(options.seed);
   }
 
