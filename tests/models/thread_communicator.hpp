@@ -90,6 +90,7 @@ class ThreadCommunicator final : public TrainingCommunicator {
     world_.meet(rank_, {send.data(), send.size_bytes(), send_counts}, [&](const auto& posts) {
       float* to = received.data();
       for (std::size_t r = 0; r < posts.size(); ++r) {
+        if (posts[r].counts.size() != posts.size()) throw Error(Status::internal, "ranks make different calls");
         const auto* from = static_cast<const float*>(posts[r].data);
         for (int q = 0; q < rank_; ++q) from += posts[r].counts[static_cast<std::size_t>(q)];
         if (posts[r].counts[static_cast<std::size_t>(rank_)] != receive_counts[r])
