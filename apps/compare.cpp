@@ -1,5 +1,6 @@
 #include "artefact.hpp"
 #include "commands.hpp"
+#include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
 #include "plugin_draw.hpp"
 #include "protocol.hpp"
@@ -239,18 +240,7 @@ int run_compare(const Arguments& arguments) {
 
   catch_interrupts();
   set_training_threads(threads);
-  InitializeOptions kokkos;
-  kokkos.threads = threads;
-  initialize(kokkos);
-  struct Finalizer {
-    ~Finalizer() {
-      try {
-        finalize();
-      } catch (const Error&) {
-        // Nobody is left to tell.
-      }
-    }
-  } const finalizer;
+  const KokkosSession kokkos(threads);
 
   std::vector<RowScores> results;
   for (const Protocol::Row& row : protocol.rows) results.push_back({row, {}, {}, {}, {}, {}, {}, {}, {}});

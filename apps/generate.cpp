@@ -1,5 +1,6 @@
 #include "artefact.hpp"
 #include "commands.hpp"
+#include "kokkos_session.hpp"
 #include "csv_ensemble.hpp"
 #include "terminal.hpp"
 
@@ -33,23 +34,6 @@ Backend backend_from(const std::string& word) {
   return Backend::automatic;
 }
 
-/// Kokkos' lifetime within the subcommand.
-struct Session {
-  explicit Session(int threads) {
-    InitializeOptions options;
-    options.threads = threads;
-    initialize(options);
-  }
-  ~Session() {
-    try {
-      finalize();
-    } catch (const Error&) {
-      // The results are written; there is nobody left to tell.
-    }
-  }
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-};
 
 /// The complete cells of one read that the subset asks for, packed: what the plugin is given.
 struct Block {
@@ -422,7 +406,7 @@ int run_generate(const Arguments& arguments) {
   }
   if (arguments.has("json")) require_writable(arguments.text("json"));
 
-  const Session session(threads);
+  const KokkosSession session(threads);
   const std::shared_ptr<const Model> model = Model::load(path.string());
   std::string name = arguments.text_or("domain", model->provenance("domain"));
   if (name.empty()) throw UsageError(fmt::format("{} does not name its domain: give --domain", path.string()));

@@ -34,6 +34,29 @@ bool is_netcdf(const std::filesystem::path& path) {
   return std::memcmp(head, "CDF", 3) == 0 || std::memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0;
 }
 
+Table graph_table(const ModelFile& model, const std::vector<GraphOperation>& nodes) {
+  Table table({"operation", "inputs", "outputs", "tensors", "attributes"});
+  for (std::size_t column = 1; column < 5; ++column) table.left(column);
+  for (const GraphOperation& op : nodes) {
+    std::string tensors, attributes;
+    for (const auto& [operand, name] : op.tensors) {
+      std::string shape;
+      for (std::int64_t extent : model.tensor(name).shape) shape += (shape.empty() ? "" : "x") + std::to_string(extent);
+      tensors += (tensors.empty() ? "" : ", ") + fmt::format("{} [{}]", operand, shape);
+    }
+    for (const auto& [key, value] : op.attributes) attributes += (attributes.empty() ? "" : ", ") + key + "=" + value;
+    table.add({op.op, fmt::format("{}", fmt::join(op.inputs, ", ")), fmt::format("{}", fmt::join(op.outputs, ", ")),
+               tensors, attributes});
+  }
+  return table;
+}
+
+ordered_json operations_json(const std::vector<GraphOperation>& nodes) {
+  ordered_json json = ordered_json::array();
+  for (const GraphOperation& op : nodes) json.push_back(op.op);
+  return json;
+}
+
 int inspect_model(const Arguments& arguments, const std::filesystem::path& path) {
   const ModelFile model = ModelFile::read(path);
   const ModelDescription& d = model.description;
@@ -50,21 +73,11 @@ int inspect_model(const Arguments& arguments, const std::filesystem::path& path)
     for (const Head& head : d.heads) {
       fmt::print("  {}: {} over {}; strategy {}\n", head.name, head.family, fmt::join(head.variables, ", "), head.strategy);
     }
-    fmt::print("\nGraph\n");
-    Table graph({"operation", "inputs", "outputs", "tensors", "attributes"});
-    for (std::size_t column = 1; column < 5; ++column) graph.left(column);
-    for (const GraphOperation& op : d.graph) {
-      std::string tensors, attributes;
-      for (const auto& [operand, name] : op.tensors) {
-        std::string shape;
-        for (std::int64_t extent : model.tensor(name).shape) shape += (shape.empty() ? "" : "x") + std::to_string(extent);
-        tensors += (tensors.empty() ? "" : ", ") + fmt::format("{} [{}]", operand, shape);
-      }
-      for (const auto& [key, value] : op.attributes) attributes += (attributes.empty() ? "" : ", ") + key + "=" + value;
-      graph.add({op.op, fmt::format("{}", fmt::join(op.inputs, ", ")), fmt::format("{}", fmt::join(op.outputs, ", ")),
-                 tensors, attributes});
+    fmt::print("\nGraph\n{}", graph_table(model, d.graph).text());
+    for (const auto& [name, nodes] : d.subgraphs) {
+      fmt::print("\nSubgraph {}\n{}", name, graph_table(model, nodes).text());
     }
-    fmt::print("{}\nTraining ranges\n", graph.text());
+    fmt::print("\nTraining ranges\n");
     if (model.has_tensor("input.minimum") && model.has_tensor("input.maximum")) {
       const auto low = model.tensor("input.minimum").f64(), high = model.tensor("input.maximum").f64();
       for (const Variable& v : d.layout.with_role(Role::input)) {
@@ -87,8 +100,9 @@ int inspect_model(const Arguments& arguments, const std::filesystem::path& path)
   for (const Head& head : d.heads) {
     json["heads"].push_back({{"name", head.name}, {"family", head.family}, {"strategy", head.strategy}, {"variables", head.variables}});
   }
-  json["graph"] = ordered_json::array();
-  for (const GraphOperation& op : d.graph) json["graph"].push_back(op.op);
+  json["graph"] = operations_json(d.graph);
+  json["subgraphs"] = ordered_json::object();
+  for (const auto& [name, nodes] : d.subgraphs) json["subgraphs"][name] = operations_json(nodes);
   json["provenance"] = d.provenance;
   write_json(arguments, json.dump(2) + "\n");
   return exit_ok;

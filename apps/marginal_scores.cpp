@@ -1,5 +1,8 @@
 #include "marginal_scores.hpp"
 
+#include "plugin_draw.hpp"
+#include "scores.hpp"
+
 #include <lavoisier/projected_losses.hpp>
 #include <lavoisier/training.hpp>
 
@@ -64,8 +67,67 @@ std::vector<double> output_deviations(const SampleSet& samples) {
   return square;
 }
 
+namespace {
+
+std::vector<std::string> element_names(const SampleSet& samples) {
+  std::vector<std::string> names;
+  for (const Variable& variable : samples.layout.with_role(Role::output)) {
+    const std::int64_t elements = samples.layout.elements(variable);
+    for (std::int64_t e = 0; e < elements; ++e)
+      names.push_back(elements == 1 ? variable.name : variable.name + "[" + std::to_string(e) + "]");
+  }
+  return names;
+}
+
+/// Of members drawn by the plugin: fair CRPS, randomised PIT.
+MarginalScores score_members(const ModelFile& model, const SampleSet& samples, const std::vector<double>& output_scale) {
+  const std::vector<std::vector<double>> draws = draws_of(model, samples, members_scored);
+  const auto n = static_cast<std::size_t>(samples.output_elements()), rows = static_cast<std::size_t>(samples.samples);
+  MarginalScores scores;
+  scores.variables = element_names(samples);
+  scores.nll = std::numeric_limits<double>::quiet_NaN();
+  scores.members = members_scored;
+  std::vector<double> sorted(draws.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    double square = 0.0, crps = 0.0, inside = 0.0;
+    for (std::size_t s = 0; s < rows; ++s) {
+      const double y = samples.outputs[s * n + i];
+      double mean = 0.0;
+      for (std::size_t k = 0; k < draws.size(); ++k) {
+        sorted[k] = draws[k][s * n + i];
+        mean += sorted[k] / static_cast<double>(draws.size());
+      }
+      std::sort(sorted.begin(), sorted.end());
+      square += (mean - y) * (mean - y);
+      crps += ensemble_crps(sorted, y).fair;
+      // The chance that the randomised PIT lies within [.05, .95].
+      const Rank rank = rank_of(sorted, y);
+      const double low = static_cast<double>(rank.below), high = low + static_cast<double>(rank.equal) + 1.0;
+      const double count = static_cast<double>(members_scored) + 1.0;
+      inside += std::max(0.0, std::min(high, 0.95 * count) - std::max(low, 0.05 * count)) / (high - low);
+    }
+    const double mse = square / static_cast<double>(rows), scale = output_scale[i];
+    scores.rmse.push_back(std::sqrt(mse));
+    scores.crps.push_back(crps / static_cast<double>(rows));
+    scores.coverage90.push_back(inside / static_cast<double>(rows));
+    scores.mse_scaled.push_back(scale > 0.0 ? mse / (scale * scale) : 0.0);
+  }
+  return scores;
+}
+
+}  // namespace
+
+bool has_marginals(const ModelFile& model) {
+  const std::vector<GraphOperation>& graph = model.description.graph;
+  const auto count = [&](const char* op) {
+    return std::count_if(graph.begin(), graph.end(), [&](const GraphOperation& one) { return one.op == op; });
+  };
+  return count("sample") == 0 && count("normal_noise") == 1;
+}
+
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale) {
+  if (!has_marginals(model)) return score_members(model, samples, output_scale);
   const PredictedMarginals p = predict(model, samples);
   const Index rows = samples.samples, n = samples.output_elements();
   const RowMatrix y = Eigen::Map<const RowMatrix>(samples.outputs.data(), rows, n);
@@ -73,12 +135,7 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
   const GaussianCrps crps = gaussian_crps(p.mean, p.variance, y);
 
   MarginalScores scores;
-  for (const Variable& variable : samples.layout.with_role(Role::output)) {
-    const std::int64_t elements = samples.layout.elements(variable);
-    for (std::int64_t e = 0; e < elements; ++e) {
-      scores.variables.push_back(elements == 1 ? variable.name : variable.name + "[" + std::to_string(e) + "]");
-    }
-  }
+  scores.variables = element_names(samples);
   constexpr double z90 = 1.6448536269514722;  // 0.95 quantile of the standard normal
   for (Index i = 0; i < n; ++i) {
     const double mse = (p.mean.col(i) - y.col(i)).squaredNorm() / static_cast<double>(rows);

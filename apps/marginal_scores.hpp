@@ -1,7 +1,7 @@
 #ifndef LAVOISIER_APPS_MARGINAL_SCORES_HPP
 #define LAVOISIER_APPS_MARGINAL_SCORES_HPP
 
-// Closed-form scores of a trained model's Gaussian marginals: no sampling, for `train` and `compare`.
+// Scores of a trained model for `train` and `compare`: in closed form where its marginals are Gaussian, else of members drawn.
 
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/model_file.hpp>
@@ -18,13 +18,19 @@ struct MarginalScores {
   std::vector<double> rmse, crps, coverage90, mse_scaled;
   double nll = 0.0;                        ///< mean a sample, physical units, null space of the laws; NaN: no density
   double target_distance = 0.0;            ///< how far targets were moved onto the laws for nll, largest
+  int members = 0;                         ///< drawn; 0: in closed form
   double mean_rmse() const;
   double mean_crps() const;
   double mean_coverage90() const;
   double mean_mse_scaled() const;
 };
 
-/// Scores on `samples`. `output_scale` (one an output element): the unit of mse_scaled: standard deviations of the training subset, or
+/// Whether a model's outputs have Gaussian marginals in closed form: no noise goes through a network or a sampling loop.
+bool has_marginals(const ModelFile& model);
+/// Members that are drawn where there are none.
+inline constexpr int members_scored = 24;
+
+/// Scores on `samples`; Kokkos must be initialised for a model without marginals in closed form. `output_scale` (one an output element): the unit of mse_scaled: standard deviations of the training subset, or
 /// magnitudes over all samples where the network was trained with scaling max_abs.
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale);

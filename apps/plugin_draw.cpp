@@ -1,30 +1,32 @@
 #include "plugin_draw.hpp"
 
 #include <lavoisier/emulator.hpp>
+#include <lavoisier/status.hpp>
 
 #include <algorithm>
 
 namespace lavoisier::cli {
 
-double largest_violation_of_draws(const ModelFile& model, const SampleSet& samples, int members) {
-  const std::vector<std::byte> bytes = model.serialize();
-  const std::shared_ptr<const Model> loaded = Model::parse(bytes.data(), bytes.size(), "the trained model");
-  WorkspaceOptions options;
-  options.max_columns = 4096;
-  Workspace workspace(loaded, options);
-  const std::int64_t ni = samples.input_elements(), no = samples.output_elements();
-  std::vector<double> values(static_cast<std::size_t>(options.max_columns * no));
-  double largest = 0.0;
-  for (int member = 0; member < members; ++member) {
-    for (std::int64_t first = 0; first < samples.samples; first += options.max_columns) {
-      const std::int64_t count = std::min(options.max_columns, samples.samples - first);
+namespace {
+
+/// Draws of a model over samples, one run a chunk.
+class Drawing {
+ public:
+  Drawing(const ModelFile& model, const SampleSet& samples) : samples_(samples), workspace_(workspace_of(model)) {}
+
+  std::vector<double> draw(std::uint64_t member, double* largest_violation) {
+    const std::int64_t ni = samples_.input_elements(), no = samples_.output_elements();
+    std::vector<double> values(static_cast<std::size_t>(samples_.samples * no));
+    std::vector<Status> status(chunk);
+    for (std::int64_t first = 0; first < samples_.samples; first += chunk) {
+      const std::int64_t count = std::min(chunk, samples_.samples - first);
       std::vector<InputField> inputs;
       std::vector<OutputField> outputs;
       std::int64_t offset = 0;
-      for (const VariableInfo& v : loaded->inputs()) {
+      for (const VariableInfo& v : workspace_.model().inputs()) {
         InputField field;
         field.name = v.name.c_str();
-        field.data = samples.inputs.data() + first * ni + offset;
+        field.data = samples_.inputs.data() + first * ni + offset;
         field.columns = count;
         field.elements = v.elements;
         field.column_stride = ni;
@@ -32,10 +34,10 @@ double largest_violation_of_draws(const ModelFile& model, const SampleSet& sampl
         offset += v.elements;
       }
       offset = 0;
-      for (const VariableInfo& v : loaded->outputs()) {
+      for (const VariableInfo& v : workspace_.model().outputs()) {
         OutputField field;
         field.name = v.name.c_str();
-        field.data = values.data() + offset;
+        field.data = values.data() + first * no + offset;
         field.columns = count;
         field.elements = v.elements;
         field.column_stride = no;
@@ -48,13 +50,49 @@ double largest_violation_of_draws(const ModelFile& model, const SampleSet& sampl
       arguments.outputs = outputs.data();
       arguments.output_count = outputs.size();
       arguments.columns = count;
-      arguments.column_ids = samples.column.empty() ? nullptr : samples.column.data() + first;
+      arguments.column_ids = samples_.column.empty() ? nullptr : samples_.column.data() + first;
       arguments.first_column_id = static_cast<std::uint64_t>(first);
-      arguments.step_ids = samples.step.empty() ? nullptr : samples.step.data() + first;
-      arguments.member = static_cast<std::uint64_t>(member);
-      for (const LawClosure& law : workspace.run(arguments).laws) largest = std::max(largest, law.max_relative);
+      arguments.step_ids = samples_.step.empty() ? nullptr : samples_.step.data() + first;
+      arguments.member = member;
+      arguments.status = status.data();
+      const RunReport& report = workspace_.run(arguments);
+      if (largest_violation != nullptr)
+        for (const LawClosure& law : report.laws) *largest_violation = std::max(*largest_violation, law.max_relative);
+      if (report.columns == count) continue;
+      for (std::int64_t i = 0; i < count; ++i) {
+        const Status found = status[static_cast<std::size_t>(i)];
+        if (found != Status::ok && found != Status::out_of_range)
+          throw Error(found, "the trained model draws nothing for sample " + std::to_string(first + i));
+      }
     }
+    return values;
   }
+
+ private:
+  static constexpr std::int64_t chunk = 4096;
+  static Workspace workspace_of(const ModelFile& model) {
+    const std::vector<std::byte> bytes = model.serialize();
+    WorkspaceOptions options;
+    options.max_columns = chunk;
+    return Workspace(Model::parse(bytes.data(), bytes.size(), "the trained model"), options);
+  }
+  const SampleSet& samples_;
+  Workspace workspace_;
+};
+
+}  // namespace
+
+std::vector<std::vector<double>> draws_of(const ModelFile& model, const SampleSet& samples, int members) {
+  Drawing drawing(model, samples);
+  std::vector<std::vector<double>> all;
+  for (int member = 0; member < members; ++member) all.push_back(drawing.draw(static_cast<std::uint64_t>(member), nullptr));
+  return all;
+}
+
+double largest_violation_of_draws(const ModelFile& model, const SampleSet& samples, int members) {
+  Drawing drawing(model, samples);
+  double largest = 0.0;
+  for (int member = 0; member < members; ++member) drawing.draw(static_cast<std::uint64_t>(member), &largest);
   return largest;
 }
 

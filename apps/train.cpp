@@ -1,5 +1,7 @@
 #include "artefact.hpp"
 #include "commands.hpp"
+#include "generator_options.hpp"
+#include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
 #include "processes.hpp"
 #include "terminal.hpp"
@@ -31,9 +33,9 @@ std::string resume_command(const Arguments& arguments) {
 
 TrainingOptions options_from(const Arguments& arguments) {
   TrainingOptions options;
-  arguments.choice("model", {"mlp"});
   options.strategy = strategy_from(arguments.choice("strategy", strategy_words()));
   options.loss = loss_from(arguments.choice("loss", loss_words()));
+  read_generator(arguments, options);
   try {
     // With one law l1_layer admits more: train() knows the laws.
     require_admitted(options.strategy, options.loss, true);
@@ -61,6 +63,8 @@ TrainingOptions options_from(const Arguments& arguments) {
   }
   options.network.hidden = widths_from(arguments.words("hidden"), "--hidden");
   options.network.activation = arguments.choice("activation", {"silu"});
+  options.network.residual = arguments.flag("residual");
+  options.network.layer_norm = arguments.flag("layer-norm");
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
   options.network.parametrization = arguments.choice("parametrization", {"softplus", "exp"});
   options.network.floor = arguments.number("floor", 0.0, 1.0);
@@ -73,7 +77,11 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
   options.weight_decay = arguments.number("weight-decay", 0.0, 1e3);
   options.input_noise = arguments.number("input-noise", 0.0, 1e3);
-  options.schedule = arguments.choice("schedule", {"cosine", "constant"});
+  options.schedule = arguments.choice("schedule", {"cosine", "constant", "plateau"});
+  options.patience = arguments.integer("patience", 1, 100000000);
+  options.warm_up = arguments.integer("warm-up", 0, 1000000000000);
+  options.gradient_clip = arguments.number("gradient-clip", 0.0, 1e30);
+  options.stop_after = arguments.integer("stop-after", 0, 100000000);
   options.ema = arguments.number("ema", 0.0, 0.9999999);
   options.selection = arguments.choice("selection", {"best", "last"});
   options.seed = arguments.unsigned_integer("seed");
@@ -81,6 +89,11 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.threads = static_cast<int>(arguments.integer("threads", 0, 4096));
   options.checkpoint = arguments.text_or("checkpoint", arguments.text("output") + ".checkpoint");
   options.resume = arguments.flag("resume");
+  try {
+    require_valid(options);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
   return options;
 }
 
@@ -122,16 +135,37 @@ ordered_json scores_json(const MarginalScores& scores) {
   json["rmse"] = scores.mean_rmse();
   json["crps"] = scores.mean_crps();
   json["coverage90"] = scores.mean_coverage90();
+  if (scores.members > 0) json["members"] = scores.members;
   json["nll"] = std::isfinite(scores.nll) ? ordered_json(scores.nll) : ordered_json(nullptr);
   json["variables"] = list;
   return json;
+}
+
+void print_scores(const std::optional<MarginalScores>& found, const std::string& unscored, const StateLayout& layout) {
+  if (!found) {
+    fmt::print("no scores of the validation samples: {}\n", unscored);
+    return;
+  }
+  const MarginalScores& scores = *found;
+  Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
+  table.left(1);
+  for (std::size_t i = 0; i < scores.variables.size(); ++i) {
+    const std::string units = layout.has_variable(scores.variables[i]) ? layout.variable(scores.variables[i]).units : std::string();
+    table.add({scores.variables[i], units, significant(scores.rmse[i]), significant(scores.crps[i]),
+               fmt::format("{:.3f}", scores.coverage90[i])});
+  }
+  table.add({"mean", "", significant(scores.mean_rmse()), significant(scores.mean_crps()),
+             fmt::format("{:.3f}", scores.mean_coverage90())});
+  fmt::print("{}", table.text());
+  if (scores.members > 0) fmt::print("scores of {} members a sample\n", scores.members);
 }
 
 }  // namespace
 
 const Command& train_command() {
   static const TrainingOptions defaults;
-  static const Command command = {
+  static const Command command = [] {
+    Command made = {
       "train",
       "reference data to a model file",
       "lavoisier train --domain ocean_heat_budget --data esku_heat_budget.cdf --strategy conditional \\\n"
@@ -141,10 +175,10 @@ const Command& train_command() {
           {"domain", "NAME|FILE", "a shipped domain (lavoisier domains) or a domain file", "", false},
           {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
           {"output", "FILE", "the model file to write", "", false},
-          {"model", "NAME", "generator: mlp", "mlp", false},
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},
-          {"loss", "NAME", "likelihood, crps, energy or squared_error (of the constrained mean: no deviation is trained)", "crps", false},
+          {"loss", "NAME", "likelihood, crps, energy or squared_error (of the constrained mean: no deviation is trained); vae and ladder_vae: "
+                             "likelihood; ddpm and flow_matching: squared_error", "crps", false},
           {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
           {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
           {"estimator", "NAME", "of the gradient of crps and energy: exact, marginal_expectation, pathwise, score_function, "
@@ -152,6 +186,8 @@ const Command& train_command() {
           {"draws", "K", "draws a sample and step of a sampled estimator", "8", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},
+          {"residual", "", "add a hidden layer's input to its output where widths agree", "", false},
+          {"layer-norm", "", "normalise before each activation", "", false},
           {"dropout", "P", "share of units dropped while training", "0", false},
           {"parametrization", "NAME", "of the standard deviation: softplus or exp", "exp", false},
           {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
@@ -164,7 +200,11 @@ const Command& train_command() {
           {"learning-rate", "R", "of Adam", "0.002", false},
           {"weight-decay", "W", "decoupled (AdamW)", "0", false},
           {"input-noise", "S", "normal noise on the standardised inputs while training", "0", false},
-          {"schedule", "NAME", "of the learning rate: cosine or constant", "cosine", false},
+          {"schedule", "NAME", "of the learning rate: cosine, constant, or plateau (halved where scores stay)", "cosine", false},
+          {"patience", "N", "schedule plateau: epochs without a better validation score", "10", false},
+          {"warm-up", "N", "steps over which the learning rate grows from 0", "0", false},
+          {"gradient-clip", "G", "largest norm of a gradient; 0: any", "0", false},
+          {"stop-after", "N", "end after so many epochs without a better validation score; 0: never", "0", false},
           {"ema", "D", "decay of the averaged weights; 0: none", "0", false},
           {"selection", "NAME", "which epoch's weights: best (on validation) or last", "best", false},
           {"seed", "N", "of initial weights and shuffling", "0", false},
@@ -174,6 +214,10 @@ const Command& train_command() {
           {"device", "NAME", "cpu or cuda", "cpu", false},
           {"threads", "N", "0: all, under mpirun one a process", "0", false},
       }};
+    const auto at = std::find_if(made.options.begin(), made.options.end(), [](const Option& o) { return o.name == "strategy"; });
+    made.options.insert(at, generator_options().begin(), generator_options().end());
+    return made;
+  }();
   return command;
 }
 
@@ -256,11 +300,20 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   const bool quiet = arguments.flag("quiet");
   const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
   const SampleSet validation = select(samples, Subset::validation);
-  const MarginalScores scores =
-      score_marginals(result.model, constraints, validation, output_deviations(select(samples, Subset::training)));
-  result.model.description.provenance["validation_rmse"] = fmt::format("{}", scores.mean_rmse());
-  result.model.description.provenance["validation_crps"] = fmt::format("{}", scores.mean_crps());
-  result.model.description.provenance["validation_coverage90"] = fmt::format("{}", scores.mean_coverage90());
+  // A model that the plugin does not run has no scores; it is written all the same.
+  std::optional<MarginalScores> scores;
+  std::string unscored;
+  try {
+    std::optional<KokkosSession> kokkos;
+    if (!has_marginals(result.model)) kokkos.emplace(options.threads);
+    scores = score_marginals(result.model, constraints, validation, output_deviations(select(samples, Subset::training)));
+    result.model.description.provenance["validation_rmse"] = fmt::format("{}", scores->mean_rmse());
+    result.model.description.provenance["validation_crps"] = fmt::format("{}", scores->mean_crps());
+    result.model.description.provenance["validation_coverage90"] = fmt::format("{}", scores->mean_coverage90());
+  } catch (const Error& error) {
+    if (error.status() != Status::unsupported) throw;
+    unscored = error.what();
+  }
   const std::string digest = result.model.write(output);
   if (!arguments.given("checkpoint")) {
     std::error_code ignored;
@@ -270,18 +323,8 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   if (!quiet) {
     fmt::print("trained in {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds),
                result.target_distance);
-    Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
-    table.left(1);
-    const std::vector<Variable> outputs = samples.layout.with_role(Role::output);
-    for (std::size_t i = 0; i < scores.variables.size(); ++i) {
-      const std::string units = samples.layout.has_variable(scores.variables[i])
-                                    ? samples.layout.variable(scores.variables[i]).units : std::string();
-      table.add({scores.variables[i], units, significant(scores.rmse[i]), significant(scores.crps[i]),
-                 fmt::format("{:.3f}", scores.coverage90[i])});
-    }
-    table.add({"mean", "", significant(scores.mean_rmse()), significant(scores.mean_crps()),
-               fmt::format("{:.3f}", scores.mean_coverage90())});
-    fmt::print("{}wrote {} (sha256 {})\n", table.text(), output.string(), digest);
+    print_scores(scores, unscored, samples.layout);
+    fmt::print("wrote {} (sha256 {})\n", output.string(), digest);
   }
 
   ordered_json json;
@@ -294,7 +337,7 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   json["samples"] = {{"training", count(Subset::training)},
                      {"validation", count(Subset::validation)},
                      {"test", count(Subset::test)}};
-  json["validation"] = scores_json(scores);
+  json["validation"] = scores ? scores_json(*scores) : ordered_json(nullptr);
   json["history"] = ordered_json::array();
   for (const TrainingProgress& p : result.history) {
     json["history"].push_back(

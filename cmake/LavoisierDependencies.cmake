@@ -11,6 +11,23 @@ if(NOT LAVOISIER_DEPS_DIR)
   endif()
 endif()
 
+# lavoisier_find_python(<variable>): the Python of the tests: LAVOISIER_PYTHON as given to CMake or in the environment,
+# the one that scripts/bootstrap prepares, or python3. Tests that miss it, or one of its modules, are skipped.
+set(LAVOISIER_PYTHON "" CACHE FILEPATH "A Python with torch and safetensors, for tests (default: scripts/bootstrap's)")
+function(lavoisier_find_python variable)
+  set(python "${LAVOISIER_PYTHON}")
+  if(NOT python)
+    set(python "$ENV{LAVOISIER_PYTHON}")
+  endif()
+  if(NOT python AND EXISTS "${LAVOISIER_DEPS_DIR}/python/bin/python3")
+    set(python "${LAVOISIER_DEPS_DIR}/python/bin/python3")
+  endif()
+  if(NOT python)
+    set(python python3)
+  endif()
+  set(${variable} "${python}" PARENT_SCOPE)
+endfunction()
+
 # The user's own Kokkos first, then the one that scripts/bootstrap built, then the system's. (Debian 12's own is Serial
 # only, and its CMake config names a folder that it doesn't install.)
 macro(lavoisier_find_kokkos)

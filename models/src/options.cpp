@@ -155,60 +155,6 @@ std::string text_of(double value) {
   return std::string(buffer.data(), end.ptr);
 }
 
-void validate(const TrainingOptions& options) {
-  // The enums may have been cast from numbers; an unknown one has no word. With one law l1_layer admits more: the laws say.
-  descriptor(options.strategy);
-  loss_from(to_string(options.loss));
-  require_admitted(options.strategy, options.loss, true);
-  require_trained_by(options);
-  require_generator(options);
-  require(options.draws >= 2 && options.draws <= 65536, "draws", "2 to 65536: scores have pairs of draws", options.draws);
-  require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
-          "a number that is not negative", options.penalty_weight);
-  if (!options.dependent.empty() && options.strategy != Strategy::completion)
-    throw Error(Status::invalid_argument, std::string("dependent: only strategy 'completion' has dependent outputs, found '") +
-                                              to_string(options.strategy) + "'");
-  const MlpOptions& network = options.network;
-  require(!network.hidden.empty(), "network.hidden", "at least one layer", 0);
-  for (const std::int64_t width : network.hidden)
-    require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
-  require_word("activation", network.activation, {"silu"});
-  require_word("parametrization", network.parametrization, {"softplus", "exp"});
-  require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);
-  require(network.floor > 0.0 && std::isfinite(network.floor), "network.floor", "a positive number", network.floor);
-  require_word("initialization", network.initialization, {"lecun", "he", "torch"});
-  require(network.initial_deviation > network.floor && std::isfinite(network.initial_deviation),
-          "network.initial_deviation", "more than network.floor (" + detail::text_of(network.floor) + ")",
-          network.initial_deviation);
-  require_word("scaling", options.scaling, {"standard", "max_abs"});
-  require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
-  require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
-  require(options.micro_batches >= 0 && options.micro_batches <= 65536, "micro_batches", "0 (unset) to 65536",
-          static_cast<double>(options.micro_batches));
-  require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
-          options.learning_rate);
-  require(options.weight_decay >= 0.0 && std::isfinite(options.weight_decay), "weight_decay",
-          "a number that is not negative", options.weight_decay);
-  require(options.input_noise >= 0.0 && std::isfinite(options.input_noise), "input_noise",
-          "a number that is not negative", options.input_noise);
-  require_word("schedule", options.schedule, {"cosine", "constant", "plateau"});
-  require(options.patience >= 1, "patience", "at least 1 epoch", static_cast<double>(options.patience));
-  require(options.warm_up >= 0, "warm_up", "0 or more steps", static_cast<double>(options.warm_up));
-  require(options.gradient_clip >= 0.0 && std::isfinite(options.gradient_clip), "gradient_clip",
-          "a norm that is not negative", options.gradient_clip);
-  require(options.stop_after >= 0, "stop_after", "0 or more epochs", static_cast<double>(options.stop_after));
-  if (options.selection == "last" && (options.schedule == "plateau" || options.stop_after > 0))
-    throw Error(Status::invalid_argument, "selection 'last' needs no validation samples, which schedule 'plateau' and "
-                                          "stop_after go by; legal with them: best");
-  require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
-  require_word("selection", options.selection, {"best", "last"});
-  require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
-  if (options.device != "cpu")
-    throw Error(Status::unsupported, "device '" + options.device + "': this release trains on 'cpu' only");
-  if (options.resume && options.checkpoint.empty())
-    throw Error(Status::invalid_argument, "resume: expected the checkpoint folder of the training to go on with, found none");
-}
-
 std::map<std::string, std::string> resolved(const TrainingOptions& options) {
   std::string hidden;
   for (const std::int64_t width : options.network.hidden) hidden += (hidden.empty() ? "" : " ") + std::to_string(width);
@@ -283,4 +229,57 @@ std::int64_t resolved_micro_batches(const TrainingOptions& options, const Traini
   return communicator ? 8 : 1;
 }
 
+void require_valid(const TrainingOptions& options) {
+  // The enums may have been cast from numbers; an unknown one has no word. With one law l1_layer admits more: the laws say.
+  descriptor(options.strategy);
+  loss_from(to_string(options.loss));
+  require_admitted(options.strategy, options.loss, true);
+  require_trained_by(options);
+  require_generator(options);
+  require(options.draws >= 2 && options.draws <= 65536, "draws", "2 to 65536: scores have pairs of draws", options.draws);
+  require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
+          "a number that is not negative", options.penalty_weight);
+  if (!options.dependent.empty() && options.strategy != Strategy::completion)
+    throw Error(Status::invalid_argument, std::string("dependent: only strategy 'completion' has dependent outputs, found '") +
+                                              to_string(options.strategy) + "'");
+  const MlpOptions& network = options.network;
+  require(!network.hidden.empty(), "network.hidden", "at least one layer", 0);
+  for (const std::int64_t width : network.hidden)
+    require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
+  require_word("activation", network.activation, {"silu"});
+  require_word("parametrization", network.parametrization, {"softplus", "exp"});
+  require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);
+  require(network.floor > 0.0 && std::isfinite(network.floor), "network.floor", "a positive number", network.floor);
+  require_word("initialization", network.initialization, {"lecun", "he", "torch"});
+  require(network.initial_deviation > network.floor && std::isfinite(network.initial_deviation),
+          "network.initial_deviation", "more than network.floor (" + detail::text_of(network.floor) + ")",
+          network.initial_deviation);
+  require_word("scaling", options.scaling, {"standard", "max_abs"});
+  require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
+  require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
+  require(options.micro_batches >= 0 && options.micro_batches <= 65536, "micro_batches", "0 (unset) to 65536",
+          static_cast<double>(options.micro_batches));
+  require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
+          options.learning_rate);
+  require(options.weight_decay >= 0.0 && std::isfinite(options.weight_decay), "weight_decay",
+          "a number that is not negative", options.weight_decay);
+  require(options.input_noise >= 0.0 && std::isfinite(options.input_noise), "input_noise",
+          "a number that is not negative", options.input_noise);
+  require_word("schedule", options.schedule, {"cosine", "constant", "plateau"});
+  require(options.patience >= 1, "patience", "at least 1 epoch", static_cast<double>(options.patience));
+  require(options.warm_up >= 0, "warm_up", "0 or more steps", static_cast<double>(options.warm_up));
+  require(options.gradient_clip >= 0.0 && std::isfinite(options.gradient_clip), "gradient_clip",
+          "a norm that is not negative", options.gradient_clip);
+  require(options.stop_after >= 0, "stop_after", "0 or more epochs", static_cast<double>(options.stop_after));
+  if (options.selection == "last" && (options.schedule == "plateau" || options.stop_after > 0))
+    throw Error(Status::invalid_argument, "selection 'last' needs no validation samples, which schedule 'plateau' and "
+                                          "stop_after go by; legal with them: best");
+  require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
+  require_word("selection", options.selection, {"best", "last"});
+  require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
+  if (options.device != "cpu")
+    throw Error(Status::unsupported, "device '" + options.device + "': this release trains on 'cpu' only");
+  if (options.resume && options.checkpoint.empty())
+    throw Error(Status::invalid_argument, "resume: expected the checkpoint folder of the training to go on with, found none");
+}
 }  // namespace lavoisier

@@ -8,9 +8,6 @@
 
 namespace lavoisier::detail {
 
-/// Refuses what makes no sense, naming the option, what was found and what is legal.
-void validate(const TrainingOptions& options);
-
 /// Everything that decides the weights, as text: what a model file records and a checkpoint must agree with.
 std::map<std::string, std::string> resolved(const TrainingOptions& options);
 

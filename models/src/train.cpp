@@ -570,7 +570,7 @@ TrainingResult train(const SampleSet& samples, const LinearConstraints& constrai
   if (communicator && communicator->size() == 1) communicator = nullptr;
   std::optional<Training> training;
   together(communicator, [&] {
-    validate(all);
+    require_valid(all);
     if (communicator && communicator->size() > all.micro_batches)
       throw Error(Status::invalid_argument, "micro_batches: expected at least the number of processes (" +
                                                 std::to_string(communicator->size()) + "), found " +

@@ -49,9 +49,9 @@ void Compiler::ranges() {
 
 void Compiler::heads() const {
   for (const auto& head : description_.heads)
-    if (head.family != "gaussian_diagonal")
+    if (head.family != "gaussian_diagonal" && head.family != "sampled")
       fail(Status::unsupported,
-           "head '" + head.name + "': the family '" + head.family + "' (this release runs gaussian_diagonal)");
+           "head '" + head.name + "': the family '" + head.family + "' (this release runs gaussian_diagonal, sampled)");
 }
 
 void Compiler::graph() {

@@ -68,7 +68,7 @@ class SeveralProcesses : public testing::Test {
   std::string file(const std::string& name) const { return (folder_ / name).string(); }
   std::string words(const std::string& data, int epochs = 4) const {
     return "train --domain " + file("split.toml") + " --data " + file(data) +
-           " --hidden 8,8 --batch 60 --dropout 0.1 --seed 3 " + "--epochs " + std::to_string(epochs) + " --output " +
+           " --hidden 8,8 --batch 60 --seed 3 " + "--epochs " + std::to_string(epochs) + " --output " +
            file("m.safetensors");
   }
   static std::string mpirun(int processes) {
@@ -103,6 +103,11 @@ TEST_F(SeveralProcesses, MakeTheSameModelFileWhateverTheirNumber) {
   EXPECT_SAYS(one, "option.micro_batches\\\":\\\"8\\\"");
   EXPECT_TRUE(trained(2) == one);
   EXPECT_TRUE(trained(4) == one);
+  for (const std::string more : {" --model vae --latents 2 --loss likelihood", " --model ddpm --loss squared_error"}) {
+    const std::string alone = trained(1, more);
+    EXPECT_TRUE(trained(2, more) == alone) << more;
+    EXPECT_TRUE(trained(4, more) == alone) << more;
+  }
   // A plain run has one micro-batch and never touches MPI.
   const Outcome plain = run(words("flows.csv"));
   EXPECT_EQ(plain.code, 0) << plain.err;

@@ -53,6 +53,13 @@ TEST(TrainOptions, ThatDoNotGoTogetherAreRefused) {
   EXPECT_NE(refused_by_train({"--strategy", "projection", "--loss", "energy"}).find("likelihood, crps, squared_error"),
             std::string::npos);
   EXPECT_NE(refused_by_train({"--strategy", "variance"}).find("variance_projection"), std::string::npos);
+  EXPECT_EQ(refused_by_train({"--model", "ddpm", "--latents", "3"}), "--latents: only vae or ladder_vae has it, found --model ddpm");
+  EXPECT_EQ(refused_by_train({"--steps", "3"}), "--steps: only ddpm or flow_matching has it, found --model mlp");
+  EXPECT_EQ(refused_by_train({"--model", "vae", "--loss", "crps"}), "generator 'vae' does not admit the loss 'crps'; legal: likelihood");
+  EXPECT_EQ(refused_by_train({"--model", "vae", "--channels", "3"}), "--channels: --backbone mlp has none");
+  EXPECT_EQ(refused_by_train({"--model", "vae", "--backbone", "unet"}), "--backbone unet: expected --field-size H,W");
+  EXPECT_NE(refused_by_train({"--model", "vaee"}).find("did you mean 'vae'"), std::string::npos);
+  EXPECT_NE(refused_by_train({"--schedule", "plateau", "--selection", "last"}).find("legal with them: best"), std::string::npos);
   EXPECT_NE(refused_by_train({"--loss", "squared"}).find("squared_error"), std::string::npos);
 }
 

@@ -15,7 +15,7 @@ with safe_open(path, "np") as file:
     metadata = file.metadata()
     assert set(metadata) == {"lavoisier", "sha256"}, metadata
     description = json.loads(metadata["lavoisier"])
-    assert description["format"] == "lavoisier-model" and description["version"] == 1
+    assert description["format"] == "lavoisier-model" and description["version"] == 2
     assert [law["name"] for law in description["laws"]] == ["moisture", "share"]
     assert description["layout"]["variables"][0]["long_name"] == 'Luftdruck am Boden, "µ" \\ 気圧'
     weight = file.get_tensor("w")

@@ -93,6 +93,10 @@ struct TrainingOptions {
   std::map<std::string, std::string> provenance;  ///< copied into the model file
 };
 
+/// Refuses options that make no sense whatever the data: Error(invalid_argument) names the option, what was found and what is
+/// legal. train() asks it first.
+void require_valid(const TrainingOptions& options);
+
 /// What a listener hears once an epoch (and `step` within it, where the terminal wants it).
 struct TrainingProgress {
   std::int64_t epoch = 0, epochs = 0;

@@ -1,0 +1,93 @@
+#include "generator_options.hpp"
+
+#include "training_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lavoisier::cli {
+namespace {
+
+const std::vector<std::string> latent_generators = {"vae", "ladder_vae"};
+const std::vector<std::string> denoisers = {"ddpm", "flow_matching"};
+
+std::vector<std::string> all_generators() {
+  std::vector<std::string> names = {"mlp"};
+  names.insert(names.end(), latent_generators.begin(), latent_generators.end());
+  names.insert(names.end(), denoisers.begin(), denoisers.end());
+  return names;
+}
+
+bool among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+const std::vector<Option>& generator_options() {
+  static const std::vector<Option> options = {
+      {"model", "NAME", fmt::format("generator: {}", fmt::join(all_generators(), ", ")), "mlp", false},
+      {"backbone", "NAME", "network of a generator other than mlp: mlp, unet or column", "mlp", false},
+      {"field-size", "H,W", "unet: rows and columns of the outputs' fields; column: 1 and the number of levels", "", true},
+      {"channels", "N,N", "unet: channels at each resolution; column: one number", "16,32", true},
+      {"blocks", "N", "unet, column: residual blocks at each resolution", "1", false},
+      {"radius", "N", "unet, column: kernels are 2 N + 1 wide", "1", false},
+      {"latents", "N", "vae: how many; ladder_vae: two or more numbers, from the outputs up", "8", true},
+      {"kl-weight", "W", "vae, ladder_vae: of the divergence while training", "1", false},
+      {"kl-warm-up", "N", "vae, ladder_vae: epochs over which that weight grows", "0", false},
+      {"steps", "N", "ddpm, flow_matching: of sampling", "50", false},
+      {"sampler", "NAME", "ddpm: ddpm (ancestral) or ddim", "ddpm", false},
+      {"prediction", "NAME", "ddpm: what the network says: velocity, noise or data", "velocity", false},
+      {"projection", "NAME", "ddpm under conditional: null_space or ambient", "null_space", false},
+      {"frequencies", "N", "ddpm, flow_matching: of the embedded time", "16", false},
+  };
+  return options;
+}
+
+void read_generator(const Arguments& arguments, TrainingOptions& options) {
+  GeneratorOptions& generator = options.generator;
+  generator.name = arguments.choice("model", all_generators());
+  const bool latent = among(latent_generators, generator.name), denoiser = among(denoisers, generator.name);
+  const auto only = [&](bool has, std::initializer_list<const char*> names, const std::string& who) {
+    for (const char* name : names)
+      if (!has && arguments.given(name))
+        throw UsageError(fmt::format("--{}: only {} has it, found --model {}", name, who, generator.name));
+  };
+  only(latent || denoiser, {"backbone", "field-size", "channels", "blocks", "radius"}, "a generator other than mlp");
+  only(latent, {"latents", "kl-weight", "kl-warm-up"}, "vae or ladder_vae");
+  only(denoiser, {"steps", "frequencies"}, "ddpm or flow_matching");
+  only(generator.name == "ddpm", {"sampler", "prediction"}, "ddpm");
+  only(denoiser, {"projection"}, "ddpm or flow_matching");
+
+  FieldOptions& fields = generator.fields;
+  fields.backbone = arguments.choice("backbone", {"mlp", "unet", "column"});
+  if (fields.backbone == "mlp") {
+    for (const char* name : {"field-size", "channels", "blocks", "radius"})
+      if (arguments.given(name)) throw UsageError(fmt::format("--{}: --backbone mlp has none", name));
+  } else {
+    if (!arguments.has("field-size"))
+      throw UsageError(fmt::format("--backbone {}: expected --field-size H,W", fields.backbone));
+    const std::vector<std::int64_t> size = widths_from(arguments.words("field-size"), "--field-size");
+    if (size.size() != 2) throw UsageError(fmt::format("--field-size: expected two numbers, found {}", size.size()));
+    fields.height = size[0];
+    fields.width = size[1];
+    fields.widths = widths_from(arguments.words("channels"), "--channels");
+    fields.blocks = arguments.integer("blocks", 1, 1000);
+    fields.radius = arguments.integer("radius", 0, 16);
+  }
+  fields.frequencies = arguments.integer("frequencies", 1, 1024);
+  generator.latents = widths_from(arguments.words("latents"), "--latents");
+  generator.kl_weight = arguments.number("kl-weight", 1e-9, 1e9);
+  generator.kl_warm_up = arguments.integer("kl-warm-up", 0, 100000000);
+  generator.steps = arguments.integer("steps", 1, 100000);
+  generator.sampler = arguments.choice("sampler", {"ddpm", "ddim"});
+  generator.prediction = arguments.choice("prediction", {"velocity", "noise", "data"});
+  generator.projection = arguments.choice("projection", {"null_space", "ambient"});
+  if (!arguments.given("loss")) {
+    if (latent) options.loss = Loss::likelihood;
+    if (denoiser) options.loss = Loss::squared_error;
+  }
+}
+
+}  // namespace lavoisier::cli
