@@ -3,6 +3,7 @@
 #include "generator_options.hpp"
 #include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
+#include "processes.hpp"
 #include "terminal.hpp"
 #include "training_log.hpp"
 #include "training_options.hpp"
@@ -74,6 +75,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.scaling = arguments.choice("scaling", {"standard", "max_abs"});
   options.epochs = arguments.integer("epochs", 1, 100000000);
   options.batch = arguments.integer("batch", 1, 100000000);
+  options.micro_batches = arguments.integer("micro-batches", 0, 65536);
   options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
   options.weight_decay = arguments.number("weight-decay", 0.0, 1e3);
   options.input_noise = arguments.number("input-noise", 0.0, 1e3);
@@ -220,6 +222,7 @@ const Command& train_command() {
           {"scaling", "NAME", "of inputs and outputs: standard (training samples) or max_abs (all samples)", "standard", false},
           {"epochs", "N", "passes over the training samples", "60", false},
           {"batch", "N", "samples a step", "256", false},
+          {"micro-batches", "M", "parts of a batch, gradients summed in one order; 0: 1, under mpirun 8", "0", false},
           {"learning-rate", "R", "of Adam", "0.002", false},
           {"weight-decay", "W", "decoupled (AdamW)", "0", false},
           {"input-noise", "S", "normal noise on the standardised inputs while training", "0", false},
@@ -236,7 +239,7 @@ const Command& train_command() {
           {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
-          {"threads", "N", "0: all", "0", false},
+          {"threads", "N", "0: all, under mpirun one a process", "0", false},
       }};
     const auto at = std::find_if(made.options.begin(), made.options.end(), [](const Option& o) { return o.name == "strategy"; });
     made.options.insert(at, generator_options().begin(), generator_options().end());
@@ -247,27 +250,39 @@ const Command& train_command() {
 
 namespace {
 
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+                  const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
+
 /// `log` may be null.
 int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   TrainingOptions options = options_from(arguments);
+  TrainingCommunicator* const processes = training_processes();
+  const bool first = processes == nullptr || processes->rank() == 0;
+  if (processes != nullptr && options.threads == 0) options.threads = 1;  // they share the processors
   const std::filesystem::path output = arguments.text("output");
   const std::vector<std::string>& files = arguments.list("data");
-  const bool quiet = arguments.flag("quiet");
-  const Domain domain = load_domain(arguments.text("domain"));
-  require_writable(output);
-  for (const char* name : {"json", "log"}) {
-    if (arguments.has(name)) require_writable(arguments.text(name));
-  }
-  if (options.resume && !std::filesystem::exists(options.checkpoint)) {
-    throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
-  }
-
-  require_checkpoint_folder(options.checkpoint);
-
-  const SampleSet samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
-  const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
-  options.provenance = provenance_of(domain, files);
-  record(arguments, options.provenance);
+  const bool quiet = arguments.flag("quiet") || !first;
+  Domain domain;
+  SampleSet samples;
+  std::optional<LinearConstraints> laws;
+  together(processes, [&] {
+    domain = load_domain(arguments.text("domain"));
+    if (first) {
+      require_writable(output);
+      for (const char* name : {"json", "log"}) {
+        if (arguments.has(name)) require_writable(arguments.text(name));
+      }
+      if (options.resume && !std::filesystem::exists(options.checkpoint)) {
+        throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
+      }
+      require_checkpoint_folder(options.checkpoint);
+    }
+    samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
+    laws.emplace(domain.layout, domain.laws, domain.constants);
+    options.provenance = provenance_of(domain, files);
+    record(arguments, options.provenance);
+  });
+  const LinearConstraints& constraints = *laws;
 
   const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
   if (!quiet) {
@@ -277,6 +292,9 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
     for (const LawReport& law : constraints.report()) {
       if (law.redundant) fmt::print("  law {} follows from {}\n", law.law, fmt::join(law.implied_by, ", "));
     }
+    if (processes != nullptr)
+      fmt::print("{} processes share {} micro-batches a batch\n", processes->size(),
+                 resolved_micro_batches(options, processes));
     std::fflush(stdout);
   }
 
@@ -301,15 +319,28 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
                      if (log != nullptr) log->epoch(logged(p));
                      progress.update(progress_line(p), p.epoch == p.epochs);
                    },
-                   &interrupted());
+                   &interrupted(), processes);
   } catch (const Error& error) {
     progress.clear();
     if (error.status() != Status::interrupted) throw;
-    throw Error(Status::interrupted, fmt::format("interrupted: {}\ncheckpoint kept in {}; resume with\n  {}", error.what(),
-                                                 options.checkpoint.string(), resume_command(arguments)));
+    const std::string start = processes != nullptr ? fmt::format("mpirun -n {} ", processes->size()) : std::string();
+    const std::string message = fmt::format("interrupted: {}\ncheckpoint kept in {}; resume with\n  {}{}", error.what(),
+                                            options.checkpoint.string(), start, resume_command(arguments));
+    if (processes != nullptr) throw AgreedError(Status::interrupted, message);
+    throw Error(Status::interrupted, message);
   }
   progress.clear();
+  together(processes, [&] {
+    if (first) write_result(arguments, options, samples, constraints, result, log);
+  });
+  return exit_ok;
+}
 
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+                  const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
+  const std::filesystem::path output = arguments.text("output");
+  const bool quiet = arguments.flag("quiet");
+  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
   const SampleSet validation = select(samples, Subset::validation);
   // A model that the plugin does not run has no scores; it is written all the same.
   std::optional<MarginalScores> scores;
@@ -361,22 +392,25 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   }
   json["options"] = arguments.resolved();
   write_json(arguments, json.dump(2) + "\n");
-  return exit_ok;
 }
 
 }  // namespace
 
 int run_train(const Arguments& arguments) {
   const std::filesystem::path path = log_path(arguments);
-  if (path.empty()) return train_and_write(arguments, nullptr);
-  TrainingLogWriter log(path, arguments.flag("resume"));
+  TrainingCommunicator* const processes = training_processes();
+  std::optional<TrainingLogWriter> log;  // the first process's
+  together(processes, [&] {
+    if (!path.empty() && (processes == nullptr || processes->rank() == 0)) log.emplace(path, arguments.flag("resume"));
+  });
+  if (!log) return train_and_write(arguments, nullptr);
   try {
-    return train_and_write(arguments, &log);
+    return train_and_write(arguments, &*log);
   } catch (const std::exception& failure) {
     const auto* error = dynamic_cast<const Error*>(&failure);
     const bool stopped = error != nullptr && error->status() == Status::interrupted;
     try {
-      log.end({stopped ? "interrupted" : "failed", failure.what(), "", ""});
+      log->end({stopped ? "interrupted" : "failed", failure.what(), "", ""});
     } catch (const Error&) {
       // Where the log itself can't be written: that is the failure already under way.
     }

@@ -58,7 +58,7 @@ class Mlp final : public Generator {
     };
     const double mean = network_.differentiate(
         rows.x.data(), rows.count(), loss,
-        {context_.options.network.dropout, context_.options.seed, static_cast<std::int64_t>(rows.at.step)});
+        {context_.options.network.dropout, context_.options.seed, static_cast<std::int64_t>(rows.at.step), rows.at.first});
     plan_.hold_fixed(network_.gradient());
     return mean;
   }

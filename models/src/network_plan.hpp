@@ -88,11 +88,15 @@ enum class TrainingStream : std::uint64_t {
 /// continues as if it had never stopped.
 std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::int64_t epoch);
 
-/// Factors of 0 and 1 / (1 - share) that depend on seed, step and layer alone; `share` in units of 2^-16.
-void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer);
+/// Factors of 0 and 1 / (1 - share) that depend on seed, step, layer and place alone; `share` in units of 2^-16.
+/// `first`: place of the first one among those of the batch.
+void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer,
+                     std::int64_t first = 0);
 
-/// Adds normal noise that depends on seed, step and place alone to a batch of standardised inputs.
-void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step);
+/// Adds normal noise that depends on seed, step and place alone to standardised inputs. `first`: place of the first one
+/// among those of the batch.
+void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step,
+                     std::int64_t first = 0);
 
 }  // namespace lavoisier::detail
 

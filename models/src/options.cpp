@@ -194,6 +194,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
     all["option.estimator"] = to_string(options.estimator);
     all["option.draws"] = std::to_string(options.draws);
   }
+  if (options.micro_batches > 1) all["option.micro_batches"] = std::to_string(options.micro_batches);
   if (options.schedule == "plateau") all["option.patience"] = std::to_string(options.patience);
   if (options.warm_up > 0) all["option.warm_up"] = std::to_string(options.warm_up);
   if (options.gradient_clip > 0.0) all["option.gradient_clip"] = text_of(options.gradient_clip);
@@ -235,6 +236,11 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
 
 }  // namespace detail
 
+std::int64_t resolved_micro_batches(const TrainingOptions& options, const TrainingCommunicator* communicator) {
+  if (options.micro_batches != 0) return options.micro_batches;
+  return communicator ? 8 : 1;
+}
+
 void require_valid(const TrainingOptions& options) {
   // The enums may have been cast from numbers; an unknown one has no word. With one law l1_layer admits more: the laws say.
   descriptor(options.strategy);
@@ -263,6 +269,8 @@ void require_valid(const TrainingOptions& options) {
   require_word("scaling", options.scaling, {"standard", "max_abs"});
   require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
   require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
+  require(options.micro_batches >= 0 && options.micro_batches <= 65536, "micro_batches", "0 (unset) to 65536",
+          static_cast<double>(options.micro_batches));
   require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
           options.learning_rate);
   require(options.weight_decay >= 0.0 && std::isfinite(options.weight_decay), "weight_decay",
@@ -281,8 +289,6 @@ void require_valid(const TrainingOptions& options) {
   require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
   require_word("selection", options.selection, {"best", "last"});
   require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
-  if (options.device != "cpu")
-    throw Error(Status::unsupported, "device '" + options.device + "': this release trains on 'cpu' only");
   if (options.resume && options.checkpoint.empty())
     throw Error(Status::invalid_argument, "resume: expected the checkpoint folder of the training to go on with, found none");
 }

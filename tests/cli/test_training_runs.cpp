@@ -2,6 +2,9 @@
 
 #include "command.hpp"
 
+#include <lavoisier/model_file.hpp>
+#include <lavoisier/random.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -130,6 +133,50 @@ TEST(TrainingRuns, LogEveryEpoch) {
   ASSERT_EQ(run(joined(train_words(folder, "m", 1))).code, 0);
   EXPECT_EQ(lines_of(folder / "m.jsonl").size(), 3U);
 }
+
+class KilledTraining : public testing::TestWithParam<const char*> {};
+
+/// kill -9 at moments that nobody chose: what is resumed ends in the weights of a training that ran through.
+TEST_P(KilledTraining, EndsInTheSameWeights) {
+  const Folder folder;
+  const std::string model = GetParam();
+  const auto words_for = [&](const std::string& name) {
+    auto words = train_words(folder, name, 60);
+    words.insert(words.end(), {"--model", model, "--ema", "0.99"});
+    return words;
+  };
+  const auto whole = std::chrono::steady_clock::now();
+  ASSERT_EQ(run(joined(words_for("whole"))).code, 0);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - whole).count();
+  int killed = 0;
+  for (std::uint64_t round = 0; round < 5; ++round) {
+    auto call = words_for("killed");
+    if (std::filesystem::exists(folder / "killed.safetensors.checkpoint" / "checkpoint.safetensors")) call.push_back("--resume");
+    const pid_t child = start(call, (folder / "err").string());
+    const auto drawn = lavoisier::random::words({41, 0}, {.column = round, .element = model.size()});
+    const double share = lavoisier::random::uniform_open_right(drawn[0]);
+    std::this_thread::sleep_for(std::chrono::duration<double>(0.8 * seconds * share));
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (WIFSIGNALED(status)) ++killed;
+    if (std::filesystem::exists(folder / "killed.safetensors")) break;  // it had ended
+  }
+  EXPECT_GE(killed, 1);
+  if (!std::filesystem::exists(folder / "killed.safetensors")) {
+    auto call = words_for("killed");
+    if (std::filesystem::exists(folder / "killed.safetensors.checkpoint" / "checkpoint.safetensors")) call.push_back("--resume");
+    const Outcome ended = run(joined(call));
+    ASSERT_EQ(ended.code, 0) << ended.err;
+  }
+  const auto expected = lavoisier::ModelFile::read(folder / "whole.safetensors"), found = lavoisier::ModelFile::read(folder / "killed.safetensors");
+  ASSERT_EQ(expected.tensors().size(), found.tensors().size());
+  for (const auto& tensor : expected.tensors()) {
+    const auto& other = found.tensor(tensor.name);
+    EXPECT_EQ(tensor.bytes, other.bytes) << tensor.name;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Generators, KilledTraining, testing::Values("mlp", "vae", "ddpm"));
 
 TEST(TrainingRuns, AnInterruptedAndResumedOneLogsTheSameEpochs) {
   const Folder folder;

@@ -152,7 +152,7 @@ INSTANTIATE_TEST_SUITE_P(Generators, LinearGaussian,
 
 /// Series that answer their own lags and one another's: y = sum over lags of B_lag x_lag + s e, with a law given sum(y) = d.
 TEST(SpectralTemporal, ReachesTheExactLikelihood) {
-  constexpr Eigen::Index series = 4, lags = 6, count = 8000, inputs = series * lags + 1;
+  constexpr Eigen::Index series = 4, lags = 6, count = 24000, inputs = series * lags + 1;
   for (const bool with_law : {false, true}) {
     RowMatrix x(count, inputs), y(count, series);
     MatrixXd B(series, series * lags);
@@ -190,9 +190,9 @@ TEST(SpectralTemporal, ReachesTheExactLikelihood) {
     options.strategy = with_law ? Strategy::conditional : Strategy::none;
     options.generator.series = series;
     options.generator.window = lags;
-    options.generator.fields.widths = {16};
+    options.generator.fields.widths = {8};
     options.generator.fields.blocks = 2;
-    options.epochs = 30;
+    options.epochs = 25;
     const TrainingResult result = train(samples, LinearConstraints(layout, laws, {}), options);
     const auto scale = result.model.tensor("output.scale").f64();
     double square = 0.0;

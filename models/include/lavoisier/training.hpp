@@ -8,6 +8,7 @@
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
 #include <lavoisier/strategy.hpp>
+#include <lavoisier/training_communicator.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -79,6 +80,8 @@ struct TrainingOptions {
                                                ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
   std::int64_t batch = 256;
+  std::int64_t micro_batches = 0;              ///< nearly equal parts of a batch, whose gradients are summed in one fixed
+                                               ///< order; 0: 1, with a communicator 8. They decide about the last bits
   double learning_rate = 2e-3;
   double weight_decay = 0.0;                   ///< decoupled (AdamW)
   double input_noise = 0.0;                    ///< normal noise on the standardised inputs while training, its deviation
@@ -128,8 +131,18 @@ struct TrainingResult {
 /// sample are rank_deficient and name law and sample.
 /// `stop` (may be null): when it turns true, the checkpoint is kept and Error(interrupted) says how to resume.
 /// Same options, data and thread count: the same bits. Errors: non_finite (step and sample ids), invalid_argument.
+///
+/// `communicator` (may be null): the processes that share this training, each calling train() with the same samples
+/// and options (else invalid_argument, with both digests). Each computes its share of the micro-batches and of the
+/// validation samples; result and checkpoints have the same bits for every number of processes up to micro_batches, so
+/// that one number may go on where another stopped. Rank 0 alone writes checkpoints and is listened to. An error on one
+/// process, or `stop` on one, ends all with the same status and message (AgreedError).
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr);
+                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
+                     TrainingCommunicator* communicator = nullptr);
+
+/// The number that options.micro_batches stands for.
+std::int64_t resolved_micro_batches(const TrainingOptions& options, const TrainingCommunicator* communicator);
 
 /// The Gaussian marginals that a trained model's samples follow, physical units, N x n; through LibTorch (the plugin's
 /// counterpart for tests and `compare`). For strategies that hold the laws these are of the constrained law. l1_layer with
