@@ -318,11 +318,11 @@ class Training {
         if (!std::isfinite(mean)) fail(Status::non_finite, non_finite_text(mean, each, batch));
         loss = each.sum();
       }
+      if (const double mean = loss / static_cast<double>(end - begin); mean > explosion())
+        raise(Status::out_of_range, explosion_text(mean, batch));
       const std::span<float> gradient = generator_->gradient();
       if (!network_kernels_.finite(gradient.data(), static_cast<std::int64_t>(gradient.size())))
         fail(Status::non_finite, non_finite_text(loss / static_cast<double>(end - begin), {}, batch));
-      if (const double mean = loss / static_cast<double>(end - begin); mean > explosion())
-        raise(Status::out_of_range, explosion_text(mean, batch));
       if (options_.gradient_clip > 0.0) clip(gradient, options_.gradient_clip);
       const double rate = learning_rate(options_, state_.step, steps) * plateau_factor(options_, state_.history);
       adam_.update(generator_->weights(), gradient, state_.step, rate);
