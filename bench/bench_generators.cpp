@@ -1,6 +1,7 @@
 // Every generator of images with its laws and its twin without: Frechet distances, evidence bounds and violations of a
-// training of seconds on Fashion-MNIST, by the code of study_images.cpp (whose results stand in docs/image-benchmark.md; with so
-// few images these here only say that nothing broke). Times: of an epoch, and of drawing an image.
+// training of seconds on Fashion-MNIST, by the code of study_images.cpp (whose results stand in
+// docs/image-benchmark.md; with so few images these here only say that nothing broke). Times: of an epoch, and of
+// drawing an image.
 
 #include "images/image_study.hpp"
 
@@ -52,7 +53,8 @@ void register_all() {
       for (const char* variant : {"conditional", "ambient", "none"}) {
         if (std::string(variant) == "ambient" && std::string(generator) != "ddpm") continue;
         const std::string name = std::string(to_string(laws)) + "/" + generator + "/" + variant;
-        benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { images(state, laws, generator, variant); })
+        benchmark::RegisterBenchmark(name.c_str(),
+                                     [=](benchmark::State& state) { images(state, laws, generator, variant); })
             ->Iterations(1)
             ->Unit(benchmark::kMillisecond)
             ->UseRealTime();

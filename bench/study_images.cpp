@@ -1,7 +1,7 @@
-// Does holding laws exactly cost a generative model of images its quality? Trains generators on Fashion-MNIST, with their
-// laws held, and their twins: the same network, inputs, seeds and epochs without them. Draws as many images as there are test
-// images, each given its test image's numbers, and appends what it found to a file, one JSON object a line. Laws, generators,
-// variants and seeds may be lists (a,b): all combinations are run, seed by seed.
+// Does holding laws exactly cost a generative model of images its quality? Trains generators on Fashion-MNIST, with
+// their laws held, and their twins: the same network, inputs, seeds and epochs without them. Draws as many images as
+// there are test images, each given its test image's numbers, and appends what it found to a file, one JSON object a
+// line. Laws, generators, variants and seeds may be lists (a,b): all combinations are run, seed by seed.
 // docs/image-benchmark.md has the protocol, the commands and the results. Minutes to hours; scripts/bench generators
 // (bench_generators.cpp) runs a short version of the same code.
 //
@@ -9,10 +9,12 @@
 //                [--variant=conditional|ambient|none] [--seed=0] [--training=20000] [--samples=10000] [--epochs=10]
 //                [--batch=128] [--rate=1e-3] [--hidden=400] [--latents=20] [--widths=8,16] [--steps=50] [--threads=1]
 //                [--output=results/images.jsonl] [--pictures=FOLDER]
-//   study_images --summarise=FILE     prints its tables: means and deviations over seeds, paired differences to the twin
-//   study_images --quick --output=FILE  every generator with few images; fails unless each model holds its laws (and no
+//   study_images --summarise=FILE     prints its tables: means and deviations over seeds, paired differences to the
+//   twin study_images --quick --output=FILE  every generator with few images; fails unless each model holds its laws
+//   (and no
 //                                     twin does)
-// LAVOISIER_FASHION_MNIST: folder of the images (default: Debian's package dataset-fashion-mnist). Exit code 77: none there.
+// LAVOISIER_FASHION_MNIST: folder of the images (default: Debian's package dataset-fashion-mnist). Exit code 77: none
+// there.
 
 #include "images/image_study.hpp"
 
@@ -83,7 +85,8 @@ Settings settings_from(int count, char** words) {
     const std::string word = words[i];
     const std::size_t end = std::min(word.find('='), word.size());
     const auto option = word.starts_with("--") ? known.find(word.substr(2, end - 2)) : known.end();
-    if (option == known.end()) throw Error(Status::invalid_argument, "unknown option '" + word + "'; the source lists them");
+    if (option == known.end())
+      throw Error(Status::invalid_argument, "unknown option '" + word + "'; the source lists them");
     option->second(end < word.size() ? word.substr(end + 1) : "");
   }
   for (const std::string& variant : settings.variants)
@@ -99,7 +102,8 @@ json by_steps(const std::map<std::int64_t, double>& values) {
 }
 
 json record(const ImageRun& run, const ImageScores& scores, const ImageStudy& study, double floor, double accuracy) {
-  json made = {{"laws", to_string(run.laws)}, {"generator", run.generator}, {"variant", run.variant}, {"seed", run.seed}};
+  json made = {
+      {"laws", to_string(run.laws)}, {"generator", run.generator}, {"variant", run.variant}, {"seed", run.seed}};
   made["training_images"] = run.training;
   made["epochs"] = run.epochs;
   made["batch"] = run.batch;
@@ -137,7 +141,8 @@ void write_picture(const std::filesystem::path& path, const RowMatrix& images) {
   for (Eigen::Index y = 0; y < image_side; ++y)
     for (Eigen::Index image = 0; image < images.rows(); ++image)
       for (Eigen::Index x = 0; x < image_side; ++x)
-        text += static_cast<char>(std::clamp(std::floor((images(image, y * image_side + x) + 1.0) * 128.0), 0.0, 255.0));
+        text +=
+            static_cast<char>(std::clamp(std::floor((images(image, y * image_side + x) + 1.0) * 128.0), 0.0, 255.0));
   std::filesystem::create_directories(path.parent_path());
   write_file_atomically(path, text);
 }
@@ -150,9 +155,9 @@ bool lawful(const ImageRun& run, const ImageScores& scores) {
 }
 
 void print(const ImageRun& run, const ImageScores& scores) {
-  std::printf("%s %s %s seed %llu: violation %.2e, evidence bound %.2f, Frechet", to_string(run.laws), run.generator.c_str(),
-              run.variant.c_str(), static_cast<unsigned long long>(run.seed), scores.max_relative_violation,
-              scores.evidence_bound);
+  std::printf("%s %s %s seed %llu: violation %.2e, evidence bound %.2f, Frechet", to_string(run.laws),
+              run.generator.c_str(), run.variant.c_str(), static_cast<unsigned long long>(run.seed),
+              scores.max_relative_violation, scores.evidence_bound);
   for (const auto& [steps, value] : scores.frechet) std::printf(" %lld: %.3f", static_cast<long long>(steps), value);
   std::printf(" (%.0f s to train)\n", scores.training_seconds);
   std::fflush(stdout);
@@ -175,7 +180,8 @@ void summarise(const std::filesystem::path& path) {
   if (!file) throw Error(Status::not_found, path.string() + " can't be read");
   for (std::string text; std::getline(file, text);) {
     const json line = json::parse(text);
-    const std::string variant = line["variant"], name = line["laws"].get<std::string>() + " " + line["generator"].get<std::string>();
+    const std::string variant = line["variant"],
+                      name = line["laws"].get<std::string>() + " " + line["generator"].get<std::string>();
     const std::uint64_t seed = line["seed"];
     for (const auto& [steps, value] : line["frechet"].items())
       table[name + " Frechet" + (steps == "0" ? "" : ", " + steps + " steps")][variant][seed] = value;
@@ -184,7 +190,9 @@ void summarise(const std::filesystem::path& path) {
     if (!line["evidence_bound"].is_null()) table[name + " evidence bound"][variant][seed] = line["evidence_bound"];
     violation[variant] = std::max(violation[variant], line["max_relative_violation"].get<double>());
   }
-  std::puts("| figure | variant | mean | deviation | difference to the twin, same seeds | seeds |\n|---|---|---|---|---|---|");
+  std::puts(
+      "| figure | variant | mean | deviation | difference to the twin, same seeds | seeds "
+      "|\n|---|---|---|---|---|---|");
   for (const auto& [figure, variants] : table)
     for (const auto& [variant, seeds] : variants) {
       std::vector<double> values, differences;
@@ -192,14 +200,16 @@ void summarise(const std::filesystem::path& path) {
         values.push_back(value);
         const auto twin = variants.find("none");
         if (variant == "none" || twin == variants.end()) continue;
-        if (const auto other = twin->second.find(seed); other != twin->second.end()) differences.push_back(value - other->second);
+        if (const auto other = twin->second.find(seed); other != twin->second.end())
+          differences.push_back(value - other->second);
       }
       const Spread own(values), paired(differences);
       std::printf("| %s | %s | %.4g | %.2g | ", figure.c_str(), variant.c_str(), own.mean, own.deviation);
       if (!differences.empty()) std::printf("%+.3g (%.2g)", paired.mean, paired.deviation);
       std::printf(" | %zu |\n", values.size());
     }
-  for (const auto& [variant, largest] : violation) std::printf("largest relative violation, %s: %.2e\n", variant.c_str(), largest);
+  for (const auto& [variant, largest] : violation)
+    std::printf("largest relative violation, %s: %.2e\n", variant.c_str(), largest);
 }
 
 /// Every generator and variant with few images.
@@ -242,7 +252,8 @@ int main(int count, char** words) {
       return 0;
     }
     if (!std::filesystem::exists(image_folder())) {
-      std::fprintf(stderr, "there is no %s: install dataset-fashion-mnist, or name a folder by LAVOISIER_FASHION_MNIST\n",
+      std::fprintf(stderr,
+                   "there is no %s: install dataset-fashion-mnist, or name a folder by LAVOISIER_FASHION_MNIST\n",
                    image_folder().c_str());
       return 77;
     }
@@ -256,8 +267,9 @@ int main(int count, char** words) {
     } else {
       const ImageStudy study(60000, 10000, {}, "results/image-classifier.bin");
       const double accuracy = study.accuracy(), floor = study.frechet_floor(settings.run.samples);
-      std::printf("classifier: test accuracy %.4f, digest %.16s; Frechet distance of %lld training and test images %.4f\n", accuracy,
-                  study.classifier().digest().c_str(), static_cast<long long>(settings.run.samples), floor);
+      std::printf(
+          "classifier: test accuracy %.4f, digest %.16s; Frechet distance of %lld training and test images %.4f\n",
+          accuracy, study.classifier().digest().c_str(), static_cast<long long>(settings.run.samples), floor);
       std::fflush(stdout);
       for (const std::string& seed : settings.seeds)
         for (const std::string& laws : settings.laws)

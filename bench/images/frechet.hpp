@@ -27,9 +27,9 @@ inline Eigen::MatrixXd symmetric_root(const Eigen::MatrixXd& matrix) {
   return solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose();
 }
 
-/// Squared Frechet (2-Wasserstein) distance of the Gaussians with these moments, |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2)
-/// (Dowson and Landau 1982; of features: Heusel et al. 2017, eq. 6). tr (C1 C2)^1/2 is taken as tr (R C2 R)^1/2, R^2 = C1,
-/// whose matrix is symmetric. Biased upwards for finite samples: compare equal counts only.
+/// Squared Frechet (2-Wasserstein) distance of the Gaussians with these moments, |m1 - m2|^2 + tr(C1 + C2 - 2 (C1
+/// C2)^1/2) (Dowson and Landau 1982; of features: Heusel et al. 2017, eq. 6). tr (C1 C2)^1/2 is taken as tr (R C2
+/// R)^1/2, R^2 = C1, whose matrix is symmetric. Biased upwards for finite samples: compare equal counts only.
 inline double frechet_distance(const FeatureMoments& a, const FeatureMoments& b) {
   const Eigen::MatrixXd root = symmetric_root(a.covariance);
   const Eigen::MatrixXd product = root * b.covariance * root;

@@ -29,8 +29,8 @@ NetworkPlan classifier_plan() {
 std::string identity_of(const Images& images, const ImageClassifier::Options& options) {
   std::vector<double> numbers(images.pixels.data(), images.pixels.data() + images.pixels.size());
   numbers.insert(numbers.end(), images.labels.begin(), images.labels.end());
-  return sha256(std::as_bytes(std::span<const double>(numbers))) + " epochs " + std::to_string(options.epochs) + " batch " +
-         std::to_string(options.batch) + " rate " + std::to_string(options.learning_rate) + " seed " +
+  return sha256(std::as_bytes(std::span<const double>(numbers))) + " epochs " + std::to_string(options.epochs) +
+         " batch " + std::to_string(options.batch) + " rate " + std::to_string(options.learning_rate) + " seed " +
          std::to_string(options.seed);
 }
 
@@ -91,7 +91,8 @@ void ImageClassifier::train(const Images& images, const Options& options) {
   training.learning_rate = options.learning_rate;
   const NetworkPlan& plan = network_.plan();
   const std::vector<double> start = initial_weights(plan, training.network, options.seed, 0, false);
-  std::transform(start.begin(), start.end(), network_.weights().begin(), [](double w) { return static_cast<float>(w); });
+  std::transform(start.begin(), start.end(), network_.weights().begin(),
+                 [](double w) { return static_cast<float>(w); });
   Adam adam(plan, training);
   const std::int64_t count = images.pixels.rows(), batches = (count + options.batch - 1) / options.batch;
   std::int64_t step = 0;
@@ -109,7 +110,8 @@ void ImageClassifier::train(const Images& images, const Options& options) {
       network_.differentiate(x.data(), x.rows(), [&](const float* h, std::int64_t, float* h_bar) {
         return cross_entropy(h, labels, h_bar);
       });
-      adam.update(network_.weights(), network_.gradient(), step, learning_rate(training, step, batches * options.epochs));
+      adam.update(network_.weights(), network_.gradient(), step,
+                  learning_rate(training, step, batches * options.epochs));
     }
   }
 }

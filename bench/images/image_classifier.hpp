@@ -9,8 +9,9 @@
 
 namespace lavoisier::bench {
 
-/// A small convolutional classifier of the ten classes whose last hidden layer (64 numbers) is what Frechet distances are
-/// taken in: 3 x 3 convolutions of stride 2 to 16 x 14 x 14 and 32 x 7 x 7, dense to 64, to 10; silu; cross entropy, Adam.
+/// A small convolutional classifier of the ten classes whose last hidden layer (64 numbers) is what Frechet distances
+/// are taken in: 3 x 3 convolutions of stride 2 to 16 x 14 x 14 and 32 x 7 x 7, dense to 64, to 10; silu; cross
+/// entropy, Adam.
 class ImageClassifier {
  public:
   static constexpr Eigen::Index features = 64, classes = 10;

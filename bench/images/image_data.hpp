@@ -31,8 +31,8 @@ enum class ImageLaws { brightness, blocks };
 const char* to_string(ImageLaws laws) noexcept;
 ImageLaws image_laws_from(const std::string& text);
 
-/// Images as outputs, their laws' right-hand sides as inputs. The outputs are row-major images, cut into 112 variables of 7
-/// pixels: a law names whole variables. Training, validation and test images, in this order.
+/// Images as outputs, their laws' right-hand sides as inputs. The outputs are row-major images, cut into 112 variables
+/// of 7 pixels: a law names whole variables. Training, validation and test images, in this order.
 struct ImageProblem {
   ImageProblem(ImageLaws laws, const Images& images, std::int64_t training, const Images& test);
   LinearConstraints constraints() const { return {layout, laws, {}}; }

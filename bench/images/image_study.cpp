@@ -25,7 +25,8 @@ using Eigen::Index;
 bool is_latent(const std::string& generator) { return generator == "vae" || generator == "ladder_vae"; }
 
 /// The same model with another number of sampling steps.
-ModelFile with_steps(const ModelFile& model, const TrainingOptions& options, const std::string& projection, std::int64_t steps) {
+ModelFile with_steps(const ModelFile& model, const TrainingOptions& options, const std::string& projection,
+                     std::int64_t steps) {
   const GeneratorOptions& generator = options.generator;
   const SamplingTable table = sampling_table(generator.name == "flow_matching" ? "flow" : generator.sampler,
                                              generator.prediction, projection, steps);
@@ -35,7 +36,8 @@ ModelFile with_steps(const ModelFile& model, const TrainingOptions& options, con
     changed.add(tensor.name != "sampling.schedule"
                     ? tensor
                     : Tensor::from(tensor.name, {table.schedule.rows(), 6},
-                                   std::span<const double>(table.schedule.data(), static_cast<std::size_t>(table.schedule.size()))));
+                                   std::span<const double>(table.schedule.data(),
+                                                           static_cast<std::size_t>(table.schedule.size()))));
   return changed;
 }
 
@@ -79,16 +81,16 @@ RowMatrix plugin_draws(const ModelFile& file, const SampleSet& samples, double& 
     arguments.column_ids = samples.column.data() + first;
     const RunReport& report = workspace.run(arguments);
     if (report.columns != count || report.non_finite > 0)
-      throw Error(Status::non_finite, "the plugin made " + std::to_string(report.columns) + " finite images of " +
-                                          std::to_string(count));
+      throw Error(Status::non_finite,
+                  "the plugin made " + std::to_string(report.columns) + " finite images of " + std::to_string(count));
     for (const LawClosure& law : report.laws) largest = std::max(largest, law.max_relative);
   }
   return y;
 }
 
 /// Minus the loss of the test images in physical units, mean over images and draws: a lower bound of log p(N'y | x) in
-/// orthonormal coordinates N of the laws' null space. Under `conditional` the decoder's law given z is the density on the
-/// laws' surface; the twin's is N(N'y; N'mu, N'SN). Both have n - m dimensions.
+/// orthonormal coordinates N of the laws' null space. Under `conditional` the decoder's law given z is the density on
+/// the laws' surface; the twin's is N(N'y; N'mu, N'SN). Both have n - m dimensions.
 double evidence_bound(const ImageRun& run, const TrainingOptions& options, const ImageProblem& problem,
                       const std::vector<float>& weights) {
   SampleSet judged = problem.samples;
@@ -168,7 +170,9 @@ TrainingOptions training_options(const ImageRun& run) {
 
 ImageStudy::ImageStudy(std::int64_t training, std::int64_t test, const ImageClassifier::Options& classifier,
                        const std::filesystem::path& cache)
-    : training_(load_images("train", training)), test_(load_images("t10k", test)), classifier_(training_, classifier, cache) {}
+    : training_(load_images("train", training)),
+      test_(load_images("t10k", test)),
+      classifier_(training_, classifier, cache) {}
 
 double ImageStudy::frechet_floor(std::int64_t samples) const {
   return frechet_distance(FeatureMoments(classifier_.features_of(training_.pixels.bottomRows(samples))),
@@ -178,9 +182,10 @@ double ImageStudy::frechet_floor(std::int64_t samples) const {
 ImageScores ImageStudy::run(const ImageRun& run) const {
   const std::int64_t known = run.training + run.validation;
   if (known > training_.pixels.rows() || run.samples > test_.pixels.rows())
-    throw Error(Status::invalid_argument, "the study has " + std::to_string(training_.pixels.rows()) + " training and " +
-                                              std::to_string(test_.pixels.rows()) + " test images; asked for " +
-                                              std::to_string(known) + " and " + std::to_string(run.samples));
+    throw Error(Status::invalid_argument, "the study has " + std::to_string(training_.pixels.rows()) +
+                                              " training and " + std::to_string(test_.pixels.rows()) +
+                                              " test images; asked for " + std::to_string(known) + " and " +
+                                              std::to_string(run.samples));
   const Images images{training_.pixels.topRows(known), {}, training_.first_id};
   const Images test{test_.pixels.topRows(run.samples), {}, test_.first_id};
   const ImageProblem problem(run.laws, images, run.training, test);
@@ -207,8 +212,8 @@ ImageScores ImageStudy::run(const ImageRun& run) const {
   const std::string projection = run.variant == "none" ? "none" : options.generator.projection;
   for (const std::int64_t steps : is_latent(run.generator) ? std::vector<std::int64_t>{0} : run.steps) {
     const auto begin = std::chrono::steady_clock::now();
-    RowMatrix y = plugin_draws(steps == 0 ? trained.model : with_steps(trained.model, options, projection, steps), given,
-                               scores.max_relative_violation);
+    RowMatrix y = plugin_draws(steps == 0 ? trained.model : with_steps(trained.model, options, projection, steps),
+                               given, scores.max_relative_violation);
     scores.sampling_seconds[steps] = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     scores.frechet[steps] = frechet_distance(FeatureMoments(classifier_.features_of(y)), reference);
     scores.shown = y.topRows(std::min<Index>(16, y.rows()));

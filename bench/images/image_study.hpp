@@ -16,11 +16,11 @@ namespace lavoisier::bench {
 /// One training of one generator on Fashion-MNIST, and how it is judged.
 struct ImageRun {
   ImageLaws laws = ImageLaws::brightness;
-  std::string generator = "vae";      ///< vae, ladder_vae, ddpm, flow_matching
+  std::string generator = "vae";        ///< vae, ladder_vae, ddpm, flow_matching
   std::string variant = "conditional";  ///< conditional, ambient (ddpm: conditional, its other projection), none
   std::uint64_t seed = 0;
   std::int64_t training = 20000, validation = 1000;  ///< images of the training file, the first and those behind them
-  std::int64_t samples = 10000;       ///< of the test images: as many are drawn, each given its image's numbers
+  std::int64_t samples = 10000;  ///< of the test images: as many are drawn, each given its image's numbers
   std::int64_t epochs = 10, batch = 128;
   double learning_rate = 1e-3;
   std::vector<std::int64_t> hidden = {400}, widths = {8, 16}, steps = {50};
@@ -37,10 +37,10 @@ struct ImageScores {
   std::map<std::int64_t, double> frechet;  ///< by sampling steps (0: the generator has none)
   std::map<std::int64_t, double> frechet_projected;  ///< variant none: of the samples moved orthogonally onto the laws
   std::map<std::int64_t, double> sampling_seconds;
-  double max_relative_violation = 0.0;     ///< over all samples, laws and steps, as the plugin reports it
+  double max_relative_violation = 0.0;  ///< over all samples, laws and steps, as the plugin reports it
   double validation_loss = 0.0, training_seconds = 0.0;
   std::int64_t weights = 0, best_epoch = 0;
-  RowMatrix shown;                         ///< the first 16 samples of the most steps
+  RowMatrix shown;  ///< the first 16 samples of the most steps
 };
 
 /// The images and the classifier that all runs share.

@@ -144,7 +144,9 @@ class Denoiser final : public Generator {
 
  private:
   Eigen::VectorXd run(const GeneratorRows& rows, bool with_gradient) {
-    return model_.loss(rows.x, spread(rows.y, context_.data.active, context_.outputs), rows.A.rows() > 0 ? spread(rows.A, context_.data.active, context_.outputs) : A_, context_.data.laws, rows.at,
+    const std::vector<Index>& active = context_.data.active;
+    return model_.loss(rows.x, spread(rows.y, active, context_.outputs),
+                       rows.A.rows() > 0 ? spread(rows.A, active, context_.outputs) : A_, context_.data.laws, rows.at,
                        rows.judging ? TrainingStream::judging : TrainingStream::diffusion, with_gradient);
   }
 

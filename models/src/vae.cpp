@@ -280,8 +280,8 @@ class Vae final : public Generator {
     const RawLoss decoder = [&](const RowMatrix& raw, RowMatrix* raw_bar) {
       return loss_(raw, rows.y, rows.d, raw_bar, rows.A, rows.at);
     };
-    return model_.loss(rows.x, spread(rows.y, context_.data.active, context_.outputs), decoder, weight, rows.at, rows.judging ? TrainingStream::judging : TrainingStream::latent,
-                       with_gradient);
+    return model_.loss(rows.x, spread(rows.y, context_.data.active, context_.outputs), decoder, weight, rows.at,
+                       rows.judging ? TrainingStream::judging : TrainingStream::latent, with_gradient);
   }
 
   GeneratorContext context_;

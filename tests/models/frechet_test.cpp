@@ -42,13 +42,14 @@ TEST(Frechet, OfGaussiansWithOneBasisIsThatOfTheirDeviations) {
   EXPECT_NEAR(frechet_distance(b, a), expected, 1e-7 * expected);  // its root starts from the other, singular or not
   EXPECT_NEAR(frechet_distance(a, a), 0.0, 1e-10);
   // Wrong twin: without the root, tr C1 + tr C2 - 2 tr(C1 C2).
-  const double wrong = (m1 - m2).squaredNorm() + (a.covariance + b.covariance - 2.0 * a.covariance * b.covariance).trace();
+  const double wrong =
+      (m1 - m2).squaredNorm() + (a.covariance + b.covariance - 2.0 * a.covariance * b.covariance).trace();
   EXPECT_GT(std::abs(wrong - expected), 0.1 * expected);
 }
 
 TEST(Frechet, OfGaussiansThatDoNotCommuteIsTheLeastOverCouplings) {
-  // max tr K over cross covariances K with [C1 K; K' C2] >= 0 is tr (C1 C2)^1/2; for 2 x 2 matrices of determinant D and
-  // trace T, tr M^1/2 = (T + 2 D^1/2)^1/2.
+  // max tr K over cross covariances K with [C1 K; K' C2] >= 0 is tr (C1 C2)^1/2; for 2 x 2 matrices of determinant D
+  // and trace T, tr M^1/2 = (T + 2 D^1/2)^1/2.
   Eigen::Matrix2d C1, C2;
   C1 << 2.0, 0.7, 0.7, 1.0;
   C2 << 0.5, -0.3, -0.3, 1.5;
