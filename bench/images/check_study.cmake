@@ -1,6 +1,6 @@
 cmake_minimum_required(VERSION 3.25)
-# Runs the quick study (which fails unless every model holds its laws and no twin does) and looks through what it wrote: a line
-# for each generator, variant and laws, each with all keys.
+# Runs the quick study (which fails unless every model holds its laws and no twin does) and looks through what it
+# wrote: a line for each generator, variant and laws, each with all keys.
 # cmake -DPROGRAM=<study_images> -DOUTPUT=<file> -P check_study.cmake
 file(REMOVE "${OUTPUT}")
 execute_process(COMMAND "${PROGRAM}" --quick "--output=${OUTPUT}" RESULT_VARIABLE status)
