@@ -5,10 +5,14 @@
 // Training is conditional on the laws; PyTorch's network is trained conditionally (the same loss by its operations),
 // without laws, and by mean squares.
 //
+// The same for a variational autoencoder of Fashion-MNIST: dense layers 784-400-20-400, a mean and a deviation a pixel, batch
+// 256, likelihood, conditional on each image's mean brightness, and without laws.
+//
 // LAVOISIER_PYTHON: a Python that imports torch (default: python3). Without one, only our seconds are printed.
 // LAVOISIER_CSTR: benchmark_CSTR.csv (default: ../shared/data/benchmark_CSTR.csv; without it, data of the same shape).
 
 #include "../tests/models/synthetic.hpp"
+#include "images/image_data.hpp"
 #include "training_data.hpp"
 
 #include <lavoisier/status.hpp>
@@ -22,6 +26,7 @@
 #include <ctime>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,9 +110,10 @@ Times now() {
 /// pytorch_epoch.py, waiting for its next epoch.
 class PyTorch {
  public:
-  PyTorch(const std::string& data, const std::string& loss) {
+  PyTorch(const std::string& data, const std::string& loss, int threads = 1) {
     const char* named = std::getenv("LAVOISIER_PYTHON");
     const std::string python = named ? named : "python3", script = LAVOISIER_BENCH_FOLDER "/pytorch_epoch.py";
+    const std::string count = std::to_string(threads);
     int to[2], from[2];
     if (::pipe(to) != 0 || ::pipe(from) != 0) return;
     child_ = ::fork();
@@ -115,7 +121,7 @@ class PyTorch {
       ::dup2(to[0], 0);
       ::dup2(from[1], 1);
       for (const int end : {to[0], to[1], from[0], from[1]}) ::close(end);
-      ::execlp(python.c_str(), python.c_str(), script.c_str(), data.c_str(), loss.c_str(), nullptr);
+      ::execlp(python.c_str(), python.c_str(), script.c_str(), data.c_str(), loss.c_str(), count.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(to[0]);
@@ -150,10 +156,11 @@ class PyTorch {
   double score_ = 0.0;
 };
 
-void write_data(const std::string& path, const Case& problem) {
-  const detail::TrainingData data(problem.samples, problem.constraints(), true);
+void write_data(const std::string& path, const SampleSet& samples, const LinearConstraints& constraints, const std::string& scaling) {
+  const detail::TrainingData data(samples, constraints, true, scaling);
   std::ofstream file(path, std::ios::binary);
-  const std::int64_t sizes[5] = {data.training.count(), data.validation.count(), inputs, outputs, data.A.rows()};
+  const std::int64_t sizes[5] = {data.training.count(), data.validation.count(), samples.input_elements(),
+                                  samples.output_elements(), data.A.rows()};
   file.write(reinterpret_cast<const char*>(sizes), sizeof sizes);
   const auto put = [&](const float* values, std::size_t count) {
     file.write(reinterpret_cast<const char*>(values), static_cast<std::streamsize>(count * sizeof(float)));
@@ -175,12 +182,48 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void cstr(benchmark::State& state, Strategy strategy, const char* loss, const char* figure) {
-  const Case problem;
+/// Trains ours and PyTorch's an epoch in turns. One thread: compared by processor time; else by the clock.
+void compare(benchmark::State& state, const SampleSet& samples, const LinearConstraints& constraints, TrainingOptions options,
+             const char* loss, const char* figure) {
   const test::Folder folder("bench-epoch");
   const std::string data = folder.path() / "data";
-  write_data(data, problem);
-  PyTorch torch(data, loss);
+  write_data(data, samples, constraints, options.scaling);
+  const bool one = options.threads == 1;
+  PyTorch torch(data, loss, one ? 1 : static_cast<int>(std::thread::hardware_concurrency()));
+  const std::int64_t warm = options.epochs >= 40 ? 3 : 1;  // the first warm up, and the first holds the preparation of the data
+  std::vector<double> ours, theirs, ratio, clock_ratio;
+  double score = 0.0;
+  for (auto unused : state) {
+    (void)unused;
+    Times begin = now();
+    train(samples, constraints, options, [&](const TrainingProgress& progress) {
+      const Times end = now();
+      score = progress.validation_loss;
+      const Times other = torch.version().empty() ? Times() : torch.epoch();
+      if (progress.epoch > warm) {
+        ours.push_back(one ? end.processor - begin.processor : end.clock - begin.clock);
+        theirs.push_back(one ? other.processor : other.clock);
+        ratio.push_back(ours.back() / theirs.back());
+        clock_ratio.push_back((end.clock - begin.clock) / other.clock);
+      }
+      begin = now();
+    });
+  }
+  state.counters["milliseconds"] = 1e3 * median(ours);
+  state.counters["validation_loss"] = score;
+  if (torch.version().empty()) {
+    state.SetLabel("no PyTorch here (LAVOISIER_PYTHON names a Python that has it); data: " + samples.source);
+    return;
+  }
+  state.counters["pytorch_milliseconds"] = 1e3 * median(theirs);
+  state.counters["pytorch_validation_loss"] = torch.score();
+  state.counters[figure] = median(ratio);
+  state.counters["ratio_by_the_clock"] = median(clock_ratio);
+  state.SetLabel("PyTorch " + torch.version() + "; data: " + samples.source);
+}
+
+void cstr(benchmark::State& state, Strategy strategy, const char* loss, const char* figure) {
+  const Case problem;
   TrainingOptions options;
   options.strategy = strategy;
   options.network.hidden = {32, 32};
@@ -190,35 +233,26 @@ void cstr(benchmark::State& state, Strategy strategy, const char* loss, const ch
   options.batch = 16;
   options.threads = 1;
   options.epochs = 40;
-  std::vector<double> ours, theirs, ratio, clock_ratio;
-  double score = 0.0;
-  for (auto unused : state) {
-    (void)unused;
-    Times begin = now();
-    train(problem.samples, problem.constraints(), options, [&](const TrainingProgress& progress) {
-      const Times end = now();
-      score = progress.validation_loss;
-      const Times other = torch.version().empty() ? Times() : torch.epoch();
-      if (progress.epoch > 3) {  // the first warm up, and the first holds the preparation of the data
-        ours.push_back(end.processor - begin.processor);
-        theirs.push_back(other.processor);
-        ratio.push_back(ours.back() / other.processor);
-        clock_ratio.push_back((end.clock - begin.clock) / other.clock);
-      }
-      begin = now();
-    });
-  }
-  state.counters["milliseconds"] = 1e3 * median(ours);
-  state.counters["validation_loss"] = score;
-  if (torch.version().empty()) {
-    state.SetLabel("no PyTorch here (LAVOISIER_PYTHON names a Python that has it); data: " + problem.samples.source);
-    return;
-  }
-  state.counters["pytorch_milliseconds"] = 1e3 * median(theirs);
-  state.counters["pytorch_validation_loss"] = torch.score();
-  state.counters[figure] = median(ratio);
-  state.counters["ratio_by_the_clock"] = median(clock_ratio);
-  state.SetLabel("PyTorch " + torch.version() + "; data: " + problem.samples.source);
+  compare(state, problem.samples, problem.constraints(), options, loss, figure);
+}
+
+void fashion(benchmark::State& state, Strategy strategy, const char* loss, const char* figure, int threads) {
+  if (!std::filesystem::exists(bench::image_folder())) return state.SkipWithError("no images: install dataset-fashion-mnist");
+  const bench::ImageProblem problem(bench::ImageLaws::brightness, bench::load_images("train", 11000), 10000, {RowMatrix(0, 784), {}, 0});
+  TrainingOptions options;
+  options.generator.name = "vae";
+  options.generator.latents = {20};
+  options.loss = Loss::likelihood;
+  options.strategy = strategy;
+  options.network.hidden = {400};
+  options.network.initialization = "torch";
+  options.network.floor = 0.02;
+  options.scaling = "max_abs";
+  options.schedule = "constant";
+  options.learning_rate = 1e-3;
+  options.threads = threads;
+  options.epochs = 8;
+  compare(state, problem.samples, problem.constraints(), options, loss, figure);
 }
 // A figure with a slash is printed under that name alone.
 BENCHMARK_CAPTURE(cstr, conditional, Strategy::conditional, "conditional", "training/epoch_ratio_vs_pytorch")
@@ -226,6 +260,13 @@ BENCHMARK_CAPTURE(cstr, conditional, Strategy::conditional, "conditional", "trai
 BENCHMARK_CAPTURE(cstr, none, Strategy::none, "none", "ratio")->Iterations(1)->UseRealTime();
 BENCHMARK_CAPTURE(cstr, conditional_against_mean_squares, Strategy::conditional, "mse", "ratio")
     ->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(fashion, conditional, Strategy::conditional, "vae_conditional", "training/vae_epoch_ratio_vs_pytorch", 1)
+    ->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(fashion, none, Strategy::none, "vae_none", "training/vae_epoch_ratio_vs_pytorch_without_laws", 1)
+    ->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(fashion, conditional_all_threads, Strategy::conditional, "vae_conditional", "ratio", 0)
+    ->Iterations(1)->UseRealTime();
+BENCHMARK_CAPTURE(fashion, none_all_threads, Strategy::none, "vae_none", "ratio", 0)->Iterations(1)->UseRealTime();
 
 }  // namespace
 }  // namespace lavoisier

@@ -106,9 +106,10 @@ BatchLoss gaussian_crps_loss(const Batch& mean, const Batch& standard_deviation,
 BatchLoss conditional_likelihood_loss(const RowMatrix& A, const Batch& mean, const Batch& standard_deviation,
                                       const Batch& d, const Batch& y, const BatchOptions& options) {
   LogDensity density = conditional_log_density(A, mean, standard_deviation, d, y, true, options);
-  return {-density.value,
-          {-density.gradient.mean, -density.gradient.standard_deviation},
-          std::move(density.status)};
+  // In place: a batch's gradients are large enough to cost a trip to the kernel each.
+  for (RowMatrix* gradient : {&density.gradient.mean, &density.gradient.standard_deviation})
+    for (Eigen::Index i = 0; i < gradient->size(); ++i) gradient->data()[i] = -gradient->data()[i];
+  return {-density.value, std::move(density.gradient), std::move(density.status)};
 }
 
 BatchLoss gaussian_likelihood_loss(const Batch& mean, const Batch& standard_deviation, const Batch& y,

@@ -104,7 +104,7 @@ class Denoiser final : public Generator {
         projection_(projection_of(context.options, context.has_laws())),
         model_({context.inputs, context.outputs, flow_ ? "flow" : "ddpm", context.options.generator.prediction, projection_},
                context.options),
-        A_(spread(context.data.A)) {}
+        A_(spread(context.data.A, context.data.active, context.outputs)) {}
 
   const NetworkPlan& parameters() const override { return model_.networks().joined(); }
   std::span<float> weights() override { return model_.networks().weights(); }
@@ -145,15 +145,10 @@ class Denoiser final : public Generator {
   }
 
  private:
-  /// Columns of the active outputs among all; constant ones are 0.
-  RowMatrix spread(const RowMatrix& from) const {
-    RowMatrix to = RowMatrix::Zero(from.rows(), context_.outputs);
-    const std::vector<Index>& active = context_.data.active;
-    for (std::size_t j = 0; j < active.size(); ++j) to.col(active[j]) = from.col(static_cast<Index>(j));
-    return to;
-  }
   Eigen::VectorXd run(const GeneratorRows& rows, bool with_gradient) {
-    return model_.loss(rows.x, spread(rows.y), rows.A.rows() > 0 ? spread(rows.A) : A_, context_.data.laws, rows.at,
+    const std::vector<Index>& active = context_.data.active;
+    return model_.loss(rows.x, spread(rows.y, active, context_.outputs),
+                       rows.A.rows() > 0 ? spread(rows.A, active, context_.outputs) : A_, context_.data.laws, rows.at,
                        rows.judging ? TrainingStream::judging : TrainingStream::diffusion, with_gradient);
   }
 

@@ -126,6 +126,14 @@ std::string digest_of(const SampleSet& samples) {
 
 }  // namespace
 
+RowMatrix spread(const RowMatrix& from, const std::vector<Index>& active, Index outputs) {
+  if (static_cast<Index>(active.size()) == outputs) return from;
+  RowMatrix to = RowMatrix::Zero(from.rows(), outputs);
+  for (Index row = 0; row < from.rows(); ++row)
+    for (std::size_t j = 0; j < active.size(); ++j) to(row, active[j]) = from(row, static_cast<Index>(j));
+  return to;
+}
+
 std::string sample_name(const SampleSet& samples, std::int64_t row) {
   std::string name = "sample " + std::to_string(row);
   const auto at = static_cast<std::size_t>(row);

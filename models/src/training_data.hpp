@@ -46,6 +46,9 @@ struct TrainingData {
 std::vector<float> standardise(const double* inputs, std::int64_t rows, const double* mean, const double* scale,
                                std::int64_t columns);
 
+/// Columns of the active outputs among all; the others are 0.
+RowMatrix spread(const RowMatrix& from, const std::vector<Eigen::Index>& active, Eigen::Index outputs);
+
 /// "sample 17 (column 204, step 3)": how messages name a row of a sample set.
 std::string sample_name(const SampleSet& samples, std::int64_t row);
 

@@ -84,7 +84,7 @@ struct LatentModel<Real>::Pass {
       call(matrix_of(h.data(), rows, outputs), unused);
       return;
     }
-    std::vector<Real> in_bar(in.size());
+    std::vector<Real> in_bar(z_bar ? in.size() : 0);  // nobody asks for the encoder's
     network.differentiate(
         in.data(), rows,
         [&](const Real* h, std::int64_t count, Real* h_bar) {
@@ -94,7 +94,7 @@ struct LatentModel<Real>::Pass {
               bar.template cast<Real>();
           return 0.0;
         },
-        {}, in_bar.data());
+        {}, z_bar ? in_bar.data() : nullptr);
     if (z_bar) *z_bar += matrix_of(in_bar.data(), rows, network.plan().columns()).rightCols(z.cols());
   }
 };
@@ -266,14 +266,11 @@ class Vae final : public Generator {
     return generator.kl_weight * std::min(1.0, static_cast<double>(rows.epoch + 1) / static_cast<double>(generator.kl_warm_up));
   }
   Eigen::VectorXd run(const GeneratorRows& rows, double weight, bool with_gradient) {
-    RowMatrix y = RowMatrix::Zero(rows.count(), context_.outputs);  // constant outputs: 0
-    const std::vector<Index>& active = context_.data.active;
-    for (std::size_t j = 0; j < active.size(); ++j) y.col(active[j]) = rows.y.col(static_cast<Index>(j));
     const RawLoss decoder = [&](const RowMatrix& raw, RowMatrix* raw_bar) {
       return loss_(raw, rows.y, rows.d, raw_bar, rows.A, rows.at);
     };
-    return model_.loss(rows.x, y, decoder, weight, rows.at, rows.judging ? TrainingStream::judging : TrainingStream::latent,
-                       with_gradient);
+    return model_.loss(rows.x, spread(rows.y, context_.data.active, context_.outputs), decoder, weight, rows.at,
+                       rows.judging ? TrainingStream::judging : TrainingStream::latent, with_gradient);
   }
 
   GeneratorContext context_;

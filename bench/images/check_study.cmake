@@ -1,0 +1,43 @@
+cmake_minimum_required(VERSION 3.25)
+# Runs the quick study (which fails unless every model holds its laws and no twin does) and looks through what it
+# wrote: a line for each generator, variant and laws, each with all keys.
+# cmake -DPROGRAM=<study_images> -DOUTPUT=<file> -P check_study.cmake
+file(REMOVE "${OUTPUT}")
+execute_process(COMMAND "${PROGRAM}" --quick "--output=${OUTPUT}" RESULT_VARIABLE status)
+if(status EQUAL 77)
+  return()  # it has said that there are no images
+elseif(NOT status EQUAL 0)
+  message(FATAL_ERROR "${PROGRAM} --quick ended with ${status}")
+endif()
+file(STRINGS "${OUTPUT}" lines)
+set(expected)
+foreach(laws brightness blocks)
+  foreach(run "vae conditional" "vae none" "ladder_vae conditional" "ladder_vae none" "ddpm conditional" "ddpm ambient"
+          "ddpm none" "flow_matching conditional" "flow_matching none")
+    list(APPEND expected "${laws} ${run}")
+  endforeach()
+endforeach()
+set(found)
+foreach(line IN LISTS lines)
+  foreach(key laws generator variant seed training_images epochs batch learning_rate samples threads weights best_epoch
+          validation_loss evidence_bound frechet frechet_projected frechet_floor sampling_seconds training_seconds
+          max_relative_violation classifier_digest classifier_accuracy)
+    string(JSON ${key} ERROR_VARIABLE failure GET "${line}" ${key})
+    if(failure)
+      message(FATAL_ERROR "no '${key}' in ${line}")
+    endif()
+  endforeach()
+  if(generator MATCHES "vae" AND evidence_bound STREQUAL "")
+    message(FATAL_ERROR "no evidence bound in ${line}")
+  endif()
+  string(JSON distances LENGTH "${frechet}")
+  if(distances EQUAL 0)
+    message(FATAL_ERROR "no Frechet distance in ${line}")
+  endif()
+  list(APPEND found "${laws} ${generator} ${variant}")
+endforeach()
+list(SORT expected)
+list(SORT found)
+if(NOT "${expected}" STREQUAL "${found}")
+  message(FATAL_ERROR "expected the runs ${expected}; found ${found}")
+endif()
