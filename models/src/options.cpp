@@ -58,12 +58,21 @@ const std::vector<GeneratorRules>& generators() {
   using S = Strategy;
   static const std::vector<GeneratorRules> rules = {
       {"mlp", {}, {}, {"mlp"}},
-      {"vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
-       {Loss::likelihood}, {"mlp", "unet", "column"}},
-      {"ladder_vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
-       {Loss::likelihood}, {"mlp", "unet", "column"}},
+      {"vae",
+       {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood},
+       {"mlp", "unet", "column"}},
+      {"ladder_vae",
+       {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood},
+       {"mlp", "unet", "column"}},
       {"ddpm", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
-      {"flow_matching", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}}};
+      {"flow_matching", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
+      {"mpnn", {S::none, S::penalty, S::projection, S::variance_projection, S::post_hoc, S::conditional}, {}, {"mlp"}},
+      {"graph_vae",
+       {S::none, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood},
+       {"mlp"}}};
   return rules;
 }
 
@@ -119,7 +128,17 @@ void require_generator(const TrainingOptions& options) {
     whole(fields.radius >= 0 && fields.radius <= 16, "fields.radius", "0 to 16", fields.radius);
     whole(fields.groups >= 1, "fields.groups", "at least 1", fields.groups);
   }
-  if (generator.name == "vae" || generator.name == "ladder_vae") {
+  if (detail::trains_on_graphs(generator.name)) {
+    plain(!options.network.residual, "network.residual");
+    plain(options.input_noise == 0.0, "input_noise");
+    plain(options.scaling == "standard", "scaling 'max_abs'");
+    whole(generator.graph.state >= 1 && generator.graph.state <= 4096, "graph.state", "1 to 4096",
+          generator.graph.state);
+    whole(generator.graph.rounds >= 1 && generator.graph.rounds <= 64, "graph.rounds", "1 to 64",
+          generator.graph.rounds);
+    if (generator.name == "mpnn") return;
+  }
+  if (generator.name == "vae" || generator.name == "ladder_vae" || generator.name == "graph_vae") {
     const bool ladder = generator.name == "ladder_vae";
     const auto layers = static_cast<std::int64_t>(generator.latents.size());
     whole(ladder ? layers >= 2 : layers == 1, "latents", ladder ? "two or more widths" : "one width (ladder_vae has more)", layers);
@@ -148,6 +167,8 @@ std::string list_of(const std::vector<std::int64_t>& numbers) {
 }  // namespace
 
 namespace detail {
+
+bool trains_on_graphs(const std::string& generator) { return generator == "mpnn" || generator == "graph_vae"; }
 
 std::string text_of(double value) {
   std::array<char, 32> buffer{};
@@ -193,7 +214,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
   if (options.stop_after > 0) all["option.stop_after"] = std::to_string(options.stop_after);
   if (const GeneratorOptions& generator = options.generator; generator.name != "mlp") {
     all["option.generator"] = generator.name;
-    all["option.generator.backbone"] = generator.fields.backbone;
+    if (!trains_on_graphs(generator.name)) all["option.generator.backbone"] = generator.fields.backbone;
     if (generator.fields.backbone != "mlp") {
       all["option.generator.height"] = std::to_string(generator.fields.height);
       all["option.generator.width"] = std::to_string(generator.fields.width);
@@ -202,11 +223,19 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
       all["option.generator.radius"] = std::to_string(generator.fields.radius);
       all["option.generator.groups"] = std::to_string(generator.fields.groups);
     }
-    if (generator.name == "vae" || generator.name == "ladder_vae") {
+    if (trains_on_graphs(generator.name)) {
+      std::string categories;
+      for (const std::string& name : generator.graph.categories) categories += (categories.empty() ? "" : " ") + name;
+      all["option.generator.state"] = std::to_string(generator.graph.state);
+      all["option.generator.rounds"] = std::to_string(generator.graph.rounds);
+      all["option.generator.directed"] = generator.graph.directed ? "true" : "false";
+      all["option.generator.categories"] = categories;
+    }
+    if (generator.name == "vae" || generator.name == "ladder_vae" || generator.name == "graph_vae") {
       all["option.generator.latents"] = list_of(generator.latents);
       all["option.generator.kl_weight"] = text_of(generator.kl_weight);
       all["option.generator.kl_warm_up"] = std::to_string(generator.kl_warm_up);
-    } else {
+    } else if (!trains_on_graphs(generator.name)) {
       all["option.generator.frequencies"] = std::to_string(generator.fields.frequencies);
       all["option.generator.steps"] = std::to_string(generator.steps);
       all["option.generator.projection"] = generator.projection;

@@ -1,10 +1,11 @@
 #include "checkpoint.hpp"
 #include "export_model.hpp"
 #include "generator.hpp"
+#include "graph_data.hpp"
+#include "network.hpp"
 #include "network_kernels.hpp"
 #include "optimizer.hpp"
 #include "options.hpp"
-#include "network.hpp"
 #include "training_data.hpp"
 
 #include <lavoisier/files.hpp>
@@ -107,6 +108,25 @@ class Training {
         generator_(make_generator(context_)),
         adam_(generator_->parameters(), options),
         steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
+    begin();
+  }
+
+  /// Of graphs, which the generator keeps; `samples` has their fixed layout and source, and no numbers.
+  Training(const SampleSet& samples, const LinearConstraints& constraints, const GraphData& graphs,
+           const TrainingOptions& options)
+      : samples_(samples),
+        constraints_(constraints),
+        options_(options),
+        data_(graphs.scalers),
+        context_{options, data_, samples.input_elements(), samples.output_elements(), {}},
+        generator_(make_graph_generator(context_, graphs)),
+        adam_(generator_->parameters(), options),
+        steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
+    begin();
+  }
+
+  void begin() {
+    const TrainingOptions& options = options_;
     identity_ = resolved(options);
     identity_["data.digest"] = data_.digest;
     identity_["laws.digest"] = digest_of(data_);
@@ -162,7 +182,7 @@ class Training {
   /// Rows of a subset by their places in it.
   void gather(const StandardisedRows& from, std::span<const std::int64_t> places, GeneratorRows& to) const {
     const Index count = static_cast<Index>(places.size()), laws = data_.laws;
-    const auto inputs = static_cast<std::size_t>(samples_.input_elements());
+    const std::size_t inputs = from.x.size() / from.rows.size();  // none where the generator keeps the rows
     to.at.samples.assign(places.begin(), places.end());
     to.x.resize(places.size() * inputs);
     to.y.resize(count, from.y.cols());
@@ -352,8 +372,28 @@ class Training {
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener, const std::atomic<bool>* stop) {
   require_valid(options);
+  if (trains_on_graphs(options.generator.name))
+    throw Error(Status::invalid_argument, "generator '" + options.generator.name +
+                                              "' trains on graphs (GraphSet), not on samples of a fixed layout");
   set_training_threads(options.threads > 0 ? options.threads : training_threads());
   Training training(samples, constraints, options);
+  return training.run(listener, stop);
+}
+
+TrainingResult train(const GraphSet& set, const TrainingOptions& options, const TrainingListener& listener,
+                     const std::atomic<bool>* stop) {
+  require_valid(options);
+  if (!trains_on_graphs(options.generator.name))
+    throw Error(Status::invalid_argument,
+                "generator '" + options.generator.name + "' does not train on graphs; legal: mpnn, graph_vae");
+  set_training_threads(options.threads > 0 ? options.threads : training_threads());
+  const GraphData graphs(set, options);
+  SampleSet samples;
+  samples.layout = graphs.layout.at_capacity();
+  samples.samples = set.graphs.samples;
+  samples.source = set.source;
+  const LinearConstraints constraints(samples.layout, set.laws, set.constants);
+  Training training(samples, constraints, graphs, options);
   return training.run(listener, stop);
 }
 
