@@ -247,6 +247,15 @@ int run_compare(const Arguments& arguments) {
   Progress progress(quiet);
   const std::size_t all = results.size() * protocol.seeds.size();
   std::size_t done = 0;
+  // Trainings, the unit of the time left over all: rows whose weights another has trained cost none.
+  double trainings_done = 0.0, trainings = 0.0, seconds = 0.0;
+  const auto trained_apart = [&](const Protocol::Row& row) {
+    return row.strategy != Strategy::post_hoc || std::none_of(protocol.rows.begin(), protocol.rows.end(), [&](const Protocol::Row& other) {
+             return other.strategy == Strategy::none && other.loss == row.loss;
+           });
+  };
+  for (const Protocol::Row& row : protocol.rows) trainings += trained_apart(row) ? 1.0 : 0.0;
+  trainings *= static_cast<double>(protocol.seeds.size());
   for (std::uint64_t seed : protocol.seeds) {
     // Models of this seed by loss that `none` has trained, for post_hoc.
     std::map<Loss, TrainingResult> unconstrained;
@@ -257,12 +266,18 @@ int run_compare(const Arguments& arguments) {
       options.seed = seed;
       options.threads = threads;
       options.provenance["version"] = version();
-      return train(samples, constraints, options,
-                   [&](const TrainingProgress& p) {
-                     progress.update(fmt::format("[{}/{}] {} {} seed {}: {}", done + 1, all, to_string(strategy),
-                                                 to_string(loss), seed, progress_line(p)));
-                   },
-                   &interrupted());
+      TrainingResult result = train(
+          samples, constraints, options,
+          [&](const TrainingProgress& p) {
+            const double share = trainings_done + static_cast<double>(p.epoch) / static_cast<double>(p.epochs);
+            const double left = (seconds + p.seconds) / share * (trainings - share);
+            progress.update(fmt::format("[{}/{}, {} left] {} {} seed {}: {}", done + 1, all, duration(left), to_string(strategy),
+                                        to_string(loss), seed, progress_line(p)));
+          },
+          &interrupted());
+      trainings_done += 1.0;
+      seconds += result.seconds;
+      return result;
     };
     for (RowScores& result : results) {
       const Strategy strategy = result.row.strategy;

@@ -13,7 +13,7 @@ const std::vector<std::string> latent_generators = {"vae", "ladder_vae"};
 const std::vector<std::string> denoisers = {"ddpm", "flow_matching"};
 
 std::vector<std::string> all_generators() {
-  std::vector<std::string> names = {"mlp"};
+  std::vector<std::string> names = {"mlp", "spectral_temporal"};
   names.insert(names.end(), latent_generators.begin(), latent_generators.end());
   names.insert(names.end(), denoisers.begin(), denoisers.end());
   return names;
@@ -28,11 +28,13 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
 const std::vector<Option>& generator_options() {
   static const std::vector<Option> options = {
       {"model", "NAME", fmt::format("generator: {}", fmt::join(all_generators(), ", ")), "mlp", false},
-      {"backbone", "NAME", "network of a generator other than mlp: mlp, unet or column", "mlp", false},
+      {"backbone", "NAME", "mlp (dense layers), unet or column", "mlp", false},
       {"field-size", "H,W", "unet: rows and columns of the outputs' fields; column: 1 and the number of levels", "", true},
-      {"channels", "N,N", "unet: channels at each resolution; column: one number", "16,32", true},
-      {"blocks", "N", "unet, column: residual blocks at each resolution", "1", false},
+      {"channels", "N,N", "unet: channels at each resolution; column: one number; spectral_temporal: features a series", "16,32", true},
+      {"blocks", "N", "unet, column: residual blocks at each resolution; spectral_temporal: blocks", "1", false},
       {"radius", "N", "unet, column: kernels are 2 N + 1 wide", "1", false},
+      {"series", "N", "spectral_temporal: how many; the first inputs are a window, lags x series", "", false},
+      {"window", "N", "spectral_temporal: lags", "", false},
       {"latents", "N", "vae: how many; ladder_vae: two or more numbers, from the outputs up", "8", true},
       {"kl-weight", "W", "vae, ladder_vae: of the divergence while training", "1", false},
       {"kl-warm-up", "N", "vae, ladder_vae: epochs over which that weight grows", "0", false},
@@ -54,7 +56,9 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
       if (!has && arguments.given(name))
         throw UsageError(fmt::format("--{}: only {} has it, found --model {}", name, who, generator.name));
   };
-  only(latent || denoiser, {"backbone", "field-size", "channels", "blocks", "radius"}, "a generator other than mlp");
+  const bool series = generator.name == "spectral_temporal";
+  only(!series, {"backbone", "field-size", "radius"}, "a generator other than spectral_temporal");
+  only(series, {"series", "window"}, "spectral_temporal");
   only(latent, {"latents", "kl-weight", "kl-warm-up"}, "vae or ladder_vae");
   only(denoiser, {"steps", "frequencies"}, "ddpm or flow_matching");
   only(generator.name == "ddpm", {"sampler", "prediction"}, "ddpm");
@@ -64,7 +68,7 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
   fields.backbone = arguments.choice("backbone", {"mlp", "unet", "column"});
   if (fields.backbone == "mlp") {
     for (const char* name : {"field-size", "channels", "blocks", "radius"})
-      if (arguments.given(name)) throw UsageError(fmt::format("--{}: --backbone mlp has none", name));
+      if (arguments.given(name) && !series) throw UsageError(fmt::format("--{}: --backbone mlp has none", name));
   } else {
     if (!arguments.has("field-size"))
       throw UsageError(fmt::format("--backbone {}: expected --field-size H,W", fields.backbone));
@@ -72,9 +76,15 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
     if (size.size() != 2) throw UsageError(fmt::format("--field-size: expected two numbers, found {}", size.size()));
     fields.height = size[0];
     fields.width = size[1];
-    fields.widths = widths_from(arguments.words("channels"), "--channels");
-    fields.blocks = arguments.integer("blocks", 1, 1000);
     fields.radius = arguments.integer("radius", 0, 16);
+  }
+  fields.widths = widths_from(arguments.words("channels"), "--channels");
+  fields.blocks = arguments.integer("blocks", 1, 1000);
+  if (series) {
+    for (const char* name : {"series", "window"})
+      if (!arguments.has(name)) throw UsageError(fmt::format("--model spectral_temporal: expected --{} N", name));
+    generator.series = arguments.integer("series", 1, 1000000);
+    generator.window = arguments.integer("window", 2, 1000000);
   }
   fields.frequencies = arguments.integer("frequencies", 1, 1024);
   generator.latents = widths_from(arguments.words("latents"), "--latents");

@@ -2,6 +2,9 @@
 
 #include "artefact.hpp"
 #include "commands.hpp"
+#ifndef LAVOISIER_WITHOUT_TRAINING
+#include "processes.hpp"
+#endif
 
 #include <lavoisier/ensemble_writer.hpp>
 #include <lavoisier/layout.hpp>
@@ -86,25 +89,47 @@ int run(int count, char** words) {
                    fmt::format("; there are {}", fmt::join(names, ", ")));
 }
 
+bool further_process() {
+#ifdef LAVOISIER_WITHOUT_TRAINING
+  return false;
+#else
+  return is_further_process();
+#endif
+}
+
+/// The exit code of a failure that other processes of the command do not know of: they are ended.
+int alone(int code) {
+#ifndef LAVOISIER_WITHOUT_TRAINING
+  end_other_processes(code);
+#endif
+  return code;
+}
+
 int guarded(int count, char** words) {
   const std::string name = count > 1 ? fmt::format("lavoisier {}: ", words[1]) : "lavoisier: ";
   try {
     return run(count, words);
   } catch (const UsageError& error) {
-    fmt::print(stderr, "{}{}\n", name, error.what());
+    // Several processes have one command line.
+    if (!further_process()) fmt::print(stderr, "{}{}\n", name, error.what());
     return exit_usage;
+#ifndef LAVOISIER_WITHOUT_TRAINING
+  } catch (const AgreedError& error) {
+    if (!further_process()) fmt::print(stderr, "{}{}\n", name, error.what());
+    return error.status() == Status::law_violated ? exit_check : exit_failure;
+#endif
   } catch (const Error& error) {
     fmt::print(stderr, "{}{}\n", name, error.what());
-    return error.status() == Status::law_violated ? exit_check : exit_failure;
+    return alone(error.status() == Status::law_violated ? exit_check : exit_failure);
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "{}out of memory\n", name);
-    return exit_failure;
+    return alone(exit_failure);
   } catch (const std::system_error& error) {  // what fmt::print throws where the terminal's place is a full disk
     fmt::print(stderr, "{}cannot write the output: {}\n", name, error.what());
-    return exit_failure;
+    return alone(exit_failure);
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}{} (a defect of Lavoisier: please report it)\n", name, error.what());
-    return exit_failure;
+    return alone(exit_failure);
   }
 }
 
@@ -117,6 +142,9 @@ int main(int count, char** words) {
     if (code == exit_ok) code = exit_failure;
   }
   std::fflush(nullptr);
+#ifndef LAVOISIER_WITHOUT_TRAINING
+  leave_processes();
+#endif
   // HDF5's exit handlers can crash after a failed write (a full disk): everything of ours is closed by now.
   if (lavoisier::hdf5_write_failed()) _exit(code == exit_ok ? exit_failure : code);
   return code;

@@ -120,6 +120,51 @@ std::pair<double, double> range_of(const std::vector<const Map*>& maps, double t
   return {low, high};
 }
 
+/// The points of a curve that a chart can show. Of very many epochs means of neighbours, with their lowest and highest.
+struct Curve {
+  std::vector<double> x, y, low, high;  ///< low, high: empty where each epoch has its point
+};
+Curve curve_of(const std::vector<LoggedEpoch>& epochs, double LoggedEpoch::*field) {
+  constexpr std::size_t pieces = 300, most = 1000;
+  Curve curve;
+  const std::size_t n = epochs.size();
+  if (n <= most) {
+    for (const LoggedEpoch& epoch : epochs) {
+      curve.x.push_back(static_cast<double>(epoch.epoch));
+      curve.y.push_back(epoch.*field);
+    }
+    return curve;
+  }
+  for (std::size_t k = 0; k < pieces; ++k) {
+    const std::size_t begin = k * n / pieces, end = (k + 1) * n / pieces;
+    double sum = 0.0, count = 0.0, low = std::numeric_limits<double>::quiet_NaN(), high = low;
+    for (std::size_t i = begin; i < end; ++i) {
+      const double value = epochs[i].*field;
+      if (!std::isfinite(value)) continue;
+      sum += value;
+      count += 1.0;
+      low = std::fmin(low, value);  // the other one where one is NaN
+      high = std::fmax(high, value);
+    }
+    curve.x.push_back(0.5 * static_cast<double>(epochs[begin].epoch + epochs[end - 1].epoch));
+    curve.y.push_back(sum / count);  // NaN where none is finite
+    curve.low.push_back(low);
+    curve.high.push_back(high);
+  }
+  return curve;
+}
+
+std::string option_of(const TrainingRecord& record, const std::string& name) {
+  const auto found = record.start.options.find(name);
+  return found == record.start.options.end() ? std::string() : found->second;
+}
+
+/// What a training's curves show; a bound of another generator is not the likelihood of mlp.
+std::string loss_of(const TrainingRecord& record) {
+  const std::string model = option_of(record, "model");
+  return option_of(record, "loss") + (model.empty() || model == "mlp" ? "" : " of " + model);
+}
+
 class Page {
  public:
   Page(const Evaluation& e, const ReportContext& c)
@@ -132,6 +177,7 @@ class Page {
     maps();
     if (e_.has_reference && main_.members > 1) calibration();
     zonal();
+    if (!c_.training.empty()) training();
     provenance();
     return fmt::format(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
@@ -462,6 +508,193 @@ class Page {
       body_ += "<div>" + chart.text() + "</div>";
     }
     body_ += "</div></section>";
+  }
+
+  /// A training has the colour of the ensemble of its name, else one that no other has.
+  std::size_t training_colour(std::size_t k) const {
+    const auto place = [&](const std::string& name) {
+      for (std::size_t i = 0; i < e_.candidates.size(); ++i) {
+        if (e_.candidates[i].name == name) return i;
+      }
+      return e_.candidates.size();
+    };
+    const std::size_t own = place(c_.training[k].name);
+    if (own < e_.candidates.size()) return own;
+    std::size_t others = 0;
+    for (std::size_t i = 0; i < k; ++i) others += place(c_.training[i].name) == e_.candidates.size() ? 1 : 0;
+    return e_.candidates.size() + others;
+  }
+
+  void training() {
+    const bool many = std::any_of(c_.training.begin(), c_.training.end(),
+                                  [](const TrainingRecord& record) { return !curve_of(record.epochs, &LoggedEpoch::training_loss).low.empty(); });
+    body_ += fmt::format("<section><h2>Training</h2><p class=\"soft\">Mean loss of the samples, epoch by epoch. Line: of the validation "
+                         "samples after the epoch. Dashed: of the training samples while the weights were changing. Ring: the epoch "
+                         "whose weights were kept.{}</p>",
+                         many ? " Of more than 1000 epochs: means of neighbouring epochs, and between which values these lie." : "");
+    // Curves of different losses have no common axis.
+    std::vector<std::string> losses;
+    for (const TrainingRecord& record : c_.training) {
+      const std::string loss = loss_of(record);
+      if (std::find(losses.begin(), losses.end(), loss) == losses.end()) losses.push_back(loss);
+    }
+    for (const std::string& loss : losses) loss_chart(loss);
+    training_table();
+    options_table();
+    body_ += "</section>";
+  }
+
+  void loss_chart(const std::string& loss) {
+    std::vector<double> all;
+    std::int64_t first = c_.training.front().epochs.front().epoch, last = first;
+    bool any = false;
+    std::string legend;
+    for (std::size_t k = 0; k < c_.training.size(); ++k) {
+      const TrainingRecord& record = c_.training[k];
+      if (loss_of(record) != loss) continue;
+      first = any ? std::min(first, record.epochs.front().epoch) : record.epochs.front().epoch;
+      last = any ? std::max(last, record.epochs.back().epoch) : record.epochs.back().epoch;
+      any = true;
+      legend += swatch(training_colour(k), record.name) + "&emsp;";
+      for (const LoggedEpoch& epoch : record.epochs) {
+        for (double value : {epoch.training_loss, epoch.validation_loss}) {
+          if (std::isfinite(value)) all.push_back(value);
+        }
+      }
+    }
+    const std::string title = loss.empty() ? "Loss" : "Loss: " + loss;
+    if (all.empty()) {
+      body_ += fmt::format("<p>{}: no value is finite.</p>", escaped(title));
+      return;
+    }
+    std::sort(all.begin(), all.end());
+    double low = all.front(), high = all.back();
+    const bool logarithmic = low > 0.0 && high > 10.0 * low;
+    std::size_t above = 0;
+    if (!logarithmic) {
+      // A few losses of the first epochs, far above the rest, would press the rest flat.
+      const double most = all[static_cast<std::size_t>(0.95 * static_cast<double>(all.size() - 1))];
+      if (high - most > 3.0 * (most - low) && most > low) {
+        high = most + 0.2 * (most - low);
+        above = static_cast<std::size_t>(all.end() - std::upper_bound(all.begin(), all.end(), high));
+      }
+    }
+    double bottom = logarithmic ? std::log10(low) : low, top = logarithmic ? std::log10(high) : high;
+    const double pad = top > bottom ? 0.04 * (top - bottom) : 0.1 * std::max(std::abs(top), 1e-12);
+    bottom -= pad;
+    top += pad;
+    const auto place = [&](double value) { return std::isnan(value) ? value : std::min(logarithmic ? std::log10(value) : value, top); };
+
+    Chart chart(1040, 340, title + (logarithmic ? " (logarithmic)" : ""), "epoch", "");
+    chart.left_margin(64);
+    chart.y_range(bottom, top);
+    if (logarithmic) {
+      std::vector<std::pair<double, std::string>> marks;
+      for (double t : svg::logarithmic_ticks(std::pow(10.0, bottom), std::pow(10.0, top))) {
+        marks.emplace_back(std::log10(t), svg::tick_text(t));
+      }
+      chart.y_ticks(marks);
+    }
+    const double from = static_cast<double>(first), to = static_cast<double>(last);
+    chart.x_range(first == last ? from - 1 : from, first == last ? to + 1 : to + 0.01 * (to - from));
+    std::vector<std::pair<double, std::string>> epochs = {{from, fmt::format("{:.0f}", from)}};
+    for (double t : svg::ticks(from, to, 10)) {
+      if (t == std::floor(t) && t - from > 0.03 * (to - from)) epochs.emplace_back(t, fmt::format("{:.0f}", t));
+    }
+    chart.x_ticks(epochs);
+    for (std::size_t k = 0; k < c_.training.size(); ++k) {
+      if (loss_of(c_.training[k]) == loss) loss_curves(chart, k, place);
+    }
+    body_ += "<div>" + chart.text() + "</div><p class=\"soft\">" + legend +
+             (above == 0 ? "" : fmt::format("{} value{} above the chart.", above, above == 1 ? " lies" : "s lie")) + "</p>";
+  }
+
+  template <class Place>
+  void loss_curves(Chart& chart, std::size_t k, const Place& place) const {
+    const TrainingRecord& record = c_.training[k];
+    const char* colour = candidate_colour(training_colour(k));
+    const auto draw = [&](double LoggedEpoch::*field, const std::string& style, const char* of) {
+      Curve curve = curve_of(record.epochs, field);
+      for (std::vector<double>* values : {&curve.y, &curve.low, &curve.high}) {
+        for (double& y : *values) y = place(y);
+      }
+      if (!curve.low.empty()) chart.band(curve.x, curve.low, curve.high, fmt::format("fill:{};fill-opacity:.18", colour));
+      chart.line(curve.x, curve.y, fmt::format("stroke:{};{}", colour, style));
+      // A line needs two points.
+      if (record.epochs.size() == 1 && std::isfinite(curve.y[0])) {
+        chart.point(curve.x[0], curve.y[0], 3, fmt::format("fill:{}", colour), fmt::format("{}: {}", record.name, of));
+      }
+    };
+    draw(&LoggedEpoch::training_loss, "stroke-width:1.2;stroke-dasharray:4 3", "training");
+    draw(&LoggedEpoch::validation_loss, "stroke-width:1.8", "validation");
+    const LoggedEpoch& last = record.epochs.back();
+    if (std::isfinite(last.best_validation_loss)) {
+      chart.point(static_cast<double>(last.best_epoch), place(last.best_validation_loss), 5,
+                  fmt::format("fill:#fff;stroke:{};stroke-width:2", colour),
+                  fmt::format("{}: epoch {}, {}", record.name, last.best_epoch, number(last.best_validation_loss, 5)));
+    }
+  }
+
+  void training_table() {
+    body_ += "<div class=\"scroll\"><table><tr><th class=\"l\">training</th><th class=\"l\">end</th><th>epochs</th><th>kept epoch</th>"
+             "<th>its validation loss</th><th>last training loss</th><th>time</th><th>weights</th>"
+             "<th>training + validation samples</th><th class=\"l\">model</th></tr>";
+    std::string messages;
+    for (std::size_t k = 0; k < c_.training.size(); ++k) {
+      const TrainingRecord& record = c_.training[k];
+      const LoggedEpoch& last = record.epochs.back();
+      const LoggedStart& start = record.start;
+      const std::string& end = record.end.status;
+      const char* style = end == "finished" || end == "stopped early" ? "ok" : end.empty() ? "soft" : "no";
+      body_ += fmt::format(
+          "<tr><td class=\"l\">{}</td><td class=\"l\"><span class=\"{}\">{}</span></td><td>{} of {}</td><td>{}</td><td>{}</td><td>{}</td>"
+          "<td>{}</td><td>{}</td><td>{} + {}</td><td class=\"l w\">{}</td></tr>",
+          swatch(training_colour(k), record.name), style, end.empty() ? "none recorded" : escaped(end), last.epoch, last.epochs, last.best_epoch,
+          number(last.best_validation_loss, 5), number(last.training_loss, 5), duration(last.seconds), start.weights,
+          start.training_samples, start.validation_samples, model_text(record));
+      if (end == "failed" || end == "interrupted") {
+        messages += fmt::format("<p><b>{}</b>: {}</p>", escaped(record.name), escaped(record.end.message));
+      }
+    }
+    body_ += "</table></div>" + messages;
+  }
+
+  /// Which ensemble a training's model has made, by its digest.
+  std::string model_text(const TrainingRecord& record) const {
+    if (record.end.sha256.empty()) return "\u2013";
+    std::string made;
+    for (const CandidateResult& c : e_.candidates) {
+      const auto found = c.attributes.find("lavoisier_model_sha256");
+      if (found != c.attributes.end() && found->second == record.end.sha256) made += (made.empty() ? "" : ", ") + c.name;
+    }
+    return fmt::format("<code>{}</code> {}", escaped(record.end.sha256.substr(0, 12)),
+                       made.empty() ? "(of no ensemble here)" : "(made " + escaped(made) + ")");
+  }
+
+  void options_table() {
+    std::map<std::string, std::vector<std::string>> options;
+    for (std::size_t k = 0; k < c_.training.size(); ++k) {
+      for (const auto& [name, value] : c_.training[k].start.options) {
+        std::vector<std::string>& values = options[name];
+        values.resize(c_.training.size());
+        values[k] = value;
+      }
+    }
+    std::string header = "<tr><th class=\"l\">option</th>", differing, same;
+    for (std::size_t k = 0; k < c_.training.size(); ++k) {
+      header += fmt::format("<th class=\"l\">{}</th>", swatch(training_colour(k), c_.training[k].name));
+    }
+    for (const auto& [name, values] : options) {
+      const bool equal = std::all_of(values.begin(), values.end(), [&](const std::string& v) { return v == values.front(); });
+      std::string row = fmt::format("<tr><td class=\"l\">{}{}{}</td>", equal ? "" : "<b>", escaped(name), equal ? "" : "</b>");
+      for (std::size_t k = 0; k < (equal ? 1 : values.size()); ++k) {
+        row += fmt::format("<td class=\"l w\" colspan=\"{}\"><code>{}</code></td>", equal ? values.size() : 1, escaped(values[k]));
+      }
+      (equal ? same : differing) += row + "</tr>";
+    }
+    body_ += fmt::format("<details><summary>Options of the training{}</summary><div class=\"scroll\"><table>{}</tr>{}{}</table></div>"
+                         "</details>",
+                         c_.training.size() == 1 ? "" : "s (those that differ first)", header, differing, same);
   }
 
   void provenance() {

@@ -24,13 +24,6 @@ std::vector<double> edges(std::span<const double> centres) {
   return result;
 }
 
-std::string tick_text(double value) {
-  if (value != 0.0 && (std::abs(value) >= 1e5 || std::abs(value) < 1e-3)) return fmt::format("{:.0e}", value);
-  std::string text = fmt::format("{:g}", value);
-  if (!text.empty() && text[0] == '-') text = "\u2212" + text.substr(1);
-  return text;
-}
-
 }  // namespace
 
 std::string escaped(const std::string& text) {
@@ -63,6 +56,27 @@ std::vector<double> ticks(double low, double high, int about) {
     result.push_back(std::abs(k) < 0.5 ? 0.0 : k * step);
   }
   return result;
+}
+
+std::vector<double> logarithmic_ticks(double low, double high) {
+  const auto from = static_cast<int>(std::floor(std::log10(low))), to = static_cast<int>(std::ceil(std::log10(high)));
+  const int step = std::max(1, (to - from + 7) / 8);
+  const bool between = to - from <= 3;
+  std::vector<double> result;
+  for (int k = from; k <= to; k += step) {
+    for (double factor : {1.0, 2.0, 5.0}) {
+      const double mark = factor * std::pow(10.0, k);
+      if ((between || factor == 1.0) && mark >= low * (1 - 1e-9) && mark <= high * (1 + 1e-9)) result.push_back(mark);
+    }
+  }
+  return result;
+}
+
+std::string tick_text(double value) {
+  if (value != 0.0 && (std::abs(value) >= 1e5 || std::abs(value) < 1e-3)) return fmt::format("{:.0e}", value);
+  std::string text = fmt::format("{:g}", value);
+  if (!text.empty() && text[0] == '-') text = "\u2212" + text.substr(1);
+  return text;
 }
 
 std::string colour(Scale scale, double t) {

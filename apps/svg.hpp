@@ -15,6 +15,11 @@ std::string escaped(const std::string& text);
 /// Round tick values that cover [low, high].
 std::vector<double> ticks(double low, double high, int about);
 
+/// Marks of a logarithmic axis that covers [low, high], both > 0: powers of ten, with 2 and 5 times them where these are few.
+std::vector<double> logarithmic_ticks(double low, double high);
+/// A number beside a mark.
+std::string tick_text(double value);
+
 enum class Scale { sequential, diverging };
 /// Colour of t in [0, 1], "#rrggbb".
 std::string colour(Scale scale, double t);

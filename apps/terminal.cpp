@@ -62,7 +62,7 @@ std::string Table::text(std::size_t indent) const {
 
 void Progress::update(const std::string& line, bool last) {
   if (quiet_) return;
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = Clock::now();
   if (terminal_) {
     if (!last && shown_ && now - latest_ < std::chrono::milliseconds(100)) return;
     winsize size{};
@@ -73,7 +73,11 @@ void Progress::update(const std::string& line, bool last) {
     fmt::print(stderr, "\r{}\033[K", cut);
     std::fflush(stderr);
   } else {
-    if (!last && shown_ && now - latest_ < std::chrono::seconds(5)) return;
+    // Five seconds, then longer and longer: a log of a day's work is read as a whole.
+    if (!shown_) first_ = now;
+    const Clock::duration share = (now - first_) / 100;
+    const Clock::duration interval = std::clamp<Clock::duration>(share, std::chrono::seconds(5), std::chrono::minutes(1));
+    if (!last && shown_ && now - latest_ < interval) return;
     fmt::print(stderr, "{}\n", line);
   }
   shown_ = true;

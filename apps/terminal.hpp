@@ -24,8 +24,8 @@ class Table {
   std::vector<std::size_t> left_;
 };
 
-/// Progress of long work on stderr: one line that is written over on a terminal, plain lines (at most one in five
-/// seconds, the last always) elsewhere.
+/// Progress of long work on stderr: one line that is written over on a terminal, plain lines (one in five seconds at
+/// most, later one in a hundredth of the time so far, up to a minute; the last always) elsewhere.
 class Progress {
  public:
   explicit Progress(bool quiet) : quiet_(quiet), terminal_(stderr_is_terminal()) {}
@@ -36,8 +36,9 @@ class Progress {
   void clear();
 
  private:
+  using Clock = std::chrono::steady_clock;
   bool quiet_, terminal_, shown_ = false;
-  std::chrono::steady_clock::time_point latest_{};
+  Clock::time_point first_{}, latest_{};
 };
 
 /// "ok" in green or "FAILED" in red on a terminal, plain elsewhere.

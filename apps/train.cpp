@@ -3,7 +3,9 @@
 #include "generator_options.hpp"
 #include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
+#include "processes.hpp"
 #include "terminal.hpp"
+#include "training_log.hpp"
 #include "training_options.hpp"
 
 #include <lavoisier/domain.hpp>
@@ -17,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <optional>
 
@@ -72,6 +75,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.scaling = arguments.choice("scaling", {"standard", "max_abs"});
   options.epochs = arguments.integer("epochs", 1, 100000000);
   options.batch = arguments.integer("batch", 1, 100000000);
+  options.micro_batches = arguments.integer("micro-batches", 0, 65536);
   options.learning_rate = arguments.number("learning-rate", 1e-12, 1e3);
   options.weight_decay = arguments.number("weight-decay", 0.0, 1e3);
   options.input_noise = arguments.number("input-noise", 0.0, 1e3);
@@ -119,6 +123,30 @@ void require_checkpoint_folder(const std::filesystem::path& folder) {
   require_writable(folder / "checkpoint.safetensors");
   std::error_code ignored;
   if (!existed) std::filesystem::remove(folder, ignored);
+}
+
+/// By default beside the checkpoints, where their folder was named; empty: none.
+std::filesystem::path log_path(const Arguments& arguments) {
+  if (arguments.has("log")) return arguments.text("log");
+  if (arguments.given("checkpoint")) return std::filesystem::path(arguments.text("checkpoint")) / "training.jsonl";
+  return {};
+}
+
+LoggedEpoch logged(const TrainingProgress& p) {
+  return {p.epoch,      p.epochs,        p.training_loss, p.validation_loss, p.best_validation_loss,
+          p.best_epoch, p.learning_rate, p.seconds,       p.seconds_left};
+}
+
+/// "60 of 60 epochs; best validation loss 0.2235 at epoch 41", and why it ended where it did.
+std::string summary_of(const TrainingResult& result, const TrainingOptions& options) {
+  if (result.history.empty()) return "no epoch";
+  const TrainingProgress& last = result.history.back();
+  std::string text = fmt::format("{} of {} epochs; ", last.epoch, last.epochs);
+  text += options.selection == "last"
+              ? fmt::format("weights of the last one kept, validation loss {:.5g}", last.validation_loss)
+              : fmt::format("best validation loss {:.5g} at epoch {}", last.best_validation_loss, last.best_epoch);
+  if (last.epoch < last.epochs) text += fmt::format("; stopped early: no better one for {} epochs", options.stop_after);
+  return text;
 }
 
 ordered_json scores_json(const MarginalScores& scores) {
@@ -194,6 +222,7 @@ const Command& train_command() {
           {"scaling", "NAME", "of inputs and outputs: standard (training samples) or max_abs (all samples)", "standard", false},
           {"epochs", "N", "passes over the training samples", "60", false},
           {"batch", "N", "samples a step", "256", false},
+          {"micro-batches", "M", "parts of a batch, gradients summed in one order; 0: 1, under mpirun 8", "0", false},
           {"learning-rate", "R", "of Adam", "0.002", false},
           {"weight-decay", "W", "decoupled (AdamW)", "0", false},
           {"input-noise", "S", "normal noise on the standardised inputs while training", "0", false},
@@ -207,9 +236,10 @@ const Command& train_command() {
           {"seed", "N", "of initial weights and shuffling", "0", false},
           {"checkpoint", "DIR", "where to keep checkpoints (default: OUTPUT.checkpoint, removed at the end)", "", false},
           {"resume", "", "go on from the checkpoint", "", false},
+          {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
-          {"threads", "N", "0: all", "0", false},
+          {"threads", "N", "0: all, under mpirun one a process", "0", false},
       }};
     const auto at = std::find_if(made.options.begin(), made.options.end(), [](const Option& o) { return o.name == "strategy"; });
     made.options.insert(at, generator_options().begin(), generator_options().end());
@@ -218,24 +248,41 @@ const Command& train_command() {
   return command;
 }
 
-int run_train(const Arguments& arguments) {
+namespace {
+
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+                  const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
+
+/// `log` may be null.
+int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   TrainingOptions options = options_from(arguments);
+  TrainingCommunicator* const processes = training_processes();
+  const bool first = processes == nullptr || processes->rank() == 0;
+  if (processes != nullptr && options.threads == 0) options.threads = 1;  // they share the processors
   const std::filesystem::path output = arguments.text("output");
   const std::vector<std::string>& files = arguments.list("data");
-  const bool quiet = arguments.flag("quiet");
-  const Domain domain = load_domain(arguments.text("domain"));
-  require_writable(output);
-  if (arguments.has("json")) require_writable(arguments.text("json"));
-  if (options.resume && !std::filesystem::exists(options.checkpoint)) {
-    throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
-  }
-
-  require_checkpoint_folder(options.checkpoint);
-
-  const SampleSet samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
-  const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
-  options.provenance = provenance_of(domain, files);
-  record(arguments, options.provenance);
+  const bool quiet = arguments.flag("quiet") || !first;
+  Domain domain;
+  SampleSet samples;
+  std::optional<LinearConstraints> laws;
+  together(processes, [&] {
+    domain = load_domain(arguments.text("domain"));
+    if (first) {
+      require_writable(output);
+      for (const char* name : {"json", "log"}) {
+        if (arguments.has(name)) require_writable(arguments.text(name));
+      }
+      if (options.resume && !std::filesystem::exists(options.checkpoint)) {
+        throw Error(Status::not_found, fmt::format("no checkpoint to resume from in {}", options.checkpoint.string()));
+      }
+      require_checkpoint_folder(options.checkpoint);
+    }
+    samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
+    laws.emplace(domain.layout, domain.laws, domain.constants);
+    options.provenance = provenance_of(domain, files);
+    record(arguments, options.provenance);
+  });
+  const LinearConstraints& constraints = *laws;
 
   const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
   if (!quiet) {
@@ -245,6 +292,9 @@ int run_train(const Arguments& arguments) {
     for (const LawReport& law : constraints.report()) {
       if (law.redundant) fmt::print("  law {} follows from {}\n", law.law, fmt::join(law.implied_by, ", "));
     }
+    if (processes != nullptr)
+      fmt::print("{} processes share {} micro-batches a batch\n", processes->size(),
+                 resolved_micro_batches(options, processes));
     std::fflush(stdout);
   }
 
@@ -252,18 +302,45 @@ int run_train(const Arguments& arguments) {
   set_training_threads(options.threads);
   Progress progress(quiet);
   TrainingResult result;
+  options.started = [&](const TrainingStart& start) {
+    if (log != nullptr) {
+      std::map<std::string, std::string> resolved = arguments.resolved();
+      resolved["loss"] = to_string(options.loss);  // some generators have another default
+      log->start({{}, {}, std::move(resolved), options.provenance.at("data"), count(Subset::training),
+                  count(Subset::validation), count(Subset::test), start.weights, options.device, start.threads,
+                  start.epochs_done});
+    }
+    // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
+    if (stderr_is_terminal()) progress.update(fmt::format("{} weights: first epoch", start.weights));
+  };
   try {
     result = train(samples, constraints, options,
-                   [&](const TrainingProgress& p) { progress.update(progress_line(p), p.epoch == p.epochs); },
-                   &interrupted());
+                   [&](const TrainingProgress& p) {
+                     if (log != nullptr) log->epoch(logged(p));
+                     progress.update(progress_line(p), p.epoch == p.epochs);
+                   },
+                   &interrupted(), processes);
   } catch (const Error& error) {
     progress.clear();
     if (error.status() != Status::interrupted) throw;
-    throw Error(Status::interrupted, fmt::format("interrupted: {}\ncheckpoint kept in {}; resume with\n  {}", error.what(),
-                                                 options.checkpoint.string(), resume_command(arguments)));
+    const std::string start = processes != nullptr ? fmt::format("mpirun -n {} ", processes->size()) : std::string();
+    const std::string message = fmt::format("interrupted: {}\ncheckpoint kept in {}; resume with\n  {}{}", error.what(),
+                                            options.checkpoint.string(), start, resume_command(arguments));
+    if (processes != nullptr) throw AgreedError(Status::interrupted, message);
+    throw Error(Status::interrupted, message);
   }
   progress.clear();
+  together(processes, [&] {
+    if (first) write_result(arguments, options, samples, constraints, result, log);
+  });
+  return exit_ok;
+}
 
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+                  const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
+  const std::filesystem::path output = arguments.text("output");
+  const bool quiet = arguments.flag("quiet");
+  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
   const SampleSet validation = select(samples, Subset::validation);
   // A model that the plugin does not run has no scores; it is written all the same.
   std::optional<MarginalScores> scores;
@@ -280,13 +357,18 @@ int run_train(const Arguments& arguments) {
     unscored = error.what();
   }
   const std::string digest = result.model.write(output);
+  const std::string summary = summary_of(result, options);
+  if (log != nullptr) {
+    const bool all = result.history.empty() || result.history.back().epoch == options.epochs;
+    log->end({all ? "finished" : "stopped early", summary, output.string(), digest});
+  }
   if (!arguments.given("checkpoint")) {
     std::error_code ignored;
     std::filesystem::remove_all(options.checkpoint, ignored);
   }
 
   if (!quiet) {
-    fmt::print("trained in {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds),
+    fmt::print("trained in {}: {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds), summary,
                result.target_distance);
     print_scores(scores, unscored, samples.layout);
     fmt::print("wrote {} (sha256 {})\n", output.string(), digest);
@@ -310,7 +392,30 @@ int run_train(const Arguments& arguments) {
   }
   json["options"] = arguments.resolved();
   write_json(arguments, json.dump(2) + "\n");
-  return exit_ok;
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  const std::filesystem::path path = log_path(arguments);
+  TrainingCommunicator* const processes = training_processes();
+  std::optional<TrainingLogWriter> log;  // the first process's
+  together(processes, [&] {
+    if (!path.empty() && (processes == nullptr || processes->rank() == 0)) log.emplace(path, arguments.flag("resume"));
+  });
+  if (!log) return train_and_write(arguments, nullptr);
+  try {
+    return train_and_write(arguments, &*log);
+  } catch (const std::exception& failure) {
+    const auto* error = dynamic_cast<const Error*>(&failure);
+    const bool stopped = error != nullptr && error->status() == Status::interrupted;
+    try {
+      log->end({stopped ? "interrupted" : "failed", failure.what(), "", ""});
+    } catch (const Error&) {
+      // Where the log itself can't be written: that is the failure already under way.
+    }
+    throw;
+  }
 }
 
 }  // namespace lavoisier::cli

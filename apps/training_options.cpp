@@ -94,11 +94,10 @@ SampleSet load_training_data(const Domain& domain, const std::vector<std::string
 }
 
 std::string progress_line(const TrainingProgress& progress) {
-  return fmt::format("epoch {:>{}}/{}  loss {}  validation {} (best {}, epoch {})  {} left", progress.epoch,
-                     fmt::format("{}", progress.epochs).size(), progress.epochs,
+  return fmt::format("epoch {:>{}}/{}, {} left  loss {}  validation {} (best {}, epoch {})", progress.epoch,
+                     fmt::format("{}", progress.epochs).size(), progress.epochs, duration(progress.seconds_left),
                      fmt::format("{:.5g}", progress.training_loss), fmt::format("{:.5g}", progress.validation_loss),
-                     fmt::format("{:.5g}", progress.best_validation_loss), progress.best_epoch,
-                     duration(progress.seconds_left));
+                     fmt::format("{:.5g}", progress.best_validation_loss), progress.best_epoch);
 }
 
 }  // namespace lavoisier::cli

@@ -25,7 +25,7 @@ std::map<std::string, std::string> provenance_of(const Domain& domain, const std
 /// Loads the files, refuses a set without training or validation samples.
 SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete);
 
-/// "epoch 12/60  loss 0.2131  validation 0.2240 (best 0.2235, epoch 11)  8 s left".
+/// "epoch 12/60, 8 s left  loss 0.2131  validation 0.2240 (best 0.2235, epoch 11)": a narrow terminal cuts off the end.
 std::string progress_line(const TrainingProgress& progress);
 
 }  // namespace lavoisier::cli

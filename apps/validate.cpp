@@ -3,6 +3,7 @@
 #include "evaluation.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
+#include "training_log.hpp"
 
 #include <lavoisier/domain.hpp>
 #include <lavoisier/files.hpp>
@@ -58,6 +59,64 @@ std::vector<NamedPaths> candidates_from(const Arguments& arguments) {
     }
   }
   return result;
+}
+
+/// The logs of --training-log: named as asked, else by the model that they tell of.
+std::vector<TrainingRecord> training_from(const Arguments& arguments) {
+  std::vector<TrainingRecord> records;
+  if (!arguments.has("training-log")) return records;
+  for (const std::string& word : arguments.list("training-log")) {
+    const auto [name, path] = named(word);
+    TrainingRecord record = read_training_log(path);
+    record.name = name;
+    const auto output = record.start.options.find("output");
+    if (record.name.empty() && output != record.start.options.end()) record.name = std::filesystem::path(output->second).stem().string();
+    if (record.name.empty()) record.name = std::filesystem::path(path).stem().string();
+    for (const TrainingRecord& other : records) {
+      if (other.name == record.name) {
+        throw UsageError(fmt::format("--training-log: {} and {} are both called '{}'; give names: NAME=FILE", other.path.string(),
+                                     record.path.string(), record.name));
+      }
+    }
+    for (const std::string& warning : record.warnings) fmt::print(stderr, "warning: {}\n", warning);
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+ordered_json text_or_null(const std::string& text) { return text.empty() ? ordered_json(nullptr) : ordered_json(text); }
+
+ordered_json training_json(const TrainingRecord& record) {
+  ordered_json json;
+  json["name"] = record.name;
+  json["file"] = record.path.string();
+  json["status"] = text_or_null(record.end.status);
+  json["message"] = text_or_null(record.end.message);
+  json["model"] = text_or_null(record.end.model);
+  json["sha256"] = text_or_null(record.end.sha256);
+  const LoggedEpoch& last = record.epochs.back();
+  json["epochs"] = last.epochs;
+  json["best_epoch"] = last.best_epoch;
+  json["best_validation_loss"] = number(last.best_validation_loss);
+  json["seconds"] = number(last.seconds);
+  json["weights"] = record.start.weights;
+  json["device"] = record.start.device;
+  json["threads"] = record.start.threads;
+  json["version"] = record.start.version;
+  json["data"] = {{"files", record.start.data},
+                  {"training", record.start.training_samples},
+                  {"validation", record.start.validation_samples},
+                  {"test", record.start.test_samples}};
+  json["options"] = record.start.options;
+  json["history"] = ordered_json::array();
+  for (const LoggedEpoch& epoch : record.epochs) {
+    json["history"].push_back({{"epoch", epoch.epoch},
+                               {"training_loss", number(epoch.training_loss)},
+                               {"validation_loss", number(epoch.validation_loss)},
+                               {"learning_rate", number(epoch.learning_rate)},
+                               {"seconds", number(epoch.seconds)}});
+  }
+  return json;
 }
 
 ordered_json laws_json(const std::vector<LawStatistics>& laws, const Grid& grid, bool physics, double identity) {
@@ -222,6 +281,7 @@ const Command& validate_command() {
           {"inputs", "FILE", "without a reference: the file with the inputs and the grid", "", false},
           {"subset", "NAME", "cells that count: all, test, validation or training", "all", false},
           {"seed", "N", "of ties in rank histograms and of randomised PITs", "0", false},
+          {"training-log", "[NAME=]FILE", "logs of train --log, for the report: loss curves and options", "", true},
           {"html", "FILE", "write a report as one self-contained page", "", false},
       }};
   return command;
@@ -243,6 +303,7 @@ int run_validate(const Arguments& arguments) {
   for (const char* name : {"json", "html"}) {
     if (arguments.has(name)) require_writable(arguments.text(name));
   }
+  const std::vector<TrainingRecord> training = training_from(arguments);
   const bool quiet = arguments.flag("quiet");
   Progress progress(quiet);
   const Evaluation evaluation = evaluate(domain, candidates, options, [&](std::int64_t done, std::int64_t all) {
@@ -259,6 +320,10 @@ int run_validate(const Arguments& arguments) {
       if (c.missing > 0) {
         fmt::print("note: {} has no values in {} of the {} cells\n", c.name, c.missing, evaluation.cells);
       }
+    }
+    for (const TrainingRecord& record : training) {
+      fmt::print("training {}: {}{}\n", record.name, record.end.status.empty() ? "no end recorded" : record.end.status,
+                 record.end.message.empty() ? "" : ": " + record.end.message.substr(0, record.end.message.find('\n')));
     }
     fmt::print("\n{}: {}\n", evaluation.candidates.front().name, verdict(evaluation.pass));
   }
@@ -283,6 +348,10 @@ int run_validate(const Arguments& arguments) {
   } else {
     json["reference"] = nullptr;
   }
+  if (arguments.has("training-log")) {
+    json["training"] = ordered_json::array();
+    for (const TrainingRecord& record : training) json["training"].push_back(training_json(record));
+  }
   json["domain"] = {{"name", domain.name}, {"sha256", domain.digest}};
   json["subset"] = subset;
   json["cells"] = evaluation.cells;
@@ -302,6 +371,7 @@ int run_validate(const Arguments& arguments) {
     context.command_line = arguments.command_line();
     context.created = timestamp();
     context.options = arguments.resolved();
+    context.training = training;
     write_file_atomically(arguments.text("html"), html_report(evaluation, context));
     if (!quiet) fmt::print("report: {}\n", arguments.text("html"));
   }

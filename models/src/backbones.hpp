@@ -32,6 +32,14 @@ NetworkPlan plan_unet(const FieldOptions& fields, const BackboneShape& shape);
 /// Residual 1-D convolutions over levels: plan_unet at one resolution and height 1.
 NetworkPlan plan_column_network(const FieldOptions& fields, const BackboneShape& shape);
 
+/// A window of several series, lags x series, oldest lag first, at the front of the port `input` (`inputs` wide; what is behind
+/// joins at the end), to `outputs` numbers called "head". After StemGNN (Cao et al. 2020): `fields.blocks` blocks, each a mixing of the
+/// series by a learned matrix (its graph of correlations), the discrete Fourier transform over the lags, gated linear units
+/// among the frequencies, the inverse transform, a forecast of `fields.widths[0]` features a series and a backcast that the next block no
+/// longer sees. Unlike there the graph is one of all samples, and no eigenvectors are taken.
+/// Error(invalid_argument): fewer inputs than the window has numbers.
+NetworkPlan plan_spectral_temporal(const GeneratorOptions& generator, std::int64_t inputs, std::int64_t outputs);
+
 /// The one that `fields.backbone` names.
 NetworkPlan plan_backbone(const MlpOptions& options, const FieldOptions& fields, const BackboneShape& shape);
 

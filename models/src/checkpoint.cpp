@@ -46,9 +46,9 @@ void write_checkpoint(const std::filesystem::path& folder, ModelFile model, cons
   model.write(checkpoint_file(folder));
 }
 
-TrainingState read_checkpoint(const std::filesystem::path& folder, const std::map<std::string, std::string>& expected) {
-  const std::filesystem::path path = checkpoint_file(folder);
-  const ModelFile file = ModelFile::read(path);
+TrainingState read_checkpoint(std::span<const std::byte> bytes, const std::filesystem::path& path,
+                              const std::map<std::string, std::string>& expected) {
+  const ModelFile file = ModelFile::parse(bytes, path.string());
   const auto& found = file.description.provenance;
   if (!found.count(marker)) throw Error(Status::invalid_format, path.string() + " is a model file, not a checkpoint");
   std::string differences;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,10 @@ std::filesystem::path checkpoint_file(const std::filesystem::path& folder);
 /// with a digest. Makes the folder if need be.
 void write_checkpoint(const std::filesystem::path& folder, ModelFile model, const TrainingState& state, bool finished);
 
-/// Reads it back. `expected` (options, data, version) must agree with what the checkpoint says, entry by entry, else
-/// Error(invalid_argument) names the entries that differ. Error(not_found) if there is none.
-TrainingState read_checkpoint(const std::filesystem::path& folder, const std::map<std::string, std::string>& expected);
+/// Reads the file's bytes. `expected` (options, data, version) must agree with what the checkpoint says, entry by entry,
+/// else Error(invalid_argument) names the entries that differ.
+TrainingState read_checkpoint(std::span<const std::byte> bytes, const std::filesystem::path& path,
+                              const std::map<std::string, std::string>& expected);
 
 /// Refuses to start anew over an unfinished checkpoint.
 void require_no_unfinished_checkpoint(const std::filesystem::path& folder);

@@ -49,11 +49,13 @@ Eigen::VectorXd DenoisingModel<Real>::loss(const std::vector<Real>& x, const Row
     e = null_space.project(e);
   }
   const bool flow = shape_.method == "flow";
-  const double start = random::uniform_open_right(random::words(key, {.column = at.samples[0], .step = at.step, .site = 1})[0]);
+  const std::uint64_t lead = at.batch > 0 ? at.lead : at.samples[0];
+  const double start = random::uniform_open_right(random::words(key, {.column = lead, .step = at.step, .site = 1})[0]);
+  const auto batch = static_cast<double>(at.batch > 0 ? at.batch : rows);
   RowMatrix target(rows, n);
   std::vector<Real> in(static_cast<std::size_t>(rows * columns));
   for (Index i = 0; i < rows; ++i) {
-    double t = start + static_cast<double>(i) / static_cast<double>(rows);
+    double t = start + static_cast<double>(at.first + i) / batch;
     t = (t - std::floor(t)) * (flow ? 1.0 : largest_time(shape_.prediction));
     t = static_cast<double>(static_cast<float>(t));
     const auto [a, s] = flow ? straight_process(t) : cosine_process(t);

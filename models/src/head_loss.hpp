@@ -27,10 +27,13 @@ Marginals constrained_marginals(Strategy strategy, const RowMatrix& A, const Eig
                                 const RowMatrix& mean, const RowMatrix& standard_deviation, const RowMatrix& d,
                                 int threads);
 
-/// The address of a sampled estimator's draws.
+/// What the random numbers of a step's rows depend on.
 struct DrawAddress {
   std::uint64_t step = 0;
   std::vector<std::uint64_t> samples;  ///< an id a row; empty: 0, 1, ...
+  std::int64_t first = 0;              ///< place of the first row in its batch
+  std::int64_t batch = 0;              ///< rows of the batch; 0: these rows are all
+  std::uint64_t lead = 0;              ///< id of the batch's first sample, where the rows are not all
 };
 
 /// The training loss as a function of the head's raw values, everything in standardised units and FP64.

@@ -1,5 +1,6 @@
-// The network that is one Gaussian head over dense layers, and which generator the options name.
+// One Gaussian head behind a network, and which generator the options name.
 
+#include "backbones.hpp"
 #include "export_model.hpp"
 #include "generator.hpp"
 #include "training_network.hpp"
@@ -12,11 +13,19 @@ namespace {
 using Eigen::Index;
 using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
+NetworkPlan plan_for(const GeneratorContext& context) {
+  const GeneratorOptions& generator = context.options.generator;
+  const std::int64_t raw = 2 * context.outputs;
+  if (generator.name == "spectral_temporal") return plan_spectral_temporal(generator, context.inputs, raw);
+  if (generator.fields.backbone == "mlp") return plan_mlp(context.options.network, context.inputs, raw);
+  return plan_backbone(context.options.network, generator.fields, {{}, {{"x0", context.inputs}}, "", raw, "head", "", true});
+}
+
 class Mlp final : public Generator {
  public:
   explicit Mlp(const GeneratorContext& context)
       : context_(context),
-        plan_(plan_mlp(context.options.network, context.inputs, 2 * context.outputs)),
+        plan_(plan_for(context)),
         network_(plan_, context.options.batch),
         evaluator_(plan_, context.options.batch),
         loss_(context.options, context.data.A, context.data.laws, context.data.active, context.dependent, training_threads()) {}
@@ -30,6 +39,12 @@ class Mlp final : public Generator {
     const std::vector<double> start = initial_weights(plan_, context_.options.network, seed);
     const std::span<float> weights = network_.weights();
     for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
+    if (!dense_alone()) {
+      const Parameter& bias = plan_.parameters.back();
+      const std::int64_t half = bias.elements() / 2;
+      level_rows(plan_, weights, half, half, weights[static_cast<std::size_t>(bias.offset + half)]);
+    }
+    if (plan_.parameters.back().elements() != plan_.outputs) return;  // a field's channels: no weights of one output alone
     for (Index i = 0; i < context_.outputs; ++i)
       if (!(context_.data.output_scale[i] > 0.0)) leave_out(weights, i);
   }
@@ -41,8 +56,11 @@ class Mlp final : public Generator {
       Eigen::Map<FloatRows>(h_bar, count, plan_.outputs) = raw_gradient_.cast<float>();
       return each.mean();
     };
-    return network_.differentiate(rows.x.data(), rows.count(), loss,
-                                  {context_.options.network.dropout, context_.options.seed, static_cast<std::int64_t>(rows.at.step)});
+    const double mean = network_.differentiate(
+        rows.x.data(), rows.count(), loss,
+        {context_.options.network.dropout, context_.options.seed, static_cast<std::int64_t>(rows.at.step), rows.at.first});
+    plan_.hold_fixed(network_.gradient());
+    return mean;
   }
 
   Eigen::VectorXd evaluate(const GeneratorRows& rows, std::span<const float> weights) override {
@@ -58,6 +76,7 @@ class Mlp final : public Generator {
   }
 
  private:
+  bool dense_alone() const { return context_.options.generator.name == "mlp" && context_.options.generator.fields.backbone == "mlp"; }
   /// Weights of a constant output are zero and, having no gradient, stay so.
   void leave_out(std::span<float> weights, Index output) {
     const Parameter& matrix = plan_.parameters[plan_.parameters.size() - 2];

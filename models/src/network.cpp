@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/api/include/torch/cuda.h>
 #include <torch/csrc/api/include/torch/version.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -13,6 +14,7 @@
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <unordered_map>
 
@@ -37,16 +39,28 @@ auto guarded(const char* what, Call&& call) {
   }
 }
 
+/// Where networks run, and whether they have weights of their own there.
+struct Place {
+  at::Device device = at::kCPU;
+  bool copies = false;
+  std::string name = "cpu";
+};
+Place& chosen_place() {
+  static Place place;
+  return place;
+}
+std::pair<at::Device, bool> training_place() { return {chosen_place().device, chosen_place().copies}; }
+
 /// The loss with its hand-written adjoint: h -> scalar.
 template <class Real>
 struct LossFunction : autograd::Function<LossFunction<Real>> {
   static at::Tensor forward(autograd::AutogradContext* context, const at::Tensor& h, std::int64_t call_address) {
     const auto& call = *reinterpret_cast<const typename Network<Real>::Function*>(call_address);
-    const at::Tensor values = h.contiguous();
+    const at::Tensor values = h.to(at::kCPU).contiguous();
     at::Tensor h_bar = at::empty_like(values);
     const double loss = call(values.template data_ptr<Real>(), values.size(0), h_bar.template data_ptr<Real>());
-    context->save_for_backward({h_bar});
-    return at::scalar_tensor(loss, values.options().dtype(at::kDouble));
+    context->save_for_backward({h_bar.to(h.device())});
+    return at::scalar_tensor(loss, h.options().dtype(at::kDouble));
   }
   static autograd::variable_list backward(autograd::AutogradContext* context, autograd::variable_list outer) {
     const at::Tensor h_bar = context->get_saved_variables()[0];
@@ -59,7 +73,9 @@ struct LossFunction : autograd::Function<LossFunction<Real>> {
 template <class Real>
 struct Network<Real>::Implementation {
   NetworkPlan plan;
-  at::Tensor weights, gradient;                       // flat
+  at::Tensor weights, gradient;                       // flat, in the host's memory
+  at::Device device = at::kCPU;
+  at::Tensor own_weights, own_gradient;               // flat, where the network runs: the same, or copies
   std::unordered_map<std::string, at::Tensor> views;  // by tensor name
 
   Implementation(NetworkPlan given, Real* shared_weights, Real* shared_gradient) : plan(std::move(given)) {
@@ -69,22 +85,32 @@ struct Network<Real>::Implementation {
     };
     weights = flat_vector(shared_weights);
     gradient = flat_vector(shared_gradient);
+    const auto& [chosen, copies] = training_place();
+    device = chosen;
+    own_weights = copies ? weights.to(device, false, true) : weights;
+    own_gradient = copies ? gradient.to(device, false, true) : gradient;
     for (const auto& [name, numbers] : plan.constants)
-      views.emplace(name, at::tensor(numbers, at::TensorOptions().dtype(at::kDouble)));
+      views.emplace(name, at::tensor(numbers, at::TensorOptions().dtype(at::kDouble)).to(device));
     for (const Parameter& parameter : plan.parameters) {
       const auto view = [&](const at::Tensor& flat) {
         return flat.narrow(0, parameter.offset, parameter.elements()).view(parameter.shape).detach();
       };
-      at::Tensor leaf = view(weights);
+      at::Tensor leaf = view(own_weights);
       leaf.set_requires_grad(true);
       // A gradient that is there is added to in place: so all gradients gather in one vector.
-      leaf.mutable_grad() = view(gradient);
+      leaf.mutable_grad() = view(own_gradient);
       views.emplace(parameter.name, leaf);
     }
   }
 
   at::Tensor wrap(const Real* values, std::int64_t rows, std::int64_t columns) const {
     return at::from_blob(const_cast<Real*>(values), {rows, columns}, at::TensorOptions().dtype(scalar_type<Real>));
+  }
+
+  bool copies() const { return own_weights.data_ptr() != weights.data_ptr(); }
+  void take_weights() const {
+    const at::NoGradGuard no_gradient;
+    if (copies()) at::Tensor(own_weights).copy_(weights);
   }
 
   at::Tensor run(const at::Tensor& x, const Dropout& dropout) const {
@@ -105,9 +131,10 @@ struct Network<Real>::Implementation {
       if (operation.op == "silu") {
         if (dropout.share > 0.0) {
           at::Tensor factors = at::empty(result.sizes(), at::TensorOptions().dtype(at::kFloat));
+          const std::int64_t width = factors.size(0) > 0 ? factors.numel() / factors.size(0) : 0;
           dropout_factors({factors.data_ptr<float>(), static_cast<std::size_t>(factors.numel())}, dropout.share,
-                          dropout.seed, dropout.step, layer);
-          result = result * factors.to(result.scalar_type());
+                          dropout.seed, dropout.step, layer, dropout.first * width);
+          result = result * factors.to(result.options());
         }
         ++layer;
       }
@@ -155,10 +182,13 @@ void Network<Real>::evaluate(const Real* x, std::int64_t rows, Real* h) const {
     const at::NoGradGuard no_gradient;
     const NetworkPlan& plan = implementation_->plan;
     constexpr std::int64_t piece = 1024;
+    implementation_->take_weights();
     for (std::int64_t first = 0; first < rows; first += piece) {
       const std::int64_t count = std::min(piece, rows - first);
       const at::Tensor result =
-          implementation_->run(implementation_->wrap(x + first * plan.columns(), count, plan.columns()), {}).contiguous();
+          implementation_->run(implementation_->wrap(x + first * plan.columns(), count, plan.columns()).to(implementation_->device), {})
+              .to(at::kCPU)
+              .contiguous();
       std::copy_n(result.template data_ptr<Real>(), count * plan.outputs, h + first * plan.outputs);
     }
   });
@@ -169,17 +199,23 @@ double Network<Real>::differentiate(const Real* x, std::int64_t rows, const Func
                                     Real* x_bar) {
   return guarded("differentiating the network", [&] {
     const at::AutoGradMode with_gradient(true);
-    implementation_->gradient.zero_();
+    implementation_->take_weights();
+    implementation_->own_gradient.zero_();
     const std::int64_t columns = implementation_->plan.columns();
-    at::Tensor in = implementation_->wrap(x, rows, columns);
+    at::Tensor in = implementation_->wrap(x, rows, columns).to(implementation_->device).detach();
     if (x_bar) {
       in.set_requires_grad(true);
       std::fill_n(x_bar, rows * columns, Real{0});
-      in.mutable_grad() = at::from_blob(x_bar, {rows, columns}, in.options().requires_grad(false));
+      in.mutable_grad() = at::from_blob(x_bar, {rows, columns}, at::TensorOptions().dtype(scalar_type<Real>)).to(implementation_->device);
     }
     const at::Tensor h = implementation_->run(in, dropout);
     const at::Tensor value = LossFunction<Real>::apply(h, reinterpret_cast<std::int64_t>(&loss));
     autograd::backward({value}, {});
+    if (implementation_->copies()) implementation_->gradient.copy_(implementation_->own_gradient);
+    if (x_bar && implementation_->device != at::kCPU) {
+      const at::Tensor host = in.grad().to(at::kCPU).contiguous();
+      std::copy_n(host.template data_ptr<Real>(), rows * columns, x_bar);
+    }
     return value.template item<double>();
   });
 }
@@ -192,11 +228,37 @@ int all_threads() {
   static const int all = at::get_num_threads();  // before anybody sets it
   return all;
 }
-int chosen_threads = 0;
+std::atomic<int> chosen_threads = 0;
 }  // namespace
 
-int training_threads() { return chosen_threads > 0 ? chosen_threads : all_threads(); }
+int training_threads() {
+  const int chosen = chosen_threads;
+  return chosen > 0 ? chosen : all_threads();
+}
 const char* torch_version() noexcept { return TORCH_VERSION; }
+
+const std::string& training_device() { return chosen_place().name; }
+
+void set_training_device(const std::string& name, bool copies) {
+  guarded("choosing the device", [&] {
+    const bool cuda = name == "cuda" || (name.starts_with("cuda:") && name.size() > 5 && name.size() < 9 &&
+                                         name.find_first_not_of("0123456789", 5) == std::string::npos);
+    if (name != "cpu" && !cuda)
+      throw Error(Status::invalid_argument, "device: expected cpu, cuda or cuda:N, found '" + name + "'");
+    if (!cuda) {
+      chosen_place() = {at::kCPU, copies, name};
+      return;
+    }
+    const auto devices = static_cast<int>(torch::cuda::device_count());
+    const int index = name == "cuda" ? 0 : std::stoi(name.substr(5));
+    if (index >= devices)
+      throw Error(Status::unsupported, "device: '" + name + "' needs LibTorch with CUDA and that many devices, found " +
+                                           std::to_string(devices));
+    at::globalContext().setDeterministicCuDNN(true);
+    at::globalContext().setBenchmarkCuDNN(false);
+    chosen_place() = {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index)), true, name};
+  });
+}
 
 }  // namespace detail
 
@@ -204,8 +266,9 @@ void set_training_threads(int threads) {
   if (threads < 0)
     throw Error(Status::invalid_argument, "threads: expected 0 (all) or more, found " + std::to_string(threads));
   const int all = detail::all_threads();
-  detail::chosen_threads = threads == 0 ? all : threads;
-  at::set_num_threads(detail::chosen_threads);
+  const int chosen = threads == 0 ? all : threads;
+  detail::chosen_threads = chosen;
+  at::set_num_threads(chosen);
 }
 
 }  // namespace lavoisier

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 namespace lavoisier::detail {
 
@@ -15,6 +16,7 @@ struct Dropout {
   double share = 0.0;
   std::uint64_t seed = 0;
   std::int64_t step = 0;
+  std::int64_t first = 0;  ///< place of the first row in its batch
 };
 
 /// A network plan run by LibTorch. Real is float where it counts, double in tests of gradients. Weights and gradients
@@ -53,6 +55,12 @@ class Network {
 extern template class Network<float>;
 extern template class Network<double>;
 
+/// Where networks that are made from now on run: "cpu" or a CUDA device ("cuda", "cuda:1"). Weights, gradients, inputs and losses stay
+/// in the host's memory; a network elsewhere has copies of its own and exchanges them in each call. `copies`: so on the cpu
+/// too, for tests. Error(unsupported): this LibTorch has no such device; invalid_argument: no device's name.
+void set_training_device(const std::string& name, bool copies = false);
+/// What it last said.
+const std::string& training_device();
 /// What set_training_threads last said, or all.
 int training_threads();
 /// LibTorch's version.

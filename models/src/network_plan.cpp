@@ -25,6 +25,11 @@ std::int64_t NetworkPlan::columns() const {
   return std::accumulate(more.begin(), more.end(), inputs, [](std::int64_t sum, const Port& port) { return sum + port.width; });
 }
 
+void NetworkPlan::hold_fixed(std::span<float> gradient) const {
+  for (const Parameter& parameter : parameters)
+    if (!parameter.fixed.empty()) std::fill_n(gradient.begin() + parameter.offset, parameter.elements(), 0.0F);
+}
+
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs) {
   const NetworkPlan names;
   PlanBuilder builder("", {{names.input, inputs}});
@@ -40,6 +45,10 @@ std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& o
   for (std::size_t index = 0; index < plan.parameters.size(); ++index) {
     const Parameter& parameter = plan.parameters[index];
     double* values = weights.data() + parameter.offset;
+    if (!parameter.fixed.empty()) {
+      std::copy(parameter.fixed.begin(), parameter.fixed.end(), values);
+      continue;
+    }
     const bool weight = parameter.name.ends_with(".weight") || parameter.shape.size() > 1;
     if (parameter.fan_in == 0) {
       std::fill_n(values, parameter.elements(), weight ? 1.0 : 0.0);  // layer_norm
@@ -79,25 +88,30 @@ std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, st
   return order;
 }
 
-void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer) {
+void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer,
+                     std::int64_t first) {
   // 16 bits decide about one element, so that one Philox call serves sixteen.
   const auto threshold = static_cast<std::uint64_t>(std::lround(share * 65536.0));
   const float kept = static_cast<float>(65536.0 / (65536.0 - static_cast<double>(threshold)));
   const random::Key key = key_of(seed, TrainingStream::dropout);
-  for (std::size_t first = 0; first < factors.size(); first += 16) {
+  for (std::size_t done = 0; done < factors.size();) {
+    const std::size_t place = static_cast<std::size_t>(first) + done, begin = place % 16;
     const auto words = random::words(key, {.column = static_cast<std::uint64_t>(step),
                                            .step = static_cast<std::uint64_t>(layer),
-                                           .element = first / 16});
-    const std::size_t count = std::min<std::size_t>(16, factors.size() - first);
-    for (std::size_t i = 0; i < count; ++i)
-      factors[first + i] = ((words[i / 4] >> (16 * (i % 4))) & 0xffffU) < threshold ? 0.0F : kept;
+                                           .element = place / 16});
+    const std::size_t end = std::min<std::size_t>(16, begin + factors.size() - done);
+    for (std::size_t i = begin; i < end; ++i)
+      factors[done++] = ((words[i / 4] >> (16 * (i % 4))) & 0xffffU) < threshold ? 0.0F : kept;
   }
 }
 
-void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step) {
+void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step,
+                     std::int64_t first) {
   const random::Key key = key_of(seed, TrainingStream::input_noise);
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    inputs[i] += static_cast<float>(deviation * random::normal(key, {.column = static_cast<std::uint64_t>(step), .element = i}));
+    inputs[i] += static_cast<float>(
+        deviation * random::normal(key, {.column = static_cast<std::uint64_t>(step),
+                                         .element = static_cast<std::uint64_t>(first) + i}));
 }
 
 }  // namespace lavoisier::detail

@@ -4,6 +4,7 @@
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/training.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -19,6 +20,7 @@ struct Parameter {
   std::int64_t offset = 0;
   std::int64_t fan_in = 0;          ///< terms of a sum of the layer that it belongs to; 0 for norms
   bool decays = false;              ///< weight decay: matrices only
+  std::vector<double> fixed = {};   ///< values that training leaves as they are; empty: trained
   std::int64_t elements() const;
 };
 
@@ -42,6 +44,8 @@ struct NetworkPlan {
   std::int64_t size = 0;                   ///< length of the flat vector
 
   std::int64_t columns() const;            ///< of a row of all that it reads
+  /// Sets the gradient of fixed parameters to zero: Adam then leaves them.
+  void hold_fixed(std::span<float> gradient) const;
 };
 
 /// Dense layers of the given widths with an activation behind each but the last; `outputs` wide at the end.
@@ -64,6 +68,17 @@ NetworkPlan plan_of(std::span<const GraphOperation> nodes, const std::vector<Por
 std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed,
                                     std::uint64_t first = 0, bool head = true);
 
+/// Rows [first, first + count) of the last layer start as the same number for every sample: weights zero, biases `raw`. So that
+/// deviations do not start scattered.
+template <class Real>
+void level_rows(const NetworkPlan& plan, std::span<Real> weights, std::int64_t first, std::int64_t count, Real raw) {
+  const Parameter& bias = plan.parameters.back();
+  const Parameter& weight = plan.parameters[plan.parameters.size() - 2];
+  const std::int64_t row = weight.elements() / weight.shape[0];
+  std::fill_n(weights.begin() + weight.offset + first * row, count * row, Real(0));
+  std::fill_n(weights.begin() + bias.offset + first, count, raw);
+}
+
 /// Streams of the training's own random numbers: key (seed, stream).
 enum class TrainingStream : std::uint64_t {
   weights = 1, shuffle = 2, dropout = 3, input_noise = 4, draws = 5, latent = 6, diffusion = 7, judging = 8
@@ -73,11 +88,15 @@ enum class TrainingStream : std::uint64_t {
 /// continues as if it had never stopped.
 std::vector<std::int64_t> permutation(std::int64_t count, std::uint64_t seed, std::int64_t epoch);
 
-/// Factors of 0 and 1 / (1 - share) that depend on seed, step and layer alone; `share` in units of 2^-16.
-void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer);
+/// Factors of 0 and 1 / (1 - share) that depend on seed, step, layer and place alone; `share` in units of 2^-16.
+/// `first`: place of the first one among those of the batch.
+void dropout_factors(std::span<float> factors, double share, std::uint64_t seed, std::int64_t step, std::int64_t layer,
+                     std::int64_t first = 0);
 
-/// Adds normal noise that depends on seed, step and place alone to a batch of standardised inputs.
-void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step);
+/// Adds normal noise that depends on seed, step and place alone to standardised inputs. `first`: place of the first one
+/// among those of the batch.
+void add_input_noise(std::span<float> inputs, double deviation, std::uint64_t seed, std::int64_t step,
+                     std::int64_t first = 0);
 
 }  // namespace lavoisier::detail
 

@@ -75,7 +75,8 @@ std::int64_t output_width(const GraphOperation& operation, const std::vector<std
       {"dense", 1},      {"silu", 1},       {"relu", 1},        {"tanh", 1},        {"sigmoid", 1},
       {"layer_norm", 1}, {"add", 2},        {"multiply", 2},    {"concat", 0},      {"slice", 1},
       {"conv2d", 1},     {"upsample2d", 1}, {"group_norm", 1},  {"add_channel", 2}, {"time_embedding", 1},
-      {"gru", 2},        {"gather", 2},     {"scatter_add", 2}, {"single", 1},      {"embedding", 1}};
+      {"gru", 2},        {"gather", 2},     {"scatter_add", 2}, {"single", 1},      {"embedding", 1},
+      {"transpose", 1}};
   const std::string& op = operation.op;
   const auto known = operands.find(op);
   if (known == operands.end()) throw Error(Status::invalid_format, "model file: unknown operation '" + op + "'");
@@ -131,6 +132,11 @@ std::int64_t output_width(const GraphOperation& operation, const std::vector<std
     const std::int64_t rows = height + 2 * padding.first - weight[2], columns = width + 2 * padding.second - weight[3];
     if (rows < 0 || columns < 0) refuse(operation, "has a kernel larger than its padded field");
     return weight[0] * (rows / stride.first + 1) * (columns / stride.second + 1);
+  }
+  if (op == "transpose") {
+    if (integer_attribute(operation, "rows", 1) * integer_attribute(operation, "columns", 1) != from)
+      refuse(operation, "reads " + std::to_string(from) + " numbers, another matrix");
+    return from;
   }
   if (op == "upsample2d") {
     const std::int64_t channels = integer_attribute(operation, "channels", 1), height = integer_attribute(operation, "height", 1),

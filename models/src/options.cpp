@@ -57,15 +57,12 @@ struct GeneratorRules {
 const std::vector<GeneratorRules>& generators() {
   using S = Strategy;
   static const std::vector<GeneratorRules> rules = {
-      {"mlp", {}, {}, {"mlp"}},
-      {"vae",
-       {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
-       {Loss::likelihood},
-       {"mlp", "unet", "column"}},
-      {"ladder_vae",
-       {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
-       {Loss::likelihood},
-       {"mlp", "unet", "column"}},
+      {"mlp", {}, {}, {"mlp", "unet", "column"}},
+      {"spectral_temporal", {}, {}, {"mlp"}},
+      {"vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood}, {"mlp", "unet", "column"}},
+      {"ladder_vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood}, {"mlp", "unet", "column"}},
       {"ddpm", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
       {"flow_matching", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
       {"mpnn", {S::none, S::penalty, S::projection, S::variance_projection, S::post_hoc, S::conditional}, {}, {"mlp"}},
@@ -106,7 +103,26 @@ void require_generator(const TrainingOptions& options) {
   require_word("backbone", fields.backbone, {"mlp", "unet", "column"});
   if (lacks(rules.backbones, fields.backbone))
     refuse_combination(generator.name, "backbone", fields.backbone, rules.backbones, [](const std::string& b) { return b; });
-  if (generator.name == "mlp") return;
+  const auto whole = [](bool condition, const std::string& option, const std::string& expected, std::int64_t found) {
+    require(condition, option, expected, static_cast<double>(found));
+  };
+  if (fields.backbone != "mlp") {
+    whole(fields.backbone == "column" || fields.height >= 1, "fields.height", "at least 1", fields.height);
+    whole(fields.width >= 1, "fields.width", "at least 1", fields.width);
+    whole(fields.radius >= 0 && fields.radius <= 16, "fields.radius", "0 to 16", fields.radius);
+    whole(fields.groups >= 1, "fields.groups", "at least 1", fields.groups);
+  }
+  if (fields.backbone != "mlp" || generator.name == "spectral_temporal") {
+    whole(!fields.widths.empty(), "fields.widths", "at least one resolution", 0);
+    for (const std::int64_t width : fields.widths)
+      whole(width >= 1 && width <= 4096, "fields.widths", "widths from 1 to 4096", width);
+    whole(fields.blocks >= 1, "fields.blocks", "at least 1", fields.blocks);
+  }
+  if (generator.name == "spectral_temporal") {
+    whole(generator.series >= 1, "series", "at least 1", generator.series);
+    whole(generator.window >= 2, "window", "at least 2 lags", generator.window);
+  }
+  if (generator.name == "mlp" || generator.name == "spectral_temporal") return;
   if (options.estimator != Estimator::exact)
     refuse_combination(generator.name, "estimator", to_string(options.estimator), std::vector<std::string>{"exact"},
                        [](const std::string& e) { return e; });
@@ -115,19 +131,6 @@ void require_generator(const TrainingOptions& options) {
   };
   plain(options.network.dropout == 0.0, "network.dropout");
   plain(!options.network.layer_norm, "network.layer_norm");
-  const auto whole = [](bool condition, const std::string& option, const std::string& expected, std::int64_t found) {
-    require(condition, option, expected, static_cast<double>(found));
-  };
-  if (fields.backbone != "mlp") {
-    whole(fields.backbone == "column" || fields.height >= 1, "fields.height", "at least 1", fields.height);
-    whole(fields.width >= 1, "fields.width", "at least 1", fields.width);
-    whole(!fields.widths.empty(), "fields.widths", "at least one resolution", 0);
-    for (const std::int64_t width : fields.widths)
-      whole(width >= 1 && width <= 4096, "fields.widths", "widths from 1 to 4096", width);
-    whole(fields.blocks >= 1, "fields.blocks", "at least 1", fields.blocks);
-    whole(fields.radius >= 0 && fields.radius <= 16, "fields.radius", "0 to 16", fields.radius);
-    whole(fields.groups >= 1, "fields.groups", "at least 1", fields.groups);
-  }
   if (detail::trains_on_graphs(generator.name)) {
     plain(!options.network.residual, "network.residual");
     plain(options.input_noise == 0.0, "input_noise");
@@ -208,41 +211,48 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
     all["option.estimator"] = to_string(options.estimator);
     all["option.draws"] = std::to_string(options.draws);
   }
+  if (options.micro_batches > 1) all["option.micro_batches"] = std::to_string(options.micro_batches);
   if (options.schedule == "plateau") all["option.patience"] = std::to_string(options.patience);
   if (options.warm_up > 0) all["option.warm_up"] = std::to_string(options.warm_up);
   if (options.gradient_clip > 0.0) all["option.gradient_clip"] = text_of(options.gradient_clip);
   if (options.stop_after > 0) all["option.stop_after"] = std::to_string(options.stop_after);
-  if (const GeneratorOptions& generator = options.generator; generator.name != "mlp") {
-    all["option.generator"] = generator.name;
-    if (!trains_on_graphs(generator.name)) all["option.generator.backbone"] = generator.fields.backbone;
-    if (generator.fields.backbone != "mlp") {
-      all["option.generator.height"] = std::to_string(generator.fields.height);
-      all["option.generator.width"] = std::to_string(generator.fields.width);
-      all["option.generator.widths"] = list_of(generator.fields.widths);
-      all["option.generator.blocks"] = std::to_string(generator.fields.blocks);
-      all["option.generator.radius"] = std::to_string(generator.fields.radius);
-      all["option.generator.groups"] = std::to_string(generator.fields.groups);
-    }
-    if (trains_on_graphs(generator.name)) {
-      std::string categories;
-      for (const std::string& name : generator.graph.categories) categories += (categories.empty() ? "" : " ") + name;
-      all["option.generator.state"] = std::to_string(generator.graph.state);
-      all["option.generator.rounds"] = std::to_string(generator.graph.rounds);
-      all["option.generator.directed"] = generator.graph.directed ? "true" : "false";
-      all["option.generator.categories"] = categories;
-    }
-    if (generator.name == "vae" || generator.name == "ladder_vae" || generator.name == "graph_vae") {
-      all["option.generator.latents"] = list_of(generator.latents);
-      all["option.generator.kl_weight"] = text_of(generator.kl_weight);
-      all["option.generator.kl_warm_up"] = std::to_string(generator.kl_warm_up);
-    } else if (!trains_on_graphs(generator.name)) {
-      all["option.generator.frequencies"] = std::to_string(generator.fields.frequencies);
-      all["option.generator.steps"] = std::to_string(generator.steps);
-      all["option.generator.projection"] = generator.projection;
-      if (generator.name == "ddpm") {
-        all["option.generator.prediction"] = generator.prediction;
-        all["option.generator.sampler"] = generator.sampler;
-      }
+  const GeneratorOptions& generator = options.generator;
+  const bool in_fields = generator.fields.backbone != "mlp";
+  if (generator.name != "mlp") all["option.generator"] = generator.name;
+  const bool graphs = trains_on_graphs(generator.name);
+  if ((generator.name != "mlp" && !graphs) || in_fields) all["option.generator.backbone"] = generator.fields.backbone;
+  if (in_fields) {
+    all["option.generator.height"] = std::to_string(generator.fields.height);
+    all["option.generator.width"] = std::to_string(generator.fields.width);
+    all["option.generator.radius"] = std::to_string(generator.fields.radius);
+    all["option.generator.groups"] = std::to_string(generator.fields.groups);
+  }
+  if (in_fields || generator.name == "spectral_temporal") {
+    all["option.generator.widths"] = list_of(generator.fields.widths);
+    all["option.generator.blocks"] = std::to_string(generator.fields.blocks);
+  }
+  if (graphs) {
+    std::string categories;
+    for (const std::string& name : generator.graph.categories) categories += (categories.empty() ? "" : " ") + name;
+    all["option.generator.state"] = std::to_string(generator.graph.state);
+    all["option.generator.rounds"] = std::to_string(generator.graph.rounds);
+    all["option.generator.directed"] = generator.graph.directed ? "true" : "false";
+    all["option.generator.categories"] = categories;
+  }
+  if (generator.name == "spectral_temporal") {
+    all["option.generator.series"] = std::to_string(generator.series);
+    all["option.generator.window"] = std::to_string(generator.window);
+  } else if (generator.name == "vae" || generator.name == "ladder_vae" || generator.name == "graph_vae") {
+    all["option.generator.latents"] = list_of(generator.latents);
+    all["option.generator.kl_weight"] = text_of(generator.kl_weight);
+    all["option.generator.kl_warm_up"] = std::to_string(generator.kl_warm_up);
+  } else if (generator.name != "mlp" && !graphs) {
+    all["option.generator.frequencies"] = std::to_string(generator.fields.frequencies);
+    all["option.generator.steps"] = std::to_string(generator.steps);
+    all["option.generator.projection"] = generator.projection;
+    if (generator.name == "ddpm") {
+      all["option.generator.prediction"] = generator.prediction;
+      all["option.generator.sampler"] = generator.sampler;
     }
   }
   if (options.strategy == Strategy::penalty) all["option.penalty_weight"] = text_of(options.penalty_weight);
@@ -251,6 +261,11 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
 }
 
 }  // namespace detail
+
+std::int64_t resolved_micro_batches(const TrainingOptions& options, const TrainingCommunicator* communicator) {
+  if (options.micro_batches != 0) return options.micro_batches;
+  return communicator ? 8 : 1;
+}
 
 void require_valid(const TrainingOptions& options) {
   // The enums may have been cast from numbers; an unknown one has no word. With one law l1_layer admits more: the laws say.
@@ -280,6 +295,8 @@ void require_valid(const TrainingOptions& options) {
   require_word("scaling", options.scaling, {"standard", "max_abs"});
   require(options.epochs >= 1, "epochs", "at least 1", static_cast<double>(options.epochs));
   require(options.batch >= 1, "batch", "at least 1", static_cast<double>(options.batch));
+  require(options.micro_batches >= 0 && options.micro_batches <= 65536, "micro_batches", "0 (unset) to 65536",
+          static_cast<double>(options.micro_batches));
   require(options.learning_rate > 0.0 && std::isfinite(options.learning_rate), "learning_rate", "a positive number",
           options.learning_rate);
   require(options.weight_decay >= 0.0 && std::isfinite(options.weight_decay), "weight_decay",
@@ -298,8 +315,6 @@ void require_valid(const TrainingOptions& options) {
   require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
   require_word("selection", options.selection, {"best", "last"});
   require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
-  if (options.device != "cpu")
-    throw Error(Status::unsupported, "device '" + options.device + "': this release trains on 'cpu' only");
   if (options.resume && options.checkpoint.empty())
     throw Error(Status::invalid_argument, "resume: expected the checkpoint folder of the training to go on with, found none");
 }

@@ -29,8 +29,8 @@ std::string PlanBuilder::append(const std::string& op, std::vector<std::string> 
 }
 
 std::string PlanBuilder::parameter(const std::string& layer, const std::string& operand, std::vector<std::int64_t> shape,
-                                   std::int64_t fan_in, bool decays) {
-  Parameter added{layer + "." + operand, std::move(shape), plan_.size, fan_in, decays};
+                                   std::int64_t fan_in, bool decays, std::vector<double> fixed) {
+  Parameter added{layer + "." + operand, std::move(shape), plan_.size, fan_in, decays, std::move(fixed)};
   plan_.size += added.elements();
   plan_.parameters.push_back(added);
   return added.name;
@@ -106,21 +106,41 @@ std::string PlanBuilder::time_embedding(const std::string& time, const std::vect
   return append("time_embedding", {time}, 2 * static_cast<std::int64_t>(frequencies.size()), {{"frequencies", name}});
 }
 
+FieldValue PlanBuilder::conv2d(const FieldValue& from, std::int64_t channels, std::array<std::int64_t, 2> radius,
+                               std::array<std::int64_t, 2> stride, const std::string& weight, const std::string& bias) {
+  FieldValue to{"", channels, (from.height - 1) / stride[0] + 1, (from.width - 1) / stride[1] + 1};
+  const auto pair = [](const std::array<std::int64_t, 2>& of) { return std::to_string(of[0]) + "," + std::to_string(of[1]); };
+  to.name = append("conv2d", {from.name}, channels * to.places(), {{"weight", weight}, {"bias", bias}},
+                   {{"height", std::to_string(from.height)},
+                    {"width", std::to_string(from.width)},
+                    {"stride", pair(stride)},
+                    {"padding", pair(radius)}});
+  return to;
+}
+
 FieldValue PlanBuilder::convolution(const FieldValue& from, std::int64_t channels, std::int64_t radius, std::int64_t stride) {
   const std::int64_t ry = from.height > 1 ? radius : 0, rx = from.width > 1 ? radius : 0;
   const std::int64_t sy = from.height > 1 ? stride : 1, sx = from.width > 1 ? stride : 1;
   const std::int64_t ky = 2 * ry + 1, kx = 2 * rx + 1, terms = from.channels * ky * kx;
   const std::string name = layer("convolution");
   const std::string weight = parameter(name, "weight", {channels, from.channels, ky, kx}, terms, true);
-  const std::string bias = parameter(name, "bias", {channels}, terms, false);
-  FieldValue to{"", channels, (from.height - 1) / sy + 1, (from.width - 1) / sx + 1};
-  const auto pair = [](std::int64_t y, std::int64_t x) { return std::to_string(y) + "," + std::to_string(x); };
-  to.name = append("conv2d", {from.name}, channels * to.places(), {{"weight", weight}, {"bias", bias}},
-                   {{"height", std::to_string(from.height)},
-                    {"width", std::to_string(from.width)},
-                    {"stride", pair(sy, sx)},
-                    {"padding", pair(ry, rx)}});
-  return to;
+  return conv2d(from, channels, {ry, rx}, {sy, sx}, weight, parameter(name, "bias", {channels}, terms, false));
+}
+
+FieldValue PlanBuilder::fixed_map(const FieldValue& from, std::int64_t rows, std::vector<double> matrix) {
+  const std::string name = layer("map");
+  const std::string weight = parameter(name, "weight", {rows, from.channels, 1, 1}, from.channels, false, std::move(matrix));
+  const std::vector<double> zeros(static_cast<std::size_t>(rows), 0.0);
+  return conv2d(from, rows, {0, 0}, {1, 1}, weight, parameter(name, "bias", {rows}, from.channels, false, zeros));
+}
+
+std::string PlanBuilder::transpose(const std::string& from, std::int64_t rows) {
+  const std::int64_t all = width(from);
+  return append("transpose", {from}, all, {}, {{"rows", std::to_string(rows)}, {"columns", std::to_string(all / rows)}});
+}
+
+FieldValue PlanBuilder::multiply(const FieldValue& a, const FieldValue& b) {
+  return {append("multiply", {a.name, b.name}, width(a.name)), a.channels, a.height, a.width};
 }
 
 FieldValue PlanBuilder::group_norm(const FieldValue& from, std::int64_t groups) {

@@ -3,6 +3,7 @@
 
 #include "network_plan.hpp"
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -44,6 +45,12 @@ class PlanBuilder {
   std::string time_embedding(const std::string& time, const std::vector<double>& frequencies);
   /// Kernel 2 r + 1 wide along each dimension that has more than one place, zeros outside.
   FieldValue convolution(const FieldValue& from, std::int64_t channels, std::int64_t radius, std::int64_t stride = 1);
+  /// A matrix (rows x channels, row-major) applied to the channels at each place, not trained.
+  FieldValue fixed_map(const FieldValue& from, std::int64_t rows, std::vector<double> matrix);
+  /// rows x columns to columns x rows.
+  std::string transpose(const std::string& from, std::int64_t rows);
+  FieldValue multiply(const FieldValue& a, const FieldValue& b);
+  FieldValue sigmoid(const FieldValue& from) { return {append("sigmoid", {from.name}, width(from.name)), from.channels, from.height, from.width}; }
   FieldValue group_norm(const FieldValue& from, std::int64_t groups);
   FieldValue upsampled(const FieldValue& from);
   FieldValue silu(const FieldValue& from) { return {silu(from.name), from.channels, from.height, from.width}; }
@@ -57,7 +64,9 @@ class PlanBuilder {
 
  private:
   std::string parameter(const std::string& layer, const std::string& operand, std::vector<std::int64_t> shape,
-                        std::int64_t fan_in, bool decays);
+                        std::int64_t fan_in, bool decays, std::vector<double> fixed = {});
+  FieldValue conv2d(const FieldValue& from, std::int64_t channels, std::array<std::int64_t, 2> radius,
+                    std::array<std::int64_t, 2> stride, const std::string& weight, const std::string& bias);
   std::string layer(const std::string& kind) { return prefix_ + kind + std::to_string(layers_[kind]++); }
 
   std::string prefix_;

@@ -117,7 +117,7 @@ template <class Real>
 void SmallNetwork<Real>::apply_dropout(Operation& operation, std::int64_t rows, const Dropout& dropout) {
   Value& value = values_[operation.out];
   dropout_factors({factors_.data(), static_cast<std::size_t>(rows * value.width)}, dropout.share, dropout.seed,
-                  dropout.step, operation.layer);
+                  dropout.step, operation.layer, dropout.first * value.width);
   for (std::int64_t row = 0; row < rows; ++row) {
     const float* factors = factors_.data() + row * value.width;
     Real* y = value.values.data() + row * value.stride;

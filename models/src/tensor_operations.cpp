@@ -78,6 +78,8 @@ Tensor run_operation(const GraphOperation& operation, const std::vector<Tensor>&
     return at::conv2d(in, weight, tensor("bias"), {stride.first, stride.second}, {padding.first, padding.second})
         .reshape({rows, -1});
   }
+  if (op == "transpose")
+    return field(x, 1, integer_attribute(operation, "rows", 1), integer_attribute(operation, "columns", 1)).transpose(2, 3).reshape({rows, -1});
   if (op == "upsample2d") {
     const std::int64_t height = integer_attribute(operation, "height"), width = integer_attribute(operation, "width");
     const auto factor = pair_attribute(operation, "factor");

@@ -19,7 +19,7 @@ class TrainingNetwork {
   /// LibTorch also spreads larger steps over threads.
   static constexpr double most_work = 4e6;
   static bool runs_in_loops(const NetworkPlan& plan, std::int64_t batch) {
-    return static_cast<double>(plan.size) * static_cast<double>(batch) <= most_work && SmallNetwork<float>::runs(plan);
+    return training_device() == "cpu" && static_cast<double>(plan.size) * static_cast<double>(batch) <= most_work && SmallNetwork<float>::runs(plan);
   }
 
   /// "loops" or "libtorch": the model file's provenance says it.

@@ -103,17 +103,6 @@ template <class Real>
 LatentModel<Real>::LatentModel(const Shape& shape, const TrainingOptions& options)
     : shape_(shape), seed_(options.seed), options_(options.network), networks_(plans_of<Real>(shape, options)) {}
 
-/// Raw deviations start as the same number for every sample: their weights are zero, their biases `raw`. Rows [first, first +
-/// count) of the last layer.
-template <class Real>
-void level(Network<Real>& network, std::int64_t first, std::int64_t count, double raw) {
-  const Parameter& bias = network.plan().parameters.back();
-  const Parameter& weight = network.plan().parameters[network.plan().parameters.size() - 2];
-  const std::int64_t row = weight.elements() / weight.shape[0];
-  std::fill_n(network.weights().begin() + weight.offset + first * row, count * row, Real(0));
-  std::fill_n(network.weights().begin() + bias.offset + first, count, static_cast<Real>(raw));
-}
-
 template <class Real>
 void LatentModel<Real>::initialise(std::uint64_t seed) {
   for (std::size_t i = 0; i < networks_.size(); ++i) {
@@ -121,14 +110,14 @@ void LatentModel<Real>::initialise(std::uint64_t seed) {
     const Parameter& bias = networks_.plan(i).parameters.back();
     if (i == 1) {  // the head's
       const std::int64_t half = bias.elements() / 2;
-      level(networks_[i], half, half, networks_[i].weights()[static_cast<std::size_t>(bias.offset + half)]);
+      level_rows(networks_.plan(i), networks_[i].weights(), half, half, networks_[i].weights()[static_cast<std::size_t>(bias.offset + half)]);
       continue;
     }
     const double raw = std::log(std::expm1(1.0 - floor));  // latents: deviations of 1
     std::int64_t at = 0;
     const std::vector<std::int64_t> widths = i == 0 ? shape_.latents : std::vector<std::int64_t>{networks_.plan(i).outputs / 2};
     for (const std::int64_t width : widths) {
-      level(networks_[i], at + width, width, raw);
+      level_rows(networks_.plan(i), networks_[i].weights(), at + width, width, static_cast<Real>(raw));
       at += 2 * width;
     }
   }

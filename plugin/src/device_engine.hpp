@@ -445,6 +445,7 @@ class DeviceEngine final : public Engine {
         break;
       }
       case OperationKind::conv2d: layers.convolution(operation, weight, bias, x(0), y()); break;
+      case OperationKind::transpose: layers.transpose(operation, x(0), y()); break;
       case OperationKind::upsample2d: layers.upsample(operation, x(0), y()); break;
       case OperationKind::relu: layers.map(x(0), y(), n, ReluFunction{}); break;
       case OperationKind::tanh: layers.map(x(0), y(), n, TanhFunction{}); break;

@@ -89,6 +89,15 @@ struct DeviceLayers {
         });
   }
 
+  void transpose(const Operation& operation, const float* x, float* y) const {
+    const std::int64_t stride = ld, columns = count, rows = operation.groups, width = operation.size;
+    Kokkos::parallel_for(
+        "lav::transpose", Range(space, 0, operation.n * columns), KOKKOS_LAMBDA(const std::int64_t job) {
+          const std::int64_t i = job / columns, s = job % columns;
+          y[i * stride + s] = x[(i % rows * width + i / rows) * stride + s];
+        });
+  }
+
   void norm(const Operation& operation, const float* weight, const float* bias, const float* x, float* y) const {
     const std::int64_t stride = ld, columns = count, size = operation.size;
     const std::int64_t rows = operation.n / operation.groups;

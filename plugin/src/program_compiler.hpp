@@ -67,6 +67,7 @@ class Compiler {
   void dense(const GraphOperation& node, Operation& made);
   void conv2d(const GraphOperation& node, Operation& made);
   void upsample2d(const GraphOperation& node, Operation& made);
+  void transpose(const GraphOperation& node, Operation& made);
   void elementwise(const GraphOperation& node, Operation& made);
   void two_operands(const GraphOperation& node, Operation& made);
   void add_channel(const GraphOperation& node, Operation& made);

@@ -86,6 +86,15 @@ void Compiler::upsample2d(const GraphOperation& node, Operation& made) {
   made.output[0] = make(node.outputs[0], false, made.n);
 }
 
+void Compiler::transpose(const GraphOperation& node, Operation& made) {
+  operands(node, 1, 1, {}, {"rows", "columns"});
+  made.groups = integer(node, "rows", 1, 1 << 20);
+  made.size = integer(node, "columns", 1, 1 << 20);
+  made.n = made.groups * made.size;
+  made.input[0] = value(node.inputs[0], false, made.n);
+  made.output[0] = make(node.outputs[0], false, made.n);
+}
+
 void Compiler::add_channel(const GraphOperation& node, Operation& made) {
   operands(node, 2, 1, {}, {});
   made.input[0] = value(node.inputs[0], false);

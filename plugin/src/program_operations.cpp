@@ -19,6 +19,7 @@ constexpr Word words[] = {
     {"dense", OperationKind::dense},
     {"conv2d", OperationKind::conv2d},
     {"upsample2d", OperationKind::upsample2d},
+    {"transpose", OperationKind::transpose},
     {"silu", OperationKind::silu},
     {"relu", OperationKind::relu},
     {"tanh", OperationKind::tanh},
@@ -81,6 +82,9 @@ void Compiler::operation(const GraphOperation& node) {
       break;
     case OperationKind::conv2d:
       conv2d(node, made);
+      break;
+    case OperationKind::transpose:
+      transpose(node, made);
       break;
     case OperationKind::upsample2d:
       upsample2d(node, made);

@@ -53,6 +53,7 @@ struct Tile {
   void constrain(const Operation& operation) noexcept;
   void convolution(const Operation& operation) noexcept;
   void upsample(const Operation& operation) noexcept;
+  void transpose(const Operation& operation) noexcept;
   void norm(const Operation& operation) noexcept;
   void gru(const Operation& operation) noexcept;
   void gather_rows(const Operation& operation) noexcept;

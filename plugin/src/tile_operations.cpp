@@ -95,6 +95,16 @@ void Tile::upsample(const Operation& operation) noexcept {
       }
 }
 
+void Tile::transpose(const Operation& operation) noexcept {
+  const float* x = value<float>(operation.input[0]);
+  float* y = value<float>(operation.output[0]);
+  for (std::int64_t c = 0; c < operation.size; ++c)
+    for (std::int64_t r = 0; r < operation.groups; ++r) {
+      std::memcpy(y, x + (r * operation.size + c) * stride, static_cast<std::size_t>(stride) * sizeof(float));
+      y += stride;
+    }
+}
+
 void Tile::norm(const Operation& operation) noexcept {
   NormArguments a{};
   a.weight = operation.weight.data();
@@ -236,6 +246,9 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
         break;
       case OperationKind::conv2d:
         convolution(operation);
+        break;
+      case OperationKind::transpose:
+        transpose(operation);
         break;
       case OperationKind::upsample2d:
         upsample(operation);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,23 @@ inline Outcome run(const std::string& words, const std::string& shell = "") {
   outcome.out = content(out);
   outcome.err = content(err);
   return outcome;
+}
+
+/// Starts the command without a shell (which would ignore the signal); stderr to a file.
+inline pid_t start(const std::vector<std::string>& words, const std::string& err) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  const int file = open(err.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644);
+  dup2(file, STDERR_FILENO);
+  dup2(file, STDOUT_FILENO);
+  std::vector<char*> arguments;
+  std::string program = executable();
+  arguments.push_back(program.data());
+  std::vector<std::string> copies = words;
+  for (std::string& word : copies) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(program.c_str(), arguments.data());
+  _exit(127);
 }
 
 #define EXPECT_SAYS(text, fragment) \

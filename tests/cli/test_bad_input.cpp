@@ -9,8 +9,6 @@
 #include <cstring>
 #include <thread>
 
-#include <fcntl.h>
-
 namespace {
 
 using namespace lavoisier::testing;
@@ -207,23 +205,6 @@ TEST(BadInput, DiskFull) {
   EXPECT_SAYS(text, "member_0001.nc");
   EXPECT_SAYS(text, "train=2\nold\n");
   EXPECT_EQ(text.find("tmp-"), std::string::npos) << text;
-}
-
-/// Starts the command without a shell (which would ignore the signal); stderr to a file.
-pid_t start(const std::vector<std::string>& words, const std::string& err) {
-  const pid_t child = fork();
-  if (child != 0) return child;
-  const int file = open(err.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644);
-  dup2(file, STDERR_FILENO);
-  dup2(file, STDOUT_FILENO);
-  std::vector<char*> arguments;
-  std::string program = executable();
-  arguments.push_back(program.data());
-  std::vector<std::string> copies = words;
-  for (std::string& word : copies) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  execv(program.c_str(), arguments.data());
-  _exit(127);
 }
 
 TEST(BadInput, InterruptedTrainingKeepsItsCheckpoint) {

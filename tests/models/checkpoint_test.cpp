@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 namespace lavoisier::test {
@@ -115,6 +116,45 @@ TEST(Checkpoint, WithinAnEpoch) {
   }
   options.resume = true;
   EXPECT_EQ(train(problem.samples, problem.constraints(), options).model.serialize(), expected);
+}
+
+TEST(Checkpoint, IsNeverAheadOfWhatTheListenerHasHeard) {
+  const Synthetic problem = synthetic();
+  const Folder folder("heard");
+  TrainingOptions options = options_for(folder.path());
+  std::vector<TrainingStart> starts;
+  options.started = [&](const TrainingStart& start) { starts.push_back(start); };
+  std::atomic<bool> stop{false};
+  std::vector<double> rates;
+  const auto listener = [&](const TrainingProgress& progress) {
+    // The checkpoint of an epoch is written behind its line: killed in between, the epoch is trained, and heard, again.
+    if (progress.epoch == 1) {
+      EXPECT_EQ(starts.size(), 1U);
+      EXPECT_FALSE(std::filesystem::exists(folder.path() / "checkpoint.safetensors"));
+    }
+    rates.push_back(progress.learning_rate);
+    stop = progress.epoch == 2;
+  };
+  EXPECT_ERROR(train(problem.samples, problem.constraints(), options, listener, &stop), Status::interrupted);
+  options.resume = true;
+  train(problem.samples, problem.constraints(), options, listener);
+  ASSERT_EQ(starts.size(), 2U);
+  EXPECT_EQ(starts[0].epochs_done, 0);
+  EXPECT_EQ(starts[1].epochs_done, 2);
+  EXPECT_EQ(starts[1].threads, 1);
+  EXPECT_EQ(starts[1].weights, starts[0].weights);
+  // A refused training does not start.
+  options.resume = false;
+  options.batch = -1;
+  EXPECT_THROW(train(problem.samples, problem.constraints(), options, listener), Error);
+  EXPECT_EQ(starts.size(), 2U);
+  // Cosine: of the last step of each of the six epochs.
+  ASSERT_EQ(rates.size(), 6U);
+  const std::int64_t steps = (select(problem.samples, Subset::training).samples + options_for("").batch - 1) / options_for("").batch;
+  for (std::size_t i = 0; i < 6; ++i) {
+    const double at = static_cast<double>(steps * static_cast<std::int64_t>(i + 1) - 1) / static_cast<double>(6 * steps);
+    EXPECT_NEAR(rates[i], options.learning_rate * 0.5 * (1 + std::cos(M_PI * at)), 1e-15) << i;
+  }
 }
 
 TEST(Checkpoint, OfAnotherTrainingIsRefused) {

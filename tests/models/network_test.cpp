@@ -232,5 +232,36 @@ TEST(LearningRate, FallsAsACosineToNothing) {
   EXPECT_DOUBLE_EQ(learning_rate(options, 99, 100), 2.0);
 }
 
+/// A network that keeps copies of its weights, as on a GPU, says and learns the same.
+TEST(Networks, ElsewhereExchangeTheirNumbers) {
+  MlpOptions options;
+  options.hidden = {6, 5};
+  options.layer_norm = true;
+  const NetworkPlan plan = plan_mlp(options, 3, 4);
+  const std::vector<double> start = initial_weights(plan, options, 2);
+  std::vector<float> x(12), h[2], x_bar[2], gradient[2];
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = std::sin(static_cast<float>(i));
+  for (const bool copies : {false, true}) {
+    set_training_device("cpu", copies);
+    Network<float> network(plan);
+    std::copy(start.begin(), start.end(), network.weights().begin());
+    network.weights()[0] += 0.5F;  // after the copies were made
+    h[copies].resize(16);
+    x_bar[copies].resize(12);
+    network.evaluate(x.data(), 4, h[copies].data());
+    for (int again = 0; again < 2; ++again)
+      network.differentiate(x.data(), 4, [](const float* at, std::int64_t rows, float* bar) {
+        for (std::int64_t i = 0; i < rows * 4; ++i) bar[i] = at[i] + static_cast<float>(i);
+        return 1.0;
+      }, {0.25, 3, 1}, x_bar[copies].data());
+    gradient[copies].assign(network.gradient().begin(), network.gradient().end());
+  }
+  set_training_device("cpu");
+  EXPECT_EQ(h[0], h[1]);
+  EXPECT_EQ(x_bar[0], x_bar[1]);
+  EXPECT_EQ(gradient[0], gradient[1]);
+  EXPECT_NE(*std::max_element(gradient[1].begin(), gradient[1].end()), 0.0F);
+}
+
 }  // namespace
 }  // namespace lavoisier::detail

@@ -192,6 +192,13 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Convolutions,
                                          std::array<std::size_t, 8>{3, 1, 7, 2, 5, 1, 1, 2},
                                          std::array<std::size_t, 8>{2, 3, 3, 2, 1, 1, 1, 0}));
 
+TEST(Operations, Transpose) {
+  const Values x = waves(12);
+  expect_operation(one({"transpose", {}, {}, {}, {{"rows", "2"}, {"columns", "3"}}}, {{"a", 6}}, {}, 6), x,
+                   {x[0], x[3], x[1], x[4], x[2], x[5], x[6], x[9], x[7], x[10], x[8], x[11]});
+  EXPECT_ERROR(output_width({"transpose", {"a"}, {"y"}, {}, {{"rows", "2"}, {"columns", "2"}}}, {6}, {}), Status::invalid_format, "another matrix");
+}
+
 TEST(Operations, UpsampleAndAddChannel) {
   const Values x = waves(2 * 2 * 2 * 3);
   Values expected;

@@ -91,7 +91,7 @@ TEST_P(Parity, PluginDrawsWhatLibTorchDraws) {
   options.generator.name = GetParam().generator;
   const std::string& name = options.generator.name;
   const bool latent = name == "vae" || name == "ladder_vae";
-  options.loss = latent ? Loss::likelihood : name == "mlp" ? Loss::crps : Loss::squared_error;
+  options.loss = latent ? Loss::likelihood : name == "mlp" || name == "spectral_temporal" ? Loss::crps : Loss::squared_error;
   options.network.hidden = {24};
   options.generator.latents = name == "vae" ? std::vector<std::int64_t>{3} : std::vector<std::int64_t>{4, 3};
   options.generator.fields.height = options.generator.fields.width = side;
@@ -134,7 +134,13 @@ const auto column = [](TrainingOptions& o) {
 };
 INSTANTIATE_TEST_SUITE_P(
     Generators, Parity,
-    testing::Values(Case{"mlp", "mlp", [](TrainingOptions&) {}}, Case{"vae", "vae", [](TrainingOptions&) {}},
+    testing::Values(Case{"mlp", "mlp", [](TrainingOptions&) {}}, Case{"mlp_unet", "mlp", unet},
+                    Case{"series", "spectral_temporal",
+                         [](TrainingOptions& o) {
+                           o.generator.series = 1;
+                           o.generator.window = 3;
+                         }},
+                    Case{"vae", "vae", [](TrainingOptions&) {}},
                     Case{"vae_free", "vae", [](TrainingOptions& o) { o.strategy = Strategy::none; }},
                     Case{"vae_projection", "vae", [](TrainingOptions& o) { o.strategy = Strategy::projection; }},
                     Case{"vae_unet", "vae", unet}, Case{"vae_column", "vae", column},

@@ -150,6 +150,72 @@ INSTANTIATE_TEST_SUITE_P(Generators, LinearGaussian,
                                          std::pair{"ladder_vae", true}),
                          [](const auto& one) { return std::string(one.param.first) + (one.param.second ? "_law" : "_free"); });
 
+/// Series that answer their own lags and one another's: y = sum over lags of B_lag x_lag + s e, with a law given sum(y) = d.
+TEST(SpectralTemporal, ReachesTheExactLikelihood) {
+  constexpr Eigen::Index series = 4, lags = 6, count = 24000, inputs = series * lags + 1;
+  for (const bool with_law : {false, true}) {
+    RowMatrix x(count, inputs), y(count, series);
+    MatrixXd B(series, series * lags);
+    for (Eigen::Index i = 0; i < B.size(); ++i) B.data()[i] = 0.35 * std::sin(1.9 * static_cast<double>(i));
+    const VectorXd s = VectorXd::LinSpaced(series, 0.3, 0.6), a = VectorXd::Ones(series);
+    const VectorXd S = s.cwiseAbs2(), G = S / S.sum();
+    const MatrixXd N = with_law ? MatrixXd((Eigen::HouseholderQR<MatrixXd>(a).householderQ() * MatrixXd::Identity(series, series)).rightCols(series - 1))
+                                : MatrixXd(MatrixXd::Identity(series, series));
+    const MatrixXd diagonal = S.asDiagonal();
+    const MatrixXd V = N.transpose() * (with_law ? MatrixXd(diagonal - G * a.transpose() * diagonal) : diagonal) * N;
+    double exact = 0.0;
+    for (Eigen::Index i = 0; i < count; ++i) {
+      const auto row = static_cast<std::uint64_t>(i);
+      for (Eigen::Index j = 0; j < inputs; ++j) x(i, j) = normal(row, static_cast<std::uint64_t>(j));
+      VectorXd mean = B * x.row(i).head(series * lags).transpose(), draw(series);
+      for (Eigen::Index j = 0; j < series; ++j) draw[j] = mean[j] + s[j] * normal(row, static_cast<std::uint64_t>(200 + j));
+      if (with_law) {
+        mean -= G * (a.dot(mean) - x(i, inputs - 1));
+        draw -= G * (a.dot(draw) - x(i, inputs - 1));
+        draw -= G * (a.dot(draw) - x(i, inputs - 1));
+      }
+      y.row(i) = draw.transpose();
+      if (i % 5 == 4) exact -= detail::log_normal(N.transpose() * draw, N.transpose() * mean, V) / static_cast<double>(count / 5);
+    }
+    StateLayout layout = layout_of(inputs, series);
+    const SampleSet samples = samples_of(layout, x, y);
+    std::vector<Law> laws;
+    if (with_law) {
+      laws = sum_law(series);
+      laws[0].right_hand_side = Expression::symbol("x" + std::to_string(inputs - 1));
+    }
+    TrainingOptions options = options_for("spectral_temporal");
+    options.loss = Loss::likelihood;
+    options.network.initial_deviation = 1.0;
+    options.strategy = with_law ? Strategy::conditional : Strategy::none;
+    options.generator.series = series;
+    options.generator.window = lags;
+    options.generator.fields.widths = {8};
+    options.generator.fields.blocks = 2;
+    options.epochs = 25;
+    const TrainingResult result = train(samples, LinearConstraints(layout, laws, {}), options);
+    const auto scale = result.model.tensor("output.scale").f64();
+    double square = 0.0;
+    for (const double value : scale) {
+      exact -= std::log(value);
+      square += value * value;
+    }
+    if (with_law) exact += 0.5 * std::log(square / static_cast<double>(series));
+    EXPECT_NEAR(result.history.back().best_validation_loss, exact, 0.02 * std::abs(exact)) << with_law;
+    EXPECT_GT(result.history.front().validation_loss, exact + 0.1 * std::abs(exact));
+    // The transform is no weight: it stays what it was.
+    const auto map = result.model.tensor("map0.weight").f32();
+    EXPECT_EQ(map[1], static_cast<float>(1.0 / std::sqrt(6.0)));
+    EXPECT_NEAR(map[lags + 1], std::cos(2.0 * 3.14159265358979323846 / 6.0) / std::sqrt(6.0), 1e-7);
+  }
+  TrainingOptions options = options_for("spectral_temporal");
+  options.loss = Loss::likelihood;
+  options.generator.series = 3;
+  options.generator.window = 5;
+  const Synthetic small = synthetic(100);
+  EXPECT_ERROR(train(small.samples, small.constraints(), options), Status::invalid_argument, "needs 15 inputs, found 3");
+}
+
 /// Mixtures shifted by an input: y ~ mixture + b x1; with a law given sum(y) = x0.
 struct MixtureProblem {
   explicit MixtureProblem(bool with_law, Eigen::Index count = 10000) : n(3), data(detail::mixture(n)) {
@@ -337,7 +403,8 @@ TEST(Refusals, OfWhatOnlySomeGeneratorsHave) {
   refused("ddpm", [](TrainingOptions& o) { o.generator.sampler = "dpm"; }, "legal: ddpm, ddim");
   refused("ddpm", [](TrainingOptions& o) { o.generator.fields.backbone = "column"; }, "fields.width");
   refused("vae", [](TrainingOptions& o) { o.selection = "last", o.schedule = "plateau"; }, "legal with them: best");
-  refused("mlp", [](TrainingOptions& o) { o.loss = Loss::likelihood, o.generator.fields.backbone = "unet"; }, "does not admit the backbone 'unet'");
+  refused("spectral_temporal", [](TrainingOptions& o) { o.loss = Loss::likelihood, o.generator.fields.backbone = "unet"; }, "does not admit the backbone 'unet'");
+  refused("spectral_temporal", [](TrainingOptions& o) { o.loss = Loss::likelihood, o.generator.series = 2; }, "window: expected at least 2 lags");
 }
 
 }  // namespace

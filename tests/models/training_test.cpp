@@ -442,7 +442,8 @@ TEST(BadInput, IsRefusedClearly) {
   refused([](TrainingOptions& o) { o.network.activation = "relu"; }, Status::invalid_argument, "silu");
   refused([](TrainingOptions& o) { o.network.parametrization = "exponential"; }, Status::invalid_argument, "softplus, exp");
   refused([](TrainingOptions& o) { o.schedule = "cosin"; }, Status::invalid_argument, "did you mean 'cosine'");
-  refused([](TrainingOptions& o) { o.device = "cuda"; }, Status::unsupported, "cpu");
+  refused([](TrainingOptions& o) { o.device = "gpu"; }, Status::invalid_argument, "expected cpu, cuda or cuda:N, found 'gpu'");
+  refused([](TrainingOptions& o) { o.device = "cuda:99"; }, Status::unsupported, "needs LibTorch with CUDA");
   refused([](TrainingOptions& o) { o.resume = true; }, Status::invalid_argument, "checkpoint folder");
 }
 
@@ -495,6 +496,23 @@ TEST(Divergence, NamesStepAndSamples) {
   options.learning_rate = 1e30;
   EXPECT_ERROR(train(problem.samples, problem.constraints(), options), Status::non_finite, "step 2 (epoch 1 of 3)",
                "sample ", "no checkpoint was asked for");
+}
+
+TEST(Divergence, OfFiniteNumbersEndsTheTrainingToo) {
+  const Synthetic problem = synthetic();
+  const Folder folder("explosion");
+  TrainingOptions options = quick(Strategy::none, Loss::squared_error);
+  options.checkpoint = folder.path();
+  options.learning_rate = 300.0;
+  EXPECT_ERROR(train(problem.samples, problem.constraints(), options), Status::out_of_range, "the loss explodes at step ",
+               "expected at most ", "for the batch of sample ");
+  // A large loss that was so from the start is none.
+  options.checkpoint = "";
+  options.learning_rate = 1e-3;
+  options.network.initial_deviation = 2e-3;
+  options.network.floor = 1e-3;
+  options.loss = Loss::likelihood;
+  EXPECT_NO_THROW(train(problem.samples, problem.constraints(), options));
 }
 
 }  // namespace

@@ -123,7 +123,8 @@ inline GraphModel field_model() {
   m.node("relu", {"c3"}, {"r"});
   m.node("tanh", {"c2"}, {"th"});
   m.node("sigmoid", {"c3"}, {"sg"});
-  m.node("multiply", {"th", "sg"}, {"gate"});
+  m.node("transpose", {"th"}, {"across"}, {}, {{"rows", "19"}, {"columns", "6"}});
+  m.node("multiply", {"across", "sg"}, {"gate"});
   m.node("add", {"gate", "r"}, {"sum"});
   m.node("slice", {"sum"}, {"head"}, {}, {{"begin", "0"}, {"length", "50"}});
   m.node("slice", {"sum"}, {"tail"}, {}, {{"begin", "50"}, {"length", "64"}});

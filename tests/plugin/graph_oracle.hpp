@@ -224,6 +224,11 @@ class GraphOracle {
         y = by_rows(rows(node), x, none, [&](const auto& row, const auto&) { return dense(row, weight, bias); });
       } else if (node.op == "conv2d") {
         y = convolution(node, x);
+      } else if (node.op == "transpose") {
+        std::size_t rows = number(node, "rows"), columns = number(node, "columns");
+        if (twisted("transpose")) std::swap(rows, columns);
+        for (std::size_t c = 0; c < columns; ++c)
+          for (std::size_t r = 0; r < rows; ++r) y.push_back(x[r * columns + c]);
       } else if (node.op == "upsample2d") {
         const std::size_t h = number(node, "height"), w = number(node, "width");
         auto [fy, fx] = pair(node, "factor");

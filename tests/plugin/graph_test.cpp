@@ -121,7 +121,7 @@ void compare_chunks(const GraphModel& made, std::int64_t count) {
 }
 
 TEST(Graph, FieldsAreAsDocumentedBitForBit) {
-  compare_bits(field_model(), {"padding", "order", "flip", "groups", "upsample", "channel", "embedding", "multiply",
+  compare_bits(field_model(), {"padding", "order", "flip", "groups", "upsample", "transpose", "channel", "embedding", "multiply",
                                "sigmoid", "relu", "concat", "slice"});
 }
 TEST(Graph, EdgesAndGatesAreAsDocumentedBitForBit) { compare_bits(edge_model(), {"reset", "update", "edges"}); }

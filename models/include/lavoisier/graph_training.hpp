@@ -37,7 +37,7 @@ SampleSet at_capacity(const GraphSet& set, const std::vector<std::string>& categ
 /// naming graph and variable: invalid_argument (a graph without nodes, a category that no training graph has),
 /// out_of_range (an edge that names no node), law_violated, unsupported (a law's coefficient that depends on inputs).
 TrainingResult train(const GraphSet& set, const TrainingOptions& options, const TrainingListener& listener = {},
-                     const std::atomic<bool>* stop = nullptr);
+                     const std::atomic<bool>* stop = nullptr, TrainingCommunicator* communicator = nullptr);
 
 }  // namespace lavoisier
 

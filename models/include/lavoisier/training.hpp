@@ -8,6 +8,7 @@
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
 #include <lavoisier/strategy.hpp>
+#include <lavoisier/training_communicator.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -53,10 +54,11 @@ struct GraphOptions {
 
 /// What is trained (docs/generators.md), and what only some generators have.
 struct GeneratorOptions {
-  std::string name = "mlp";                    ///< "mlp", "vae", "ladder_vae", "ddpm", "flow_matching"; of graphs
-                                               ///< "mpnn", "graph_vae" (graph_training.hpp)
-  FieldOptions fields;                         ///< of vae, ladder_vae, ddpm and flow_matching
+  std::string name = "mlp";                    ///< "mlp", "spectral_temporal", "vae", "ladder_vae", "ddpm", "flow_matching";
+                                               ///< of graphs "mpnn", "graph_vae" (graph_training.hpp)
+  FieldOptions fields;                         ///< networks of fields; spectral_temporal: blocks, and widths[0] features
   GraphOptions graph;                          ///< of mpnn and graph_vae
+  std::int64_t series = 0, window = 0;         ///< spectral_temporal: the first inputs are a window, lags x series
   std::vector<std::int64_t> latents = {8};     ///< vae: one width; ladder_vae: two or more, from the outputs up;
                                                ///< graph_vae: one width, of each node
   double kl_weight = 1.0;                      ///< of the three vae in training; validation has 1
@@ -65,6 +67,13 @@ struct GeneratorOptions {
   std::string projection = "null_space";       ///< of ddpm and flow_matching under `conditional`: or "ambient" (ddpm)
   std::string sampler = "ddpm";                ///< of ddpm: "ddpm" (ancestral) or "ddim"
   std::int64_t steps = 50;                     ///< of sampling
+};
+
+/// What is known once the data and the network are prepared and a checkpoint has been accepted, before the first step.
+struct TrainingStart {
+  std::int64_t weights = 0;      ///< numbers that are trained
+  int threads = 0;               ///< of LibTorch
+  std::int64_t epochs_done = 0;  ///< of the checkpoint; 0: from the beginning
 };
 
 struct TrainingOptions {
@@ -82,6 +91,8 @@ struct TrainingOptions {
                                                ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
   std::int64_t batch = 256;
+  std::int64_t micro_batches = 0;              ///< nearly equal parts of a batch, whose gradients are summed in one fixed
+                                               ///< order; 0: 1, with a communicator 8. They decide about the last bits
   double learning_rate = 2e-3;
   double weight_decay = 0.0;                   ///< decoupled (AdamW)
   double input_noise = 0.0;                    ///< normal noise on the standardised inputs while training, its deviation
@@ -99,19 +110,21 @@ struct TrainingOptions {
   std::filesystem::path checkpoint;            ///< folder; empty: no checkpoints
   bool resume = false;
   std::map<std::string, std::string> provenance;  ///< copied into the model file
+  std::function<void(const TrainingStart&)> started;  ///< called once, before the first step; may be empty
 };
 
 /// Refuses options that make no sense whatever the data: Error(invalid_argument) names the option, what was found and what is
 /// legal. train() asks it first.
 void require_valid(const TrainingOptions& options);
 
-/// What a listener hears once an epoch (and `step` within it, where the terminal wants it).
+/// What a listener hears once an epoch, before the epoch's checkpoint: what it writes is never behind the checkpoint.
 struct TrainingProgress {
   std::int64_t epoch = 0, epochs = 0;
   double training_loss = 0.0;
   double validation_loss = 0.0;
   double best_validation_loss = 0.0;
   std::int64_t best_epoch = 0;
+  double learning_rate = 0.0;  ///< of the epoch's last step; 0 for epochs read from a checkpoint
   double seconds = 0.0, seconds_left = 0.0;
 };
 using TrainingListener = std::function<void(const TrainingProgress&)>;
@@ -129,8 +142,18 @@ struct TrainingResult {
 /// sample are rank_deficient and name law and sample.
 /// `stop` (may be null): when it turns true, the checkpoint is kept and Error(interrupted) says how to resume.
 /// Same options, data and thread count: the same bits. Errors: non_finite (step and sample ids), invalid_argument.
+///
+/// `communicator` (may be null): the processes that share this training, each calling train() with the same samples
+/// and options (else invalid_argument, with both digests). Each computes its share of the micro-batches and of the
+/// validation samples; result and checkpoints have the same bits for every number of processes up to micro_batches, so
+/// that one number may go on where another stopped. Rank 0 alone writes checkpoints and is listened to. An error on one
+/// process, or `stop` on one, ends all with the same status and message (AgreedError).
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr);
+                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
+                     TrainingCommunicator* communicator = nullptr);
+
+/// The number that options.micro_batches stands for.
+std::int64_t resolved_micro_batches(const TrainingOptions& options, const TrainingCommunicator* communicator);
 
 /// The Gaussian marginals that a trained model's samples follow, physical units, N x n; through LibTorch (the plugin's
 /// counterpart for tests and `compare`). For strategies that hold the laws these are of the constrained law. l1_layer with

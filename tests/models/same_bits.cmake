@@ -1,0 +1,20 @@
+cmake_minimum_required(VERSION 3.25)
+# Runs PROGRAM GENERATOR by 1, 2 and 4 processes of MPIRUN: the files must be the same.
+# cmake -DMPIRUN=… -DPROGRAM=… -DGENERATOR=… -DFOLDER=… -P same_bits.cmake
+file(MAKE_DIRECTORY "${FOLDER}")
+foreach(ranks 1 2 4)
+  set(file "${FOLDER}/${GENERATOR}_${ranks}.safetensors")
+  file(REMOVE "${file}")
+  execute_process(COMMAND "${MPIRUN}" --oversubscribe -n ${ranks} "${PROGRAM}" ${GENERATOR} "${file}"
+    RESULT_VARIABLE code ERROR_VARIABLE errors)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${ranks} processes: exit code ${code}\n${errors}")
+  endif()
+  file(SHA256 "${file}" digest)
+  message(STATUS "${ranks} processes: ${digest}")
+  if(NOT DEFINED expected)
+    set(expected ${digest})
+  elseif(NOT digest STREQUAL expected)
+    message(FATAL_ERROR "${GENERATOR}: ${ranks} processes make another model than one")
+  endif()
+endforeach()
