@@ -17,16 +17,21 @@ void append_plan(ModelFile& model, std::vector<GraphOperation>& nodes, const Net
   nodes.insert(nodes.end(), plan.operations.begin(), plan.operations.end());
 }
 
-void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site) {
+void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site,
+                          const std::string& count) {
   const TrainingOptions& options = context.options;
   const TrainingData& data = context.data;
   std::vector<GraphOperation>& graph = model.description.graph;
   add_vector(model, "head.floor", Eigen::VectorXd::Constant(1, options.network.floor));
   graph.push_back({"gaussian_head",
                    {raw},
-                   {"mean", "standard_deviation"},
+                   count.empty() ? std::vector<std::string>{"mean", "standard_deviation"}
+                                 : std::vector<std::string>{"mean.all", "standard_deviation.all"},
                    {{"output_mean", "output.mean"}, {"output_scale", "output.scale"}, {"floor", "head.floor"}},
                    {{"parametrization", options.network.parametrization}}});
+  if (!count.empty())
+    for (const char* name : {"mean", "standard_deviation"})
+      graph.push_back({"mask", {std::string(name) + ".all", count}, {name}, {}, {{"features", "1"}}});
   graph.push_back({"normal_noise", {}, {"noise"}, {}, {{"site", std::to_string(site)}}});
   graph.push_back({"gaussian_draw", {"mean", "standard_deviation", "noise"}, {"draw"}, {}, {}});
   const auto constrain = [&](const std::string& metric, const std::string& scale) {

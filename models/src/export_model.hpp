@@ -20,8 +20,11 @@ void add_vector(ModelFile& model, const std::string& name, const Eigen::VectorXd
 /// A plan's tensors, from its part of the weights; its operations are appended to `nodes`.
 void append_plan(ModelFile& model, std::vector<GraphOperation>& nodes, const NetworkPlan& plan,
                  std::span<const float> weights);
-/// From the raw values `raw` to the outputs: the Gaussian head, its draw at a site, the strategy's treatment of the laws.
-void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site);
+/// From the raw values `raw` to the outputs: the Gaussian head, its draw at a site, the strategy's treatment of the
+/// laws. `count` (may be empty): the value that says how many outputs are there; mean and deviation of the others are
+/// 0.
+void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site,
+                          const std::string& count = {});
 
 }  // namespace lavoisier::detail
 

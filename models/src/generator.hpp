@@ -52,6 +52,9 @@ struct GeneratorContext {
 std::unique_ptr<Generator> make_mlp(const GeneratorContext& context);
 std::unique_ptr<Generator> make_vae(const GeneratorContext& context);        ///< vae and ladder_vae
 std::unique_ptr<Generator> make_diffusion(const GeneratorContext& context);  ///< ddpm and flow_matching
+struct GraphData;
+std::unique_ptr<Generator> make_graph_generator(const GeneratorContext& context,
+                                                const GraphData& graphs);  ///< mpnn, graph_vae
 /// The one that the options name.
 std::unique_ptr<Generator> make_generator(const GeneratorContext& context);
 

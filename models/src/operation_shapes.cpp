@@ -59,17 +59,24 @@ double number_attribute(const GraphOperation& operation, const std::string& name
   return value;
 }
 
+std::int64_t rows_attribute(const GraphOperation& operation) {
+  return operation.attributes.count("rows") ? integer_attribute(operation, "rows", 1) : 1;
+}
+
 std::vector<std::string> trained_operands(const std::string& op) {
   if (op == "dense" || op == "layer_norm" || op == "conv2d" || op == "group_norm") return {"weight", "bias"};
+  if (op == "embedding") return {"weight"};
   if (op == "gru") return {"weight_input", "weight_hidden", "bias_input", "bias_hidden"};
   return {};
 }
 
 std::int64_t output_width(const GraphOperation& operation, const std::vector<std::int64_t>& widths, const ShapeOf& shape_of) {
   static const std::map<std::string, std::size_t> operands = {
-      {"dense", 1}, {"silu", 1}, {"relu", 1}, {"tanh", 1}, {"sigmoid", 1}, {"layer_norm", 1}, {"add", 2},
-      {"multiply", 2}, {"concat", 0}, {"slice", 1}, {"conv2d", 1}, {"upsample2d", 1}, {"transpose", 1}, {"group_norm", 1},
-      {"add_channel", 2}, {"time_embedding", 1}, {"gru", 2}, {"gather", 2}, {"scatter_add", 2}, {"single", 1}};
+      {"dense", 1},      {"silu", 1},       {"relu", 1},        {"tanh", 1},        {"sigmoid", 1},
+      {"layer_norm", 1}, {"add", 2},        {"multiply", 2},    {"concat", 0},      {"slice", 1},
+      {"conv2d", 1},     {"upsample2d", 1}, {"group_norm", 1},  {"add_channel", 2}, {"time_embedding", 1},
+      {"gru", 2},        {"gather", 2},     {"scatter_add", 2}, {"single", 1},      {"embedding", 1},
+      {"transpose", 1}};
   const std::string& op = operation.op;
   const auto known = operands.find(op);
   if (known == operands.end()) throw Error(Status::invalid_format, "model file: unknown operation '" + op + "'");
@@ -91,10 +98,13 @@ std::int64_t output_width(const GraphOperation& operation, const std::vector<std
   const std::int64_t from = widths[0];
   if (op == "dense") {
     const auto weight = shape("weight");
-    if (weight.size() != 2 || weight[1] != from)
-      refuse(operation, "needs a matrix with " + std::to_string(from) + " columns as its 'weight', found " + text_of(weight));
+    const std::int64_t rows = rows_attribute(operation);
+    require_multiple(from, rows);
+    if (weight.size() != 2 || weight[1] != from / rows)
+      refuse(operation, "needs a matrix with " + std::to_string(from / rows) + " columns as its 'weight', found " +
+                            text_of(weight));
     require("bias", {weight[0]});
-    return weight[0];
+    return rows * weight[0];
   }
   if (op == "layer_norm") {
     require("weight", {from});
@@ -155,12 +165,15 @@ std::int64_t output_width(const GraphOperation& operation, const std::vector<std
     return 2 * frequencies[0];
   }
   if (op == "gru") {
-    const std::int64_t hidden = widths[1];
-    require("weight_input", {3 * hidden, from});
+    const std::int64_t rows = rows_attribute(operation);
+    require_multiple(from, rows);
+    require_multiple(widths[1], rows);
+    const std::int64_t hidden = widths[1] / rows;
+    require("weight_input", {3 * hidden, from / rows});
     require("weight_hidden", {3 * hidden, hidden});
     require("bias_input", {3 * hidden});
     require("bias_hidden", {3 * hidden});
-    return hidden;
+    return widths[1];
   }
   if (op == "gather") {
     const std::int64_t features = integer_attribute(operation, "features", 1);
@@ -171,6 +184,11 @@ std::int64_t output_width(const GraphOperation& operation, const std::vector<std
     const std::int64_t features = integer_attribute(operation, "features", 1);
     if (widths[1] * features != from) refuse(operation, "reads another number of edges than indices");
     return integer_attribute(operation, "nodes", 1) * features;
+  }
+  if (op == "embedding") {
+    const auto weight = shape("weight");
+    if (weight.size() != 2) refuse(operation, "needs a matrix as its 'weight', found " + text_of(weight));
+    return from * weight[1];
   }
   return from;  // silu, relu, tanh, sigmoid, single
 }

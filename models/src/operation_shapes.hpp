@@ -26,6 +26,8 @@ std::int64_t integer_attribute(const GraphOperation& operation, const std::strin
 /// "y,x".
 std::pair<std::int64_t, std::int64_t> pair_attribute(const GraphOperation& operation, const std::string& name,
                                                      std::int64_t least = 0);
+/// Rows that a layer is applied to one by one: the attribute `rows`, 1 without.
+std::int64_t rows_attribute(const GraphOperation& operation);
 double number_attribute(const GraphOperation& operation, const std::string& name);
 
 }  // namespace lavoisier::detail

@@ -64,7 +64,12 @@ const std::vector<GeneratorRules>& generators() {
       {"ladder_vae", {S::none, S::completion, S::projection, S::variance_projection, S::post_hoc, S::conditional},
        {Loss::likelihood}, {"mlp", "unet", "column"}},
       {"ddpm", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
-      {"flow_matching", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}}};
+      {"flow_matching", {S::none, S::post_hoc, S::conditional}, {Loss::squared_error}, {"mlp", "unet", "column"}},
+      {"mpnn", {S::none, S::penalty, S::projection, S::variance_projection, S::post_hoc, S::conditional}, {}, {"mlp"}},
+      {"graph_vae",
+       {S::none, S::projection, S::variance_projection, S::post_hoc, S::conditional},
+       {Loss::likelihood},
+       {"mlp"}}};
   return rules;
 }
 
@@ -126,7 +131,17 @@ void require_generator(const TrainingOptions& options) {
   };
   plain(options.network.dropout == 0.0, "network.dropout");
   plain(!options.network.layer_norm, "network.layer_norm");
-  if (generator.name == "vae" || generator.name == "ladder_vae") {
+  if (detail::trains_on_graphs(generator.name)) {
+    plain(!options.network.residual, "network.residual");
+    plain(options.input_noise == 0.0, "input_noise");
+    plain(options.scaling == "standard", "scaling 'max_abs'");
+    whole(generator.graph.state >= 1 && generator.graph.state <= 4096, "graph.state", "1 to 4096",
+          generator.graph.state);
+    whole(generator.graph.rounds >= 1 && generator.graph.rounds <= 64, "graph.rounds", "1 to 64",
+          generator.graph.rounds);
+    if (generator.name == "mpnn") return;
+  }
+  if (generator.name == "vae" || generator.name == "ladder_vae" || generator.name == "graph_vae") {
     const bool ladder = generator.name == "ladder_vae";
     const auto layers = static_cast<std::int64_t>(generator.latents.size());
     whole(ladder ? layers >= 2 : layers == 1, "latents", ladder ? "two or more widths" : "one width (ladder_vae has more)", layers);
@@ -155,6 +170,8 @@ std::string list_of(const std::vector<std::int64_t>& numbers) {
 }  // namespace
 
 namespace detail {
+
+bool trains_on_graphs(const std::string& generator) { return generator == "mpnn" || generator == "graph_vae"; }
 
 std::string text_of(double value) {
   std::array<char, 32> buffer{};
@@ -202,7 +219,8 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
   const GeneratorOptions& generator = options.generator;
   const bool in_fields = generator.fields.backbone != "mlp";
   if (generator.name != "mlp") all["option.generator"] = generator.name;
-  if (generator.name != "mlp" || in_fields) all["option.generator.backbone"] = generator.fields.backbone;
+  const bool graphs = trains_on_graphs(generator.name);
+  if ((generator.name != "mlp" && !graphs) || in_fields) all["option.generator.backbone"] = generator.fields.backbone;
   if (in_fields) {
     all["option.generator.height"] = std::to_string(generator.fields.height);
     all["option.generator.width"] = std::to_string(generator.fields.width);
@@ -213,14 +231,22 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
     all["option.generator.widths"] = list_of(generator.fields.widths);
     all["option.generator.blocks"] = std::to_string(generator.fields.blocks);
   }
+  if (graphs) {
+    std::string categories;
+    for (const std::string& name : generator.graph.categories) categories += (categories.empty() ? "" : " ") + name;
+    all["option.generator.state"] = std::to_string(generator.graph.state);
+    all["option.generator.rounds"] = std::to_string(generator.graph.rounds);
+    all["option.generator.directed"] = generator.graph.directed ? "true" : "false";
+    all["option.generator.categories"] = categories;
+  }
   if (generator.name == "spectral_temporal") {
     all["option.generator.series"] = std::to_string(generator.series);
     all["option.generator.window"] = std::to_string(generator.window);
-  } else if (generator.name == "vae" || generator.name == "ladder_vae") {
+  } else if (generator.name == "vae" || generator.name == "ladder_vae" || generator.name == "graph_vae") {
     all["option.generator.latents"] = list_of(generator.latents);
     all["option.generator.kl_weight"] = text_of(generator.kl_weight);
     all["option.generator.kl_warm_up"] = std::to_string(generator.kl_warm_up);
-  } else if (generator.name != "mlp") {
+  } else if (generator.name != "mlp" && !graphs) {
     all["option.generator.frequencies"] = std::to_string(generator.fields.frequencies);
     all["option.generator.steps"] = std::to_string(generator.steps);
     all["option.generator.projection"] = generator.projection;

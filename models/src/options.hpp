@@ -14,6 +14,9 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options);
 /// The shortest text that reads back to the same number.
 std::string text_of(double value);
 
+/// Whether a generator trains on a GraphSet; the others train on a SampleSet.
+bool trains_on_graphs(const std::string& generator);
+
 }  // namespace lavoisier::detail
 
 #endif

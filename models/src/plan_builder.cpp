@@ -3,6 +3,14 @@
 #include <utility>
 
 namespace lavoisier::detail {
+namespace {
+
+std::map<std::string, std::string> rows_of(std::int64_t rows) {
+  if (rows == 1) return {};
+  return {{"rows", std::to_string(rows)}};
+}
+
+}  // namespace
 
 PlanBuilder::PlanBuilder(std::string prefix, const std::vector<Port>& ports) : prefix_(std::move(prefix)) {
   plan_.input = ports.at(0).name;
@@ -28,11 +36,44 @@ std::string PlanBuilder::parameter(const std::string& layer, const std::string& 
   return added.name;
 }
 
-std::string PlanBuilder::dense(const std::string& from, std::int64_t to) {
+PlanBuilder::Layer PlanBuilder::dense_layer(std::int64_t from, std::int64_t to) {
   const std::string name = layer("dense");
-  const std::int64_t k = width(from);
-  const std::string weight = parameter(name, "weight", {to, k}, k, true);
-  return append("dense", {from}, to, {{"weight", weight}, {"bias", parameter(name, "bias", {to}, k, false)}});
+  const std::string weight = parameter(name, "weight", {to, from}, from, true);
+  return {{"weight", weight}, {"bias", parameter(name, "bias", {to}, from, false)}};
+}
+
+std::string PlanBuilder::dense(const std::string& from, std::int64_t to, const Layer& layer, std::int64_t rows) {
+  return append("dense", {from}, to * rows, layer, rows_of(rows));
+}
+
+std::string PlanBuilder::dense(const std::string& from, std::int64_t to, std::int64_t rows) {
+  return dense(from, to, dense_layer(width(from) / rows, to), rows);
+}
+
+std::string PlanBuilder::embedding(const std::string& index, std::int64_t categories, std::int64_t features) {
+  const std::string table = parameter(layer("embedding"), "weight", {categories, features}, 2, true);
+  return append("embedding", {index}, width(index) * features, {{"weight", table}});
+}
+
+std::string PlanBuilder::gather(const std::string& nodes, const std::string& index, std::int64_t features) {
+  return append("gather", {nodes, index}, width(index) * features, {}, {{"features", std::to_string(features)}});
+}
+
+std::string PlanBuilder::scatter_add(const std::string& edges, const std::string& index, std::int64_t features,
+                                     std::int64_t nodes) {
+  return append("scatter_add", {edges, index}, nodes * features, {},
+                {{"features", std::to_string(features)}, {"nodes", std::to_string(nodes)}});
+}
+
+std::string PlanBuilder::gru(const std::string& from, const std::string& hidden, std::int64_t rows) {
+  const std::string name = layer("gru");
+  const std::int64_t k = width(from) / rows, n = width(hidden) / rows;
+  Layer tensors;
+  tensors["weight_input"] = parameter(name, "weight_input", {3 * n, k}, k, true);
+  tensors["weight_hidden"] = parameter(name, "weight_hidden", {3 * n, n}, n, true);
+  tensors["bias_input"] = parameter(name, "bias_input", {3 * n}, k, false);
+  tensors["bias_hidden"] = parameter(name, "bias_hidden", {3 * n}, n, false);
+  return append("gru", {from, hidden}, n * rows, std::move(tensors), rows_of(rows));
 }
 
 std::string PlanBuilder::mlp(const MlpOptions& options, std::string value, std::int64_t outputs) {

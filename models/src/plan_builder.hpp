@@ -27,7 +27,17 @@ class PlanBuilder {
                      std::map<std::string, std::string> tensors = {}, std::map<std::string, std::string> attributes = {});
   std::int64_t width(const std::string& value) const { return widths_.at(value); }
 
-  std::string dense(const std::string& from, std::int64_t to);
+  /// A layer's tensors, for several uses of the same weights.
+  using Layer = std::map<std::string, std::string>;
+  Layer dense_layer(std::int64_t from, std::int64_t to);
+  /// `to` numbers of each of `rows` rows.
+  std::string dense(const std::string& from, std::int64_t to, const Layer& layer, std::int64_t rows);
+  std::string dense(const std::string& from, std::int64_t to, std::int64_t rows = 1);
+  std::string embedding(const std::string& index, std::int64_t categories, std::int64_t features);
+  std::string gather(const std::string& nodes, const std::string& index, std::int64_t features);
+  std::string scatter_add(const std::string& edges, const std::string& index, std::int64_t features,
+                          std::int64_t nodes);
+  std::string gru(const std::string& from, const std::string& hidden, std::int64_t rows);
   /// Dense layers of the given widths, a norm and an activation behind each but the last, which is `outputs` wide.
   std::string mlp(const MlpOptions& options, std::string from, std::int64_t outputs);
   std::string silu(const std::string& from) { return append("silu", {from}, width(from)); }
@@ -44,6 +54,7 @@ class PlanBuilder {
   FieldValue group_norm(const FieldValue& from, std::int64_t groups);
   FieldValue upsampled(const FieldValue& from);
   FieldValue silu(const FieldValue& from) { return {silu(from.name), from.channels, from.height, from.width}; }
+  std::string add(const std::string& a, const std::string& b) { return append("add", {a, b}, width(a)); }
   FieldValue add(const FieldValue& a, const FieldValue& b);
   FieldValue add_channel(const FieldValue& from, const std::string& vector);
   FieldValue concat(const FieldValue& a, const FieldValue& b);

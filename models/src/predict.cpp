@@ -1,7 +1,9 @@
 #include "head_loss.hpp"
 #include "network.hpp"
+#include "reference_run.hpp"
 #include "training_data.hpp"
 
+#include <lavoisier/metric_projection.hpp>
 #include <lavoisier/status.hpp>
 
 #include <algorithm>
@@ -35,6 +37,54 @@ void require_same_inputs(const ModelFile& model, const SampleSet& samples) {
   }
 }
 
+void require_finite(const RowMatrix& mean, const RowMatrix& variance, const SampleSet& samples) {
+  for (Eigen::Index row = 0; row < mean.rows(); ++row)
+    if (!mean.row(row).allFinite() || !variance.row(row).allFinite())
+      throw Error(Status::non_finite,
+                  "the model's distribution is not finite for " + detail::sample_name(samples, row));
+}
+
+/// A model of graphs, in pieces: at capacity a graph's values take room.
+PredictedMarginals predict_graphs(const ModelFile& model, const SampleSet& samples) {
+  const ModelDescription& description = model.description;
+  const LinearConstraints constraints(description.layout, description.laws, description.constants);
+  const GraphOperation& last = description.graph.back();
+  const Eigen::Index n = description.layout.elements(Role::output);
+  PredictedMarginals marginals;
+  for (RowMatrix* one :
+       {&marginals.network_mean, &marginals.network_standard_deviation, &marginals.mean, &marginals.variance})
+    one->resize(samples.samples, n);
+  constexpr std::int64_t piece = 16;
+  for (std::int64_t first = 0; first < samples.samples; first += piece) {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(std::min(piece, samples.samples - first)));
+    std::iota(rows.begin(), rows.end(), first);
+    const SampleSet some = select(samples, rows);
+    const detail::HeadMoments head = detail::reference_head(model, some);
+    const RowMatrix d = constraints.right_hand_side(
+        Eigen::Map<const RowMatrix>(some.inputs.data(), some.samples, some.input_elements()));
+    detail::Marginals law;
+    if (last.op == "constrain" && last.attributes.at("metric") == "scale") {
+      // Nodes that are not there have deviation 0 and stay.
+      const RowMatrix metric =
+          (head.standard_deviation.array() == 0.0)
+              .select(RowMatrix::Zero(some.samples, n),
+                      vector_of(model, last.tensors.at("scale")).transpose().replicate(some.samples, 1));
+      ProjectedMoments moments = projected_moments(constraints.A(), metric, head.mean, head.standard_deviation, d,
+                                                   {detail::training_threads()});
+      law = {std::move(moments.mean), std::move(moments.variance)};
+    } else {
+      law = detail::constrained_marginals(last.op == "constrain" ? Strategy::conditional : Strategy::none,
+                                          constraints.rows() > 0 ? constraints.A() : RowMatrix(0, n), {}, head.mean,
+                                          head.standard_deviation, d, detail::training_threads());
+    }
+    marginals.network_mean.middleRows(first, some.samples) = head.mean;
+    marginals.network_standard_deviation.middleRows(first, some.samples) = head.standard_deviation;
+    marginals.mean.middleRows(first, some.samples) = law.mean;
+    marginals.variance.middleRows(first, some.samples) = law.variance;
+  }
+  return marginals;
+}
+
 }  // namespace
 
 PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
@@ -42,6 +92,12 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   const ModelDescription& description = model.description;
   if (description.heads.size() != 1 || description.heads[0].family != "gaussian_diagonal")
     throw Error(Status::unsupported, "model file: expected one head of the family 'gaussian_diagonal'");
+  const auto masked = [](const GraphOperation& operation) { return operation.op == "mask"; };
+  if (std::any_of(description.graph.begin(), description.graph.end(), masked)) {
+    PredictedMarginals found = predict_graphs(model, samples);
+    require_finite(found.mean, found.variance, samples);
+    return found;
+  }
   Strategy strategy = strategy_from(description.heads[0].strategy);
 
   std::vector<float> weights;
@@ -100,9 +156,7 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   detail::Marginals law =
       detail::constrained_marginals(strategy, A, metric, marginals.network_mean,
                                     marginals.network_standard_deviation, d, detail::training_threads());
-  for (Eigen::Index row = 0; row < law.mean.rows(); ++row)
-    if (!law.mean.row(row).allFinite() || !law.variance.row(row).allFinite())
-      throw Error(Status::non_finite, "the model's distribution is not finite for " + detail::sample_name(samples, row));
+  require_finite(law.mean, law.variance, samples);
   marginals.mean = std::move(law.mean);
   marginals.variance = std::move(law.variance);
   return marginals;

@@ -50,6 +50,24 @@ class ReferenceRun {
     return values_.at("outputs");
   }
 
+  HeadMoments head() {
+    const std::vector<GraphOperation>& graph = model_.description.graph;
+    const auto draw =
+        std::find_if(graph.rbegin(), graph.rend(), [](const auto& one) { return one.op == "gaussian_draw"; });
+    if (draw == graph.rend() || draw->inputs.size() != 3)
+      throw Error(Status::unsupported, "model file: the graph has no 'gaussian_draw', and so no moments of it");
+    for (const GraphOperation& operation : graph) {
+      if (operation.op == "normal_noise" || operation.op == "sample") {
+        if (operation.outputs.at(0) == draw->inputs[2]) continue;
+        throw Error(Status::unsupported, "model file: noise ('" + operation.outputs.at(0) +
+                                             "') goes through a network: the outputs have no moments in closed form");
+      }
+      if (&operation == &*draw) break;
+      step(operation);
+    }
+    return {operand(*draw, 0), operand(*draw, 1)};
+  }
+
  private:
   Eigen::VectorXd vector_of(const GraphOperation& operation, const char* operand) const {
     const auto values = model_.tensor(operation.tensors.at(operand)).f64();
@@ -127,12 +145,18 @@ class ReferenceRun {
   RowMatrix constrained(const GraphOperation& operation) {
     const std::string& metric = operation.attributes.at("metric");
     RowMatrix scale;
-    if (metric == "covariance")
+    if (metric == "covariance") {
       scale = operand(operation, 1);
-    else if (metric == "scale")
-      scale = vector_of(operation, "scale").transpose();
-    else
+    } else if (metric == "scale") {
+      const RowMatrix own = vector_of(operation, "scale").transpose();
+      scale = own;
+      // An output of deviation 0 stays where it is.
+      if (operation.inputs.size() > 1)
+        scale = (operand(operation, 1).array() == 0.0)
+                    .select(RowMatrix::Zero(rows_, own.cols()), own.replicate(rows_, 1));
+    } else {
       throw Error(Status::unsupported, "model file: 'constrain' with the metric '" + metric + "'");
+    }
     ProjectedBatch found = metric_projection(A_, scale, operand(operation, 0), d_);
     for (std::size_t row = 0; row < found.status.size(); ++row)
       if (found.status[row] != Status::ok)
@@ -170,6 +194,16 @@ class ReferenceRun {
       result = normals(length, static_cast<std::uint64_t>(integer_attribute(operation, "site")));
     } else if (op == "gaussian_draw") {
       result = operand(operation, 0) + operand(operation, 1).cwiseProduct(operand(operation, 2));
+    } else if (op == "select") {
+      result = operand(operation, 0)
+                   .middleCols(integer_attribute(operation, "begin"), integer_attribute(operation, "length", 1));
+    } else if (op == "mask") {
+      result = operand(operation, 0);
+      for (Index row = 0; row < rows_; ++row) {
+        const auto present =
+            static_cast<Index>(operand(operation, 1)(row, 0)) * integer_attribute(operation, "features", 1);
+        result.row(row).tail(result.cols() - present).setZero();
+      }
     } else if (op == "single") {
       result = operand(operation, 0).cast<float>().cast<double>();
     } else if (op == "identity") {
@@ -212,6 +246,10 @@ class ReferenceRun {
 
 RowMatrix reference_draw(const ModelFile& model, const SampleSet& samples, const random::Key& key, std::uint64_t member) {
   return ReferenceRun(model, samples, key, member).run();
+}
+
+HeadMoments reference_head(const ModelFile& model, const SampleSet& samples) {
+  return ReferenceRun(model, samples, {}, 0).head();
 }
 
 }  // namespace lavoisier::detail

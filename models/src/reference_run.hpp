@@ -13,6 +13,13 @@ namespace lavoisier::detail {
 /// units, N x n. Error(unsupported) for a node it doesn't know, invalid_format for one that doesn't fit.
 RowMatrix reference_draw(const ModelFile& model, const SampleSet& samples, const random::Key& key, std::uint64_t member = 0);
 
+/// Mean and standard deviation of the head before the laws, physical units, N x n: the graph up to its last
+/// `gaussian_draw`. Error(unsupported) where noise goes into them (no moments in closed form).
+struct HeadMoments {
+  RowMatrix mean, standard_deviation;
+};
+HeadMoments reference_head(const ModelFile& model, const SampleSet& samples);
+
 }  // namespace lavoisier::detail
 
 #endif

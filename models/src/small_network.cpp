@@ -17,9 +17,11 @@ std::int64_t padded(std::int64_t width) { return (width + kernel_panel - 1) / ke
 
 template <class Real>
 bool SmallNetwork<Real>::runs(const NetworkPlan& plan) {
-  return plan.more.empty() && std::all_of(plan.operations.begin(), plan.operations.end(), [](const GraphOperation& operation) {
-    return operation.op == "dense" || operation.op == "silu" || operation.op == "add" || operation.op == "layer_norm";
-  });
+  return plan.more.empty() &&
+         std::all_of(plan.operations.begin(), plan.operations.end(), [](const GraphOperation& operation) {
+           return (operation.op == "dense" && operation.attributes.empty()) || operation.op == "silu" ||
+                  operation.op == "add" || operation.op == "layer_norm";
+         });
 }
 
 template <class Real>

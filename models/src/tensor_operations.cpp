@@ -24,7 +24,7 @@ struct Edges {
   Tensor present;  // rows x E x 1, 0 or 1 in the values' type
 };
 
-/// Indices as the graph holds them: -1 or NaN is an absent edge.
+/// Indices as the graph holds them: -1 or NaN is an absent edge (or category).
 Edges edges_of(const GraphOperation& operation, const Tensor& index, std::int64_t nodes, at::ScalarType type) {
   const Tensor given = index.detach().to(at::kDouble);
   const Tensor absent = at::isnan(given) | (given == -1.0);
@@ -33,10 +33,10 @@ Edges edges_of(const GraphOperation& operation, const Tensor& index, std::int64_
   if (bad.any().item<bool>()) {
     const Tensor first = bad.nonzero()[0];
     const std::int64_t row = first[0].item<std::int64_t>(), edge = first[1].item<std::int64_t>();
-    throw Error(Status::invalid_argument, "operation '" + operation.op + "': edge " + std::to_string(edge) + " of row " +
-                                              std::to_string(row) + " names the node " +
-                                              std::to_string(given[row][edge].item<double>()) + "; expected -1 or 0 to " +
-                                              std::to_string(nodes - 1));
+    throw Error(Status::invalid_argument, "operation '" + operation.op + "': index " + std::to_string(edge) +
+                                              " of row " + std::to_string(row) + " names the row " +
+                                              std::to_string(given[row][edge].item<double>()) +
+                                              "; expected -1 or 0 to " + std::to_string(nodes - 1));
   }
   return {whole.to(at::kLong), at::logical_not(absent).to(type).unsqueeze(-1)};
 }
@@ -49,7 +49,11 @@ Tensor run_operation(const GraphOperation& operation, const std::vector<Tensor>&
   const Tensor& x = operands[0];
   const std::int64_t rows = x.size(0);
   const auto tensor = [&](const char* operand) { return tensor_of(operation.tensors.at(operand)); };
-  if (op == "dense") return at::linear(x, tensor("weight"), tensor("bias"));
+  const auto each_row = [](const Tensor& value, std::int64_t count) {
+    return value.reshape({value.size(0) * count, -1});
+  };
+  if (op == "dense")
+    return at::linear(each_row(x, rows_attribute(operation)), tensor("weight"), tensor("bias")).reshape({rows, -1});
   if (op == "silu") return at::silu(x);
   if (op == "relu") return at::relu(x);
   if (op == "tanh") return at::tanh(x);
@@ -93,8 +97,16 @@ Tensor run_operation(const GraphOperation& operation, const std::vector<Tensor>&
     return at::cat({cosine(turns), cosine(turns - 0.25)}, 1).to(x.scalar_type());
   }
   if (op == "gru")
-    return at::gru_cell(x, operands[1], tensor("weight_input"), tensor("weight_hidden"), tensor("bias_input"),
-                        tensor("bias_hidden"));
+    return at::gru_cell(each_row(x, rows_attribute(operation)), each_row(operands[1], rows_attribute(operation)),
+                        tensor("weight_input"), tensor("weight_hidden"), tensor("bias_input"), tensor("bias_hidden"))
+        .reshape({rows, -1});
+  if (op == "embedding") {
+    const Tensor table = tensor("weight");
+    const Edges categories = edges_of(operation, x, table.size(0), table.scalar_type());
+    return (table.index_select(0, categories.index.reshape({-1})).reshape({rows, -1, table.size(1)}) *
+            categories.present)
+        .reshape({rows, -1});
+  }
   if (op == "gather") {
     const std::int64_t features = integer_attribute(operation, "features");
     const Tensor nodes = x.reshape({rows, -1, features});

@@ -1,6 +1,7 @@
 #include "checkpoint.hpp"
 #include "export_model.hpp"
 #include "generator.hpp"
+#include "graph_data.hpp"
 #include "network_kernels.hpp"
 #include "network.hpp"
 #include "optimizer.hpp"
@@ -155,15 +156,24 @@ class Training {
         parts_(static_cast<int>(options.micro_batches)),
         sum_(parts_ > 1 ? generator_->parameters().size : 0, parts_, communicator),
         steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
-    identity_ = resolved(options);
-    identity_["data.digest"] = data_.digest;
-    identity_["laws.digest"] = digest_of(data_);
-    identity_["version"] = LAVOISIER_VERSION;
-    identity_["training.engine"] = generator_->engine();
-    // LibTorch's products of matrices round differently on another number of threads; our loops don't.
-    if (parts_ > 1 && identity_["training.engine"] == "libtorch")
-      identity_["training.threads"] = std::to_string(training_threads());
-    generator_->initialise(options.seed);
+    begin();
+  }
+
+  /// Of graphs, which the generator keeps; `samples` has their fixed layout and source, and no numbers.
+  Training(const SampleSet& samples, const LinearConstraints& constraints, const GraphData& graphs,
+           const TrainingOptions& options, TrainingCommunicator* communicator)
+      : samples_(samples),
+        constraints_(constraints),
+        options_(options),
+        communicator_(communicator),
+        data_(graphs.scalers),
+        context_{options, data_, samples.input_elements(), samples.output_elements(), {}},
+        generator_(make_graph_generator(context_, graphs)),
+        adam_(generator_->parameters(), options),
+        parts_(static_cast<int>(options.micro_batches)),
+        sum_(parts_ > 1 ? generator_->parameters().size : 0, parts_, communicator),
+        steps_per_epoch_((data_.training.count() + options.batch - 1) / options.batch) {
+    begin();
   }
 
   /// Reads the checkpoint, if there is one to go on from. Collective.
@@ -226,6 +236,18 @@ class Training {
   }
 
  private:
+  void begin() {
+    identity_ = resolved(options_);
+    identity_["data.digest"] = data_.digest;
+    identity_["laws.digest"] = digest_of(data_);
+    identity_["version"] = LAVOISIER_VERSION;
+    identity_["training.engine"] = generator_->engine();
+    // LibTorch's products of matrices round differently on another number of threads; our loops don't.
+    if (parts_ > 1 && identity_["training.engine"] == "libtorch")
+      identity_["training.threads"] = std::to_string(training_threads());
+    generator_->initialise(options_.seed);
+  }
+
   bool speaks() const { return !communicator_ || communicator_->rank() == 0; }
   int ranks() const { return communicator_ ? communicator_->size() : 1; }
 
@@ -277,7 +299,7 @@ class Training {
   void gather(const StandardisedRows& from, std::span<const std::int64_t> batch, Rows part, GeneratorRows& to) const {
     const std::span<const std::int64_t> places = part_of(batch, part);
     const Index count = static_cast<Index>(places.size()), laws = data_.laws;
-    const auto inputs = static_cast<std::size_t>(samples_.input_elements());
+    const std::size_t inputs = from.x.size() / from.rows.size();  // none where the generator keeps the rows
     to.at.samples.assign(places.begin(), places.end());
     to.at.first = part.begin;
     to.at.batch = static_cast<std::int64_t>(batch.size());
@@ -581,11 +603,10 @@ class Training {
   double before_ = 0.0;  ///< seconds of the runs before this one
 };
 
-}  // namespace
-
-TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                     const TrainingListener& listener, const std::atomic<bool>* stop,
-                     TrainingCommunicator* communicator) {
+/// What both train() do; `make` makes the training that they have checked options for.
+template <class Make>
+TrainingResult trained(const TrainingOptions& options, const TrainingListener& listener, const std::atomic<bool>* stop,
+                       TrainingCommunicator* communicator, Make&& make) {
   TrainingOptions all = options;
   all.micro_batches = resolved_micro_batches(options, communicator);
   if (communicator && communicator->size() == 1) communicator = nullptr;
@@ -598,10 +619,43 @@ TrainingResult train(const SampleSet& samples, const LinearConstraints& constrai
                                                 std::to_string(all.micro_batches));
     set_training_threads(options.threads > 0 ? options.threads : training_threads());
     set_training_device(options.device);
-    training.emplace(samples, constraints, all, communicator);
+    make(all, communicator, training);
   });
   training->start();
   return training->run(listener, stop);
+}
+
+}  // namespace
+
+TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
+                     const TrainingListener& listener, const std::atomic<bool>* stop,
+                     TrainingCommunicator* communicator) {
+  return trained(options, listener, stop, communicator, [&](const TrainingOptions& all, TrainingCommunicator* shared,
+                                                            std::optional<Training>& training) {
+    if (trains_on_graphs(all.generator.name))
+      throw Error(Status::invalid_argument, "generator '" + all.generator.name +
+                                                "' trains on graphs (GraphSet), not on samples of a fixed layout");
+    training.emplace(samples, constraints, all, shared);
+  });
+}
+
+TrainingResult train(const GraphSet& set, const TrainingOptions& options, const TrainingListener& listener,
+                     const std::atomic<bool>* stop, TrainingCommunicator* communicator) {
+  std::optional<GraphData> graphs;
+  std::optional<LinearConstraints> constraints;
+  SampleSet samples;  // their fixed layout
+  return trained(options, listener, stop, communicator, [&](const TrainingOptions& all, TrainingCommunicator* shared,
+                                                            std::optional<Training>& training) {
+    if (!trains_on_graphs(all.generator.name))
+      throw Error(Status::invalid_argument,
+                  "generator '" + all.generator.name + "' does not train on graphs; legal: mpnn, graph_vae");
+    graphs.emplace(set, all);
+    samples.layout = graphs->layout.at_capacity();
+    samples.samples = set.graphs.samples;
+    samples.source = set.source;
+    constraints.emplace(samples.layout, set.laws, set.constants);
+    training.emplace(samples, *constraints, *graphs, all, shared);
+  });
 }
 
 }  // namespace lavoisier

@@ -72,18 +72,8 @@ void require_lawful(const SampleSet& samples, const LinearConstraints& constrain
                     const std::vector<Constant>& constants) {
   for (const Law& law : constraints.laws()) {
     const Closure found = closure(law, samples.layout, constants, inputs, outputs);
-    for (const std::int64_t row : rows) {
-      const double residual = std::abs(found.residual[row]);
-      const bool stated = law.physics_tolerance > 0.0;
-      const double size = stated ? residual : relative_residual(found.residual[row], found.term_magnitude[row]);
-      const double limit = stated ? law.physics_tolerance : tolerances::identity::relative_fp64;
-      if (size > limit)
-        throw Error(Status::law_violated,
-                    "law '" + law.name + "' (" + law.equation + "): " + sample_name(samples, row) + " misses it by " +
-                        text_of(residual) + " " + law.units + "; expected at most " + text_of(limit) +
-                        (stated ? " " + law.units + " (the law's physics tolerance)"
-                                : " of its terms (the law states no physics tolerance), found " + text_of(size)));
-    }
+    for (const std::int64_t row : rows)
+      require_closed(law, found.residual[row], found.term_magnitude[row], sample_name(samples, row));
   }
 }
 
@@ -140,6 +130,18 @@ std::string sample_name(const SampleSet& samples, std::int64_t row) {
   if (at < samples.column.size() && at < samples.step.size())
     name += " (column " + std::to_string(samples.column[at]) + ", step " + std::to_string(samples.step[at]) + ")";
   return name;
+}
+
+void require_closed(const Law& law, double residual, double term_magnitude, const std::string& sample) {
+  const bool stated = law.physics_tolerance > 0.0;
+  const double size = stated ? std::abs(residual) : relative_residual(residual, term_magnitude);
+  const double limit = stated ? law.physics_tolerance : tolerances::identity::relative_fp64;
+  if (size > limit)
+    throw Error(Status::law_violated,
+                "law '" + law.name + "' (" + law.equation + "): " + sample + " misses it by " +
+                    text_of(std::abs(residual)) + " " + law.units + "; expected at most " + text_of(limit) +
+                    (stated ? " " + law.units + " (the law's physics tolerance)"
+                            : " of its terms (the law states no physics tolerance), found " + text_of(size)));
 }
 
 std::vector<float> standardise(const double* inputs, std::int64_t rows, const double* mean, const double* scale,

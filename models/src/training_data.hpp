@@ -27,6 +27,7 @@ struct StandardisedRows {
 /// column of y and A, its scale is 0, and the model generates its value with deviation 0. Targets are moved
 /// orthogonally (physical units) onto the laws, the constant outputs staying where they are.
 struct TrainingData {
+  TrainingData() = default;  ///< empty: others fill it in
   /// Errors: law_violated (a target beyond a law's physics tolerance: law and sample named), rank_deficient (laws among
   /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
   TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
@@ -41,6 +42,9 @@ struct TrainingData {
   double target_distance = 0.0;      ///< largest move of a target, physical units
   std::string digest;                ///< SHA-256 of inputs, outputs and subsets
 };
+
+/// Error(law_violated) if a reference misses a law by more than the law says it may.
+void require_closed(const Law& law, double residual, double term_magnitude, const std::string& sample);
 
 /// (x - mean) / scale in FP64, rounded once.
 std::vector<float> standardise(const double* inputs, std::int64_t rows, const double* mean, const double* scale,

@@ -10,11 +10,15 @@
 namespace lavoisier::detail {
 
 /// Whether DeviceEngine has a kernel for it.
-inline bool runs_on_device(OperationKind kind) noexcept {
-  switch (kind) {
+inline bool runs_on_device(const Operation& operation) noexcept {
+  switch (operation.kind) {
+    case OperationKind::dense:
+      return operation.size == 1;
     case OperationKind::gru:
     case OperationKind::gather:
     case OperationKind::scatter_add:
+    case OperationKind::embedding:
+    case OperationKind::mask:
     case OperationKind::sample:
       return false;
     default:
@@ -25,8 +29,9 @@ inline bool runs_on_device(OperationKind kind) noexcept {
 /// Error(unsupported) names the first operation that `device` cannot run.
 inline void require_device_operations(const Program& program, const std::string& device) {
   for (std::size_t i = 0; i < program.operations.size(); ++i)
-    if (!runs_on_device(program.operations[i].kind))
+    if (!runs_on_device(program.operations[i]))
       throw Error(Status::unsupported, "operation " + std::to_string(i) + " (" + to_string(program.operations[i].kind) +
+                                           (program.operations[i].kind == OperationKind::dense ? " with rows" : "") +
                                            "): this release does not run it on " + device +
                                            "; the backends serial and openmp do");
 }

@@ -47,6 +47,8 @@ enum class OperationKind {
   gru,
   gather,
   scatter_add,
+  embedding,
+  mask,
   gaussian_head,
   normal_noise,
   gaussian_draw,
@@ -75,16 +77,18 @@ struct Operation {
   OperationKind kind = OperationKind::identity;
   std::array<int, 3> input{-1, -1, -1};   ///< indices into Program::values
   std::vector<int> inputs;                ///< concat: all of them; sample: what its subgraph sees
-  std::array<int, 3> output{-1, -1, -1};  ///< gru: [1] and [2] hold its two dense results
-  std::int64_t k = 0;                     ///< length of the input (dense, time_embedding's frequencies, gru)
+  std::array<int, 3> output{-1, -1, -1};  ///< gru: [1] and [2] hold its two dense results of one row
+  std::int64_t k = 0;                     ///< length of the input (time_embedding's frequencies), of a row of it
+                                          ///< (dense, gru); embedding: rows of the table
   std::int64_t n = 0;                     ///< length of the output
   std::int64_t begin = 0;                 ///< slice, select
-  std::int64_t groups = 1;                ///< group_norm: groups; add_channel: channels; gather, scatter_add: features;
-                                          ///< transpose: rows
+  std::int64_t groups = 1;                ///< group_norm: groups; add_channel: channels; gather, scatter_add, embedding,
+                                          ///< mask: features; transpose: rows
   std::int64_t size = 1;                  ///< elements a channel (norms, add_channel); edges (gather, scatter_add);
-                                          ///< columns (transpose)
+                                          ///< columns (transpose); rows (dense, gru, embedding, mask)
   Field2d field;                          ///< conv2d, upsample2d
-  AlignedBuffer<float> weight;            ///< dense, conv2d, gru: packed panels; norms: weight
+  AlignedBuffer<float> weight;            ///< dense, conv2d, gru: packed panels; norms: weight;
+                                          ///< embedding: the table
   AlignedBuffer<float> bias;              ///< dense, conv2d, gru: padded to whole panels; norms: bias
   AlignedBuffer<float> weight_hidden, bias_hidden;  ///< gru
   std::vector<double> first;   ///< standardize: mean; gaussian_head, sample: output_mean; constrain: squared

@@ -110,6 +110,10 @@ std::int64_t Compiler::integer(const GraphOperation& node, const char* name, std
   return number;
 }
 
+std::int64_t Compiler::rows(const GraphOperation& node) const {
+  return node.attributes.count("rows") ? integer(node, "rows", 1, most_elements) : 1;
+}
+
 std::array<std::int64_t, 2> Compiler::pair(const GraphOperation& node, const char* name, std::int64_t least) const {
   constexpr std::int64_t most = 1 << 20;
   const std::string& text = node.attributes.at(name);

@@ -45,6 +45,11 @@ class Compiler {
                 const std::set<std::string>& tensors, const std::set<std::string>& attributes) const;
   double decimal(const std::string& text, const char* name) const;
   std::int64_t integer(const GraphOperation& node, const char* name, std::int64_t least, std::int64_t most) const;
+  /// The attribute `rows` of a layer that is applied to each row of its input; 1 without.
+  std::int64_t rows(const GraphOperation& node) const;
+  static std::set<std::string> row_attributes(const GraphOperation& node) {
+    return node.attributes.count("rows") ? std::set<std::string>{"rows"} : std::set<std::string>{};
+  }
   /// "y,x"
   std::array<std::int64_t, 2> pair(const GraphOperation& node, const char* name, std::int64_t least) const;
   /// `whole` = parts of `part` elements each; returns how many.
@@ -72,6 +77,8 @@ class Compiler {
   void gru(const GraphOperation& node, Operation& made);
   void gather(const GraphOperation& node, Operation& made);
   void scatter_add(const GraphOperation& node, Operation& made);
+  void embedding(const GraphOperation& node, Operation& made);
+  void mask(const GraphOperation& node, Operation& made);
   void gaussian_head(const GraphOperation& node, Operation& made);
   void normal_noise(const GraphOperation& node, Operation& made);
   void gaussian_draw(const GraphOperation& node, Operation& made);

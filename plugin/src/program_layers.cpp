@@ -1,5 +1,7 @@
 #include "program_compiler.hpp"
 
+#include <algorithm>
+
 namespace lavoisier::detail {
 
 void Compiler::single(const GraphOperation& node, Operation& made) {
@@ -134,19 +136,20 @@ void Compiler::time_embedding(const GraphOperation& node, Operation& made) {
 }
 
 void Compiler::gru(const GraphOperation& node, Operation& made) {
-  operands(node, 2, 1, {"weight_input", "weight_hidden", "bias_input", "bias_hidden"}, {});
+  made.size = rows(node);
+  operands(node, 2, 1, {"weight_input", "weight_hidden", "bias_input", "bias_hidden"}, row_attributes(node));
   made.input[0] = value(node.inputs[0], false);
   made.input[1] = value(node.inputs[1], false);
-  made.k = length(made.input[0]);
+  made.k = parts(made.input[0], made.size, "rows");
   made.n = length(made.input[1]);
-  const std::int64_t rows = 3 * made.n;
-  pack(floats(node.tensors.at("weight_input"), {rows, made.k}), floats(node.tensors.at("bias_input"), {rows}), made.k,
+  const std::int64_t hidden = parts(made.input[1], made.size, "rows"), gates = 3 * hidden;
+  pack(floats(node.tensors.at("weight_input"), {gates, made.k}), floats(node.tensors.at("bias_input"), {gates}), made.k,
        made.weight, made.bias);
-  pack(floats(node.tensors.at("weight_hidden"), {rows, made.n}), floats(node.tensors.at("bias_hidden"), {rows}), made.n,
-       made.weight_hidden, made.bias_hidden);
+  pack(floats(node.tensors.at("weight_hidden"), {gates, hidden}), floats(node.tensors.at("bias_hidden"), {gates}),
+       hidden, made.weight_hidden, made.bias_hidden);
   made.output[0] = make(node.outputs[0], false, made.n);
-  made.output[1] = make_hidden(false, rows);
-  made.output[2] = make_hidden(false, rows);
+  made.output[1] = make_hidden(false, gates);
+  made.output[2] = make_hidden(false, gates);
 }
 
 void Compiler::gather(const GraphOperation& node, Operation& made) {
@@ -173,6 +176,34 @@ void Compiler::scatter_add(const GraphOperation& node, Operation& made) {
   made.k = integer(node, "nodes", 1, most_elements);
   made.n = made.k * made.groups;
   made.output[0] = make(node.outputs[0], false, made.n);
+}
+
+void Compiler::embedding(const GraphOperation& node, Operation& made) {
+  operands(node, 1, 1, {"weight"}, {});
+  made.input[0] = value(node.inputs[0], true);
+  made.size = length(made.input[0]);
+  const Tensor& table = tensor(node.tensors.at("weight"));
+  if (table.shape.size() != 2 || table.shape[0] < 1 || table.shape[1] < 1)
+    fail(Status::invalid_format, "tensor '" + table.name + "': expected shape [k, n], found " + list(table.shape));
+  made.k = table.shape[0];
+  made.groups = table.shape[1];
+  if (made.groups > most_elements / made.size)
+    fail(Status::unsupported, "more elements a column than this library can address");
+  made.n = made.size * made.groups;
+  const auto numbers = floats(table.name, table.shape);
+  made.weight = AlignedBuffer<float>(numbers.size());
+  std::copy(numbers.begin(), numbers.end(), made.weight.data());
+  made.output[0] = make(node.outputs[0], false, made.n);
+}
+
+void Compiler::mask(const GraphOperation& node, Operation& made) {
+  operands(node, 2, 1, {}, {"features"});
+  made.input[0] = value(node.inputs[0], true);
+  made.input[1] = value(node.inputs[1], true, 1);
+  made.n = length(made.input[0]);
+  made.groups = integer(node, "features", 1, made.n);
+  made.size = parts(made.input[0], made.groups, "features");
+  made.output[0] = make(node.outputs[0], true, made.n);
 }
 
 }  // namespace lavoisier::detail

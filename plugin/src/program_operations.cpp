@@ -33,6 +33,8 @@ constexpr Word words[] = {
     {"gru", OperationKind::gru},
     {"gather", OperationKind::gather},
     {"scatter_add", OperationKind::scatter_add},
+    {"embedding", OperationKind::embedding},
+    {"mask", OperationKind::mask},
     {"gaussian_head", OperationKind::gaussian_head},
     {"normal_noise", OperationKind::normal_noise},
     {"gaussian_draw", OperationKind::gaussian_draw},
@@ -118,6 +120,12 @@ void Compiler::operation(const GraphOperation& node) {
     case OperationKind::scatter_add:
       scatter_add(node, made);
       break;
+    case OperationKind::embedding:
+      embedding(node, made);
+      break;
+    case OperationKind::mask:
+      mask(node, made);
+      break;
     case OperationKind::gaussian_head:
       gaussian_head(node, made);
       break;
@@ -162,16 +170,20 @@ void Compiler::standardize(const GraphOperation& node, Operation& made) {
 }
 
 void Compiler::dense(const GraphOperation& node, Operation& made) {
-  operands(node, 1, 1, {"weight", "bias"}, {});
+  made.size = rows(node);
+  operands(node, 1, 1, {"weight", "bias"}, row_attributes(node));
   made.input[0] = value(node.inputs[0], false);
-  made.k = length(made.input[0]);
+  made.k = parts(made.input[0], made.size, "rows");
   const Tensor& weight = tensor(node.tensors.at("weight"));
   if (weight.shape.size() != 2 || weight.shape[1] != made.k || weight.shape[0] < 1)
     fail(Status::invalid_format, "tensor '" + weight.name + "': expected shape [n, " + std::to_string(made.k) +
                                      "], found " + list(weight.shape));
-  made.n = weight.shape[0];
-  pack(floats(weight.name, {made.n, made.k}), floats(node.tensors.at("bias"), {made.n}), made.k, made.weight,
+  const std::int64_t outputs = weight.shape[0];
+  pack(floats(weight.name, {outputs, made.k}), floats(node.tensors.at("bias"), {outputs}), made.k, made.weight,
        made.bias);
+  if (outputs > most_elements / made.size)
+    fail(Status::unsupported, "more elements a column than this library can address");
+  made.n = made.size * outputs;
   made.output[0] = make(node.outputs[0], false, made.n);
 }
 

@@ -58,6 +58,9 @@ struct Tile {
   void gru(const Operation& operation) noexcept;
   void gather_rows(const Operation& operation) noexcept;
   void scatter_rows(const Operation& operation) noexcept;
+  void embed(const Operation& operation) noexcept;
+  void mask(const Operation& operation) noexcept;
+  void dense(const Operation& operation) noexcept;
   /// The row that an index of an edge names; -1: an absent edge, or one that is no row (the column is flagged).
   std::int64_t row_of(double index, std::int64_t rows, std::int64_t c) noexcept;
 

@@ -119,14 +119,28 @@ void Tile::norm(const Operation& operation) noexcept {
   kernels.norm(a);
 }
 
+void Tile::dense(const Operation& operation) noexcept {
+  const float* x = value<float>(operation.input[0]);
+  float* y = value<float>(operation.output[0]);
+  const std::int64_t n = operation.n / operation.size;
+  for (std::int64_t row = 0; row < operation.size; ++row)
+    kernels.dense({operation.weight.data(), operation.bias.data(), x + row * operation.k * stride, y + row * n * stride,
+                   operation.k, n, stride});
+}
+
 void Tile::gru(const Operation& operation) noexcept {
   float *from_input = value<float>(operation.output[1]), *from_hidden = value<float>(operation.output[2]);
-  const float* h = value<float>(operation.input[1]);
-  kernels.dense({operation.weight.data(), operation.bias.data(), value<float>(operation.input[0]), from_input,
-                 operation.k, 3 * operation.n, stride});
-  kernels.dense({operation.weight_hidden.data(), operation.bias_hidden.data(), h, from_hidden, operation.n,
-                 3 * operation.n, stride});
-  kernels.gru_gates(from_input, from_hidden, h, value<float>(operation.output[0]), operation.n * stride);
+  const float *x = value<float>(operation.input[0]), *h = value<float>(operation.input[1]);
+  float* y = value<float>(operation.output[0]);
+  const std::int64_t n = operation.n / operation.size;
+  for (std::int64_t row = 0; row < operation.size; ++row) {
+    kernels.dense({operation.weight.data(), operation.bias.data(), x, from_input, operation.k, 3 * n, stride});
+    kernels.dense({operation.weight_hidden.data(), operation.bias_hidden.data(), h, from_hidden, n, 3 * n, stride});
+    kernels.gru_gates(from_input, from_hidden, h, y, n * stride);
+    x += operation.k * stride;
+    h += n * stride;
+    y += n * stride;
+  }
 }
 
 std::int64_t Tile::row_of(double index, std::int64_t rows, std::int64_t c) noexcept {
@@ -168,6 +182,35 @@ void Tile::scatter_rows(const Operation& operation) noexcept {
     }
 }
 
+void Tile::embed(const Operation& operation) noexcept {
+  const double* index = value<double>(operation.input[0]);
+  const float* table = operation.weight.data();
+  float* y = value<float>(operation.output[0]);
+  const std::int64_t features = operation.groups;
+  for (std::int64_t i = 0; i < operation.size; ++i)
+    for (std::int64_t c = 0; c < stride; ++c) {
+      const std::int64_t row = row_of(index[i * stride + c], operation.k, c);
+      for (std::int64_t f = 0; f < features; ++f)
+        y[(i * features + f) * stride + c] = row < 0 ? 0.0f : table[row * features + f];
+    }
+}
+
+void Tile::mask(const Operation& operation) noexcept {
+  const double *x = value<double>(operation.input[0]), *count_of = value<double>(operation.input[1]);
+  double* y = value<double>(operation.output[0]);
+  std::int64_t present[tile_columns];
+  for (std::int64_t c = 0; c < stride; ++c) {
+    // As an index of size + 1 rows; -1 (absent) is no count.
+    present[c] = row_of(count_of[c], operation.size + 1, c);
+    if (present[c] >= 0) continue;
+    present[c] = 0;
+    if (c < count && written(c)) status[c] = static_cast<SlotStatus>(Status::invalid_argument);
+  }
+  for (std::int64_t i = 0; i < operation.n; ++i)
+    for (std::int64_t c = 0; c < stride; ++c)
+      y[i * stride + c] = i < present[c] * operation.groups ? x[i * stride + c] : 0.0;
+}
+
 void Tile::run(const std::vector<Operation>& operations) noexcept {
   for (const Operation& operation : operations) {
     const std::int64_t size = operation.n * stride;
@@ -199,8 +242,7 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
         break;
       }
       case OperationKind::dense:
-        kernels.dense(
-            {operation.weight.data(), operation.bias.data(), x32(0), y32(), operation.k, operation.n, stride});
+        dense(operation);
         break;
       case OperationKind::conv2d:
         convolution(operation);
@@ -247,6 +289,12 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
         break;
       case OperationKind::scatter_add:
         scatter_rows(operation);
+        break;
+      case OperationKind::embedding:
+        embed(operation);
+        break;
+      case OperationKind::mask:
+        mask(operation);
         break;
       case OperationKind::gaussian_head:
         kernels.gaussian_head({x32(0), operation.first.data(), operation.second.data(), operation.number,

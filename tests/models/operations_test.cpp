@@ -304,7 +304,51 @@ TEST(Operations, GatherAndScatter) {
   broken[4] = absent;
   EXPECT_EQ(run(Network<double>(scatter), broken), run(Network<double>(scatter), e));
   broken[8] = 3;
-  EXPECT_ERROR(run(Network<double>(scatter), broken), Status::invalid_argument, "edge 0 of row 0", "0 to 2");
+  EXPECT_ERROR(run(Network<double>(scatter), broken), Status::invalid_argument, "index 0 of row 0", "0 to 2");
+}
+
+TEST(Operations, LayersOfEachRow) {
+  // Three rows: as the layer without rows, applied to the three one after the other.
+  const Values x = waves(2 * 3 * 2);
+  NetworkPlan shared = one({"dense", {}, {}, {}, {{"rows", "3"}}}, {{"x", 6}},
+                           {{"weight", {4, 2}, 0, 2, true}, {"bias", {4}, 0, 2, false}}, 12);
+  const NetworkPlan alone =
+      one({"dense", {}, {}, {}, {}}, {{"x", 2}}, {{"weight", {4, 2}, 0, 2, true}, {"bias", {4}, 0, 2, false}}, 4);
+  Network<double> network(alone);
+  set_weights(network);
+  expect_operation(shared, x, run(network, x));
+
+  // x: 3 rows of 2, then h: 3 rows of 3.
+  const Values both = waves(2 * 15, 0.7);
+  const std::vector<Parameter> gates = {{"weight_input", {9, 2}, 0, 2, true},
+                                        {"weight_hidden", {9, 3}, 0, 3, true},
+                                        {"bias_input", {9}, 0, 2, false},
+                                        {"bias_hidden", {9}, 0, 3, false}};
+  Values by_row;
+  for (std::size_t sample = 0; sample < 2; ++sample)
+    for (std::size_t row = 0; row < 3; ++row) {
+      const auto from = both.begin() + static_cast<std::ptrdiff_t>(15 * sample);
+      by_row.insert(by_row.end(), from + static_cast<std::ptrdiff_t>(2 * row),
+                    from + static_cast<std::ptrdiff_t>(2 * row + 2));
+      by_row.insert(by_row.end(), from + static_cast<std::ptrdiff_t>(6 + 3 * row),
+                    from + static_cast<std::ptrdiff_t>(9 + 3 * row));
+    }
+  Network<double> cell(one({"gru", {}, {}, {}, {}}, {{"x", 2}, {"h", 3}}, gates, 3));
+  set_weights(cell);
+  expect_operation(one({"gru", {}, {}, {}, {{"rows", "3"}}}, {{"x", 6}, {"h", 9}}, gates, 9), both, run(cell, by_row));
+}
+
+TEST(Operations, Embedding) {
+  const double absent = std::numeric_limits<double>::quiet_NaN();
+  const Values index = {2, 0, -1, 2, absent, 1};
+  Values expected;
+  for (const double category : index)
+    for (std::size_t f = 0; f < 2; ++f)
+      expected.push_back(category >= 0 ? weight_at(static_cast<std::size_t>(category) * 2 + f) : 0.0);
+  const NetworkPlan plan = one({"embedding", {}, {}, {}, {}}, {{"category", 3}}, {{"weight", {3, 2}, 0, 2, true}}, 6);
+  expect_operation(plan, index, expected, {false, false, false});
+  EXPECT_ERROR(run(Network<double>(plan), {0, 3, 1}), Status::invalid_argument, "index 1 of row 0", "names the row 3",
+               "0 to 2");
 }
 
 TEST(Operations, BadOnesAreRefused) {
@@ -320,6 +364,8 @@ TEST(Operations, BadOnesAreRefused) {
   refused({"dense", {}, {"y"}, {{"weight", "w"}}, {}}, {3}, "needs a matrix with 3 columns");
   refused({"conv2d", {}, {"y"}, {{"weight", "w"}}, {{"height", "2"}, {"width", "2"}, {"stride", "1"}, {"padding", "1,1"}}},
           {3}, "expected 'y,x'");
+  refused({"dense", {}, {"y"}, {{"weight", "w"}}, {{"rows", "2"}}}, {3}, "no multiple of 2");
+  refused({"embedding", {}, {"y"}, {{"weight", "w"}}, {}}, {3}, "needs a matrix");
   refused({"add_channel", {}, {"y"}, {}, {}}, {7, 2}, "no multiple of 2");
 }
 

@@ -89,13 +89,16 @@ struct GraphModel {
   }
   /// The FP32 value `from` (outputs long) becomes `outputs` without a change: 0 + 1 * value.
   GraphModel& finish(const std::string& from) {
+    gaussian(from);
+    return node("identity", {"mean"}, {"outputs"});
+  }
+  GraphModel& gaussian(const std::string& from) {
     node("concat", {from, from}, {"twice"});
     f64("zero", {outputs}, std::vector<double>(size(outputs), 0.0));
     f64("one", {outputs}, std::vector<double>(size(outputs), 1.0));
     f64("floor", {1}, {0.0});
-    node("gaussian_head", {"twice"}, {"mean", "deviation"},
-         {{"output_mean", "zero"}, {"output_scale", "one"}, {"floor", "floor"}}, {{"parametrization", "exp"}});
-    return node("identity", {"mean"}, {"outputs"});
+    return node("gaussian_head", {"twice"}, {"mean", "deviation"},
+                {{"output_mean", "zero"}, {"output_scale", "one"}, {"floor", "floor"}}, {{"parametrization", "exp"}});
   }
 };
 
@@ -151,6 +154,43 @@ inline GraphModel edge_model() {
     last = "nodes" + r;
   }
   m.finish(last);
+  return m;
+}
+
+/// As training makes them: nodes of a category and 2 features, layers that all nodes or edges share, the nodes behind a
+/// column's own count set to zero. 4 nodes, 5 edges; inputs: count, categories, features, from, to.
+inline GraphModel shared_layers_model() {
+  GraphModel m(1 + 4 + 8 + 5 + 5, 12);
+  const auto part = [&](const std::string& name, const std::string& begin, const std::string& length) {
+    m.node("select", {"inputs"}, {name}, {}, {{"begin", begin}, {"length", length}});
+  };
+  part("count", "0", "1");
+  part("category", "1", "4");
+  part("features64", "5", "8");
+  part("from", "13", "5");
+  part("to", "18", "5");
+  m.node("single", {"features64"}, {"features"});
+  m.node("embedding", {"category"}, {"embedded"}, {{"weight", m.weights("table", {5, 3}, 1)}});
+  const auto shared = [&](const std::string& from, const std::string& to, std::int64_t k, std::int64_t n,
+                          const char* rows) {
+    m.graph().push_back(m.dense_node(from, to, k, n));
+    m.graph().back().attributes["rows"] = rows;
+  };
+  shared("features", "encoded", 2, 3, "4");
+  m.node("add", {"encoded", "embedded"}, {"nodes0"});
+  m.node("gather", {"nodes0", "from"}, {"sent"}, {}, {{"features", "3"}});
+  shared("sent", "message", 3, 19, "5");
+  m.node("silu", {"message"}, {"active"});
+  m.node("scatter_add", {"active", "to"}, {"received"}, {}, {{"features", "19"}, {"nodes", "4"}});
+  m.node("gru", {"received", "nodes0"}, {"nodes1"},
+         {{"weight_input", m.weights("wi", {9, 19}, 19)},
+          {"weight_hidden", m.weights("wh", {9, 3}, 3)},
+          {"bias_input", m.weights("bi", {9}, 4)},
+          {"bias_hidden", m.weights("bh", {9}, 4)}},
+         {{"rows", "4"}});
+  m.gaussian("nodes1");
+  m.node("mask", {"mean", "count"}, {"masked"}, {}, {{"features", "3"}});
+  m.node("identity", {"masked"}, {"outputs"});
   return m;
 }
 

@@ -124,6 +124,26 @@ class GraphOracle {
     return y;
   }
 
+  std::size_t rows(const GraphOperation& node) const {
+    return node.attributes.count("rows") ? number(node, "rows") : 1;
+  }
+  /// A layer of each of `count` rows of what it reads.
+  template <class Layer>
+  std::vector<double> by_rows(std::size_t count, const std::vector<double>& x, const std::vector<double>& h,
+                              Layer&& layer) const {
+    std::vector<double> y;
+    const auto part = [&](const std::vector<double>& of, std::size_t row) {
+      const auto size = static_cast<std::ptrdiff_t>(of.size() / count), at = static_cast<std::ptrdiff_t>(row) * size;
+      return std::vector<double>(of.begin() + at, of.begin() + at + size);
+    };
+    for (std::size_t row = 0; row < count; ++row) {
+      const std::size_t from = twisted("rows") ? count - 1 - row : row;
+      const auto made = layer(part(x, from), part(h, row));
+      y.insert(y.end(), made.begin(), made.end());
+    }
+    return y;
+  }
+
   std::vector<double> normals(std::size_t n, std::uint64_t site) const {
     auto address = draw_.address;
     address.site = site;
@@ -200,7 +220,8 @@ class GraphOracle {
         if (twisted("concat")) std::reverse(inputs.begin(), inputs.end());
         for (const auto& name : inputs) y.insert(y.end(), values.at(name).begin(), values.at(name).end());
       } else if (node.op == "dense") {
-        y = dense(x, tensor(node, "weight"), tensor(node, "bias"));
+        const auto weight = tensor(node, "weight"), bias = tensor(node, "bias");
+        y = by_rows(rows(node), x, none, [&](const auto& row, const auto&) { return dense(row, weight, bias); });
       } else if (node.op == "conv2d") {
         y = convolution(node, x);
       } else if (node.op == "transpose") {
@@ -242,7 +263,17 @@ class GraphOracle {
                                : std::cos(2.0 * M_PI * turns));
           }
       } else if (node.op == "gru") {
-        y = gru(node, x, b);
+        y = by_rows(rows(node), x, b, [&](const auto& row, const auto& h) { return gru(node, row, h); });
+      } else if (node.op == "embedding") {
+        const auto table = tensor(node, "weight");
+        const auto f = static_cast<std::size_t>(file_.tensor(node.tensors.at("weight")).shape[1]);
+        for (const double index : x)
+          for (std::size_t i = 0; i < f; ++i)
+            y.push_back(index == -1.0 ? (twisted("absent") ? table[i] : 0.0)
+                                      : table[static_cast<std::size_t>(index) * f + i]);
+      } else if (node.op == "mask") {
+        const auto present = static_cast<std::size_t>(b[0]) * number(node, "features");
+        for (std::size_t i = 0; i < x.size(); ++i) y.push_back(i < present || twisted("mask") ? x[i] : 0.0);
       } else if (node.op == "gather") {
         const std::size_t f = number(node, "features");
         for (const double index : b)

@@ -21,13 +21,19 @@ Workspace workspace_for(const std::shared_ptr<const Model>& model, Backend backe
   return Workspace(model, options);
 }
 
-/// Edges of edge_model: nodes -1 (absent) to 3.
-void list_edges(Fields<double>& fields) {
+/// Edges of edge_model and shared_layers_model: nodes -1 (absent) to 3. Categories likewise; counts 0 to 4.
+void list_edges(const GraphModel& made, Fields<double>& fields) {
   std::mt19937 generator(3);
-  for (std::int64_t c = 0; c < fields.columns; ++c)
-    for (std::size_t e = 12; e < 22; ++e)
-      fields.inputs[0][static_cast<std::size_t>(c * 22) + e] =
-          static_cast<double>(static_cast<int>(generator() % 5) - 1);
+  const auto elements = static_cast<std::size_t>(made.inputs);
+  if (elements != 22 && elements != 23) return;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(fields.columns); ++c) {
+    double* column = &fields.inputs[0][c * elements];
+    for (std::size_t e = elements - 10; e < elements; ++e)
+      column[e] = static_cast<double>(static_cast<int>(generator() % 5) - 1);
+    if (elements == 22) continue;
+    for (std::size_t i = 1; i < 5; ++i) column[i] = static_cast<double>(static_cast<int>(generator() % 6) - 1);
+    column[0] = static_cast<double>(generator() % 5);
+  }
 }
 
 std::vector<double> expected(const ModelFile& file, const Fields<double>& fields, std::int64_t column,
@@ -67,7 +73,7 @@ void compare_bits(const GraphModel& made, const std::vector<std::string>& twists
   const auto model = model_of(made.file);
   constexpr std::int64_t count = 19;
   Fields<double> fields(*model, count);
-  if (made.inputs == 22) list_edges(fields);
+  list_edges(made, fields);
   int sets = 0;
   each_instruction_set([&](const char* name) {
     Workspace workspace = workspace_for(model, Backend::serial, count);
@@ -100,7 +106,7 @@ void compare_bits(const GraphModel& made, const std::vector<std::string>& twists
 void compare_chunks(const GraphModel& made, std::int64_t count) {
   const auto model = model_of(made.file);
   Fields<double> reference(*model, count);
-  if (made.inputs == 22) list_edges(reference);
+  list_edges(made, reference);
   Workspace serial = workspace_for(model, Backend::serial, count),
             threads = workspace_for(model, Backend::openmp, count);
   serial.run(reference.arguments());
@@ -120,9 +126,14 @@ TEST(Graph, FieldsAreAsDocumentedBitForBit) {
 }
 TEST(Graph, EdgesAndGatesAreAsDocumentedBitForBit) { compare_bits(edge_model(), {"reset", "update", "edges"}); }
 
+TEST(Graph, LayersThatRowsShareAreAsDocumentedBitForBit) {
+  compare_bits(shared_layers_model(), {"rows", "absent", "mask", "reset"});
+}
+
 TEST(Graph, SameBitsForEveryChunkPositionAndBackend) {
   compare_chunks(field_model(), 150);
   compare_chunks(edge_model(), 150);
+  compare_chunks(shared_layers_model(), 150);
   compare_chunks(sample_model({"ddpm", "null_space", 7}), 150);
 }
 
@@ -130,7 +141,7 @@ TEST(Graph, AnIndexThatIsNoNodeFlagsItsColumnAlone) {
   const auto made = edge_model();
   const auto model = model_of(made.file);
   Fields<double> fields(*model, 40);
-  list_edges(fields);
+  list_edges(made, fields);
   Workspace workspace = workspace_for(model, Backend::serial, 40);
   workspace.run(fields.arguments());
   const auto good = fields.outputs;
@@ -152,6 +163,22 @@ TEST(Graph, AnIndexThatIsNoNodeFlagsItsColumnAlone) {
       EXPECT_EQ(fields.outputs[0][at], bad ? Fields<double>::untouched : good[0][at]);
     }
   }
+}
+
+TEST(Graph, ACategoryThatIsNoneOrACountThatIsNoneFlagsItsColumnAlone) {
+  const auto made = shared_layers_model();
+  const auto model = model_of(made.file);
+  Fields<double> fields(*model, 9);
+  list_edges(made, fields);
+  fields.inputs[0][2 * 23] = -1.0;
+  fields.inputs[0][3 * 23] = 2.5;
+  fields.inputs[0][5 * 23 + 3] = 5.0;  // five categories: 0 to 4
+  Workspace workspace = workspace_for(model, Backend::serial, 9);
+  std::vector<Status> status(9);
+  auto arguments = fields.arguments();
+  arguments.status = status.data();
+  EXPECT_EQ(workspace.run(arguments).columns, 6);
+  for (std::size_t c = 0; c < 9; ++c) EXPECT_EQ(status[c] == Status::invalid_argument, c == 2 || c == 3 || c == 5) << c;
 }
 
 TEST(Graph, ReluKeepsWhatIsNoNumber) {
@@ -224,6 +251,20 @@ TEST(Graph, WhatDoesNotFitIsRefusedByName) {
   for (auto& node : edges.graph())
     if (node.outputs[0] == "nodes2") node.tensors["weight_hidden"] = "bh";
   refused(edges, invalid, "'bh': expected shape [36, 12], found [36]");
+  const auto shared = [](const std::string& output, const std::string& name, const std::string& text) {
+    GraphModel m = shared_layers_model();
+    for (auto& node : m.graph())
+      if (node.outputs[0] == output) node.attributes[name] = text;
+    return m;
+  };
+  refused(shared("message", "rows", "4"), invalid,
+          "(dense): the value 'sent' has length 15, expected a multiple of 4 (rows)");
+  refused(shared("message", "rows", "0"), invalid, "'rows': expected a whole number from 1");
+  refused(shared("encoded", "rows", "2"), invalid, "expected shape [n, 4], found [3, 2]");
+  refused(shared("nodes1", "rows", "5"), invalid,
+          "(gru): the value 'received' has length 76, expected a multiple of 5");
+  refused(shared("masked", "features", "5"), invalid,
+          "(mask): the value 'mean' has length 12, expected a multiple of 5");
 }
 
 TEST(Graph, NoiseHasALengthOfItsOwnWhereNothingElseGivesIt) {

@@ -44,13 +44,24 @@ struct FieldOptions {
   std::int64_t frequencies = 16;               ///< of the embedded time
 };
 
+/// Networks of graphs: `mpnn` and `graph_vae`. MlpOptions::hidden are the layers of messages and of the readout.
+struct GraphOptions {
+  std::int64_t state = 32;              ///< numbers that each node carries from round to round
+  std::int64_t rounds = 3;              ///< of messages
+  bool directed = false;                ///< messages run from the first index to the second only; else both ways
+  std::vector<std::string> categories;  ///< node inputs that are categories 0, 1, ... (an element), embedded
+};
+
 /// What is trained (docs/generators.md), and what only some generators have.
 struct GeneratorOptions {
-  std::string name = "mlp";                    ///< "mlp", "spectral_temporal", "vae", "ladder_vae", "ddpm", "flow_matching"
+  std::string name = "mlp";                    ///< "mlp", "spectral_temporal", "vae", "ladder_vae", "ddpm", "flow_matching";
+                                               ///< of graphs "mpnn", "graph_vae" (graph_training.hpp)
   FieldOptions fields;                         ///< networks of fields; spectral_temporal: blocks, and widths[0] features
+  GraphOptions graph;                          ///< of mpnn and graph_vae
   std::int64_t series = 0, window = 0;         ///< spectral_temporal: the first inputs are a window, lags x series
-  std::vector<std::int64_t> latents = {8};     ///< vae: one width; ladder_vae: two or more, from the outputs up
-  double kl_weight = 1.0;                      ///< of vae and ladder_vae in training; validation has 1
+  std::vector<std::int64_t> latents = {8};     ///< vae: one width; ladder_vae: two or more, from the outputs up;
+                                               ///< graph_vae: one width, of each node
+  double kl_weight = 1.0;                      ///< of the three vae in training; validation has 1
   std::int64_t kl_warm_up = 0;                 ///< epochs over which the weight grows from 0
   std::string prediction = "velocity";         ///< of ddpm: "velocity" (v), "noise" or "data"
   std::string projection = "null_space";       ///< of ddpm and flow_matching under `conditional`: or "ambient" (ddpm)
