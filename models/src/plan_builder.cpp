@@ -1,5 +1,6 @@
 #include "plan_builder.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace lavoisier::detail {
@@ -144,6 +145,8 @@ FieldValue PlanBuilder::multiply(const FieldValue& a, const FieldValue& b) {
 }
 
 FieldValue PlanBuilder::group_norm(const FieldValue& from, std::int64_t groups) {
+  // Two channels a group or more: of one channel a norm would take out what is added to it as a whole.
+  groups = std::max<std::int64_t>(1, std::min(groups, from.channels / 2));
   while (from.channels % groups != 0) --groups;
   const std::string name = layer("norm");
   const std::string weight = parameter(name, "weight", {from.channels}, 0, false);
