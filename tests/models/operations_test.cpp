@@ -379,6 +379,24 @@ FieldOptions small_fields() {
   return fields;
 }
 
+/// A norm of one channel a group would take out what the vectors add to the channels.
+TEST(Backbones, OfFewChannelsReadTheirVectors) {
+  FieldOptions fields;
+  fields.height = fields.width = 4;
+  fields.widths = {4};
+  fields.groups = 4;
+  const NetworkPlan plan = plan_unet(fields, {{{"y", 16}}, {{"x", 2}}, "", 16, "out", "net.", true});
+  Network<double> network(plan);
+  set_weights(network);
+  Values x = waves(18);
+  const Values before = run(network, x);
+  x[17] += 3.0;
+  const Values after = run(network, x);
+  double largest = 0.0;
+  for (std::size_t i = 0; i < before.size(); ++i) largest = std::max(largest, std::abs(after[i] - before[i]));
+  EXPECT_GT(largest, 1e-3);  // else rounding alone
+}
+
 TEST(Backbones, GradientsAgreeWithCentralDifferences) {
   FieldOptions fields = small_fields();
   const BackboneShape denoiser{{{"state", 16}}, {{"x0", 3}}, "time", 16, "prediction", "denoiser.", true};
