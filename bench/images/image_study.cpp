@@ -8,6 +8,8 @@
 
 #include "../../tests/support/temporary_folder.hpp"
 
+#include <plugin_draw.hpp>
+
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/status.hpp>
 
@@ -43,49 +45,9 @@ ModelFile with_steps(const ModelFile& model, const TrainingOptions& options, con
 
 /// One draw for each sample by the plugin, and the largest relative residual that it reports.
 RowMatrix plugin_draws(const ModelFile& file, const SampleSet& samples, double& largest) {
-  const auto bytes = file.serialize();
-  const std::shared_ptr<const Model> model = Model::parse(bytes.data(), bytes.size(), "image study");
-  WorkspaceOptions options;
-  options.max_columns = 256;
-  options.override_stream = true;  // the same noise for a model and its twin
-  Workspace workspace(model, options);
-  RowMatrix y(samples.samples, samples.output_elements());
-  for (std::int64_t first = 0; first < samples.samples; first += options.max_columns) {
-    const std::int64_t count = std::min(options.max_columns, samples.samples - first);
-    std::vector<InputField> inputs;
-    std::vector<OutputField> outputs;
-    const auto field = [&](auto made, const VariableInfo& variable, auto* data, std::int64_t stride) {
-      made.name = variable.name.c_str();
-      made.data = data;
-      made.columns = count;
-      made.elements = variable.elements;
-      made.column_stride = stride;
-      return made;
-    };
-    const double* x = samples.inputs.data() + first * samples.input_elements();
-    for (const VariableInfo& variable : model->inputs()) {
-      inputs.push_back(field(InputField(), variable, x, samples.input_elements()));
-      x += variable.elements;
-    }
-    double* to = y.data() + first * y.cols();
-    for (const VariableInfo& variable : model->outputs()) {
-      outputs.push_back(field(OutputField(), variable, to, y.cols()));
-      to += variable.elements;
-    }
-    RunArguments arguments;
-    arguments.inputs = inputs.data();
-    arguments.input_count = inputs.size();
-    arguments.outputs = outputs.data();
-    arguments.output_count = outputs.size();
-    arguments.columns = count;
-    arguments.column_ids = samples.column.data() + first;
-    const RunReport& report = workspace.run(arguments);
-    if (report.columns != count || report.non_finite > 0)
-      throw Error(Status::non_finite,
-                  "the plugin made " + std::to_string(report.columns) + " finite images of " + std::to_string(count));
-    for (const LawClosure& law : report.laws) largest = std::max(largest, law.max_relative);
-  }
-  return y;
+  // The same noise for a model and its twin.
+  const std::vector<double> values = cli::PluginDraws(file, samples, {.chunk = 256, .stream = 0}).draw(0, &largest);
+  return Eigen::Map<const RowMatrix>(values.data(), samples.samples, samples.output_elements());
 }
 
 /// Minus the loss of the test images in physical units, mean over images and draws: a lower bound of log p(N'y | x) in

@@ -104,18 +104,8 @@ def main(folder, twin):
     x, y = slab_ocean.weather(20000, generator)
     held_x, held_y = slab_ocean.weather(2000, generator)
     flow = Flow(x, y)
-    steps = 1000
-    optimizer = torch.optim.Adam(flow.parameters(), lr=4e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    for step in range(steps):
-        rows = torch.randint(len(x), (512,), generator=generator)
-        loss = flow.loss(x[rows], y[rows], generator)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 200 == 0 or step == steps - 1:
-            print(f"step {step:5d}  squared error of the velocity {loss.item():7.4f}")
+    slab_ocean.train(flow, lambda rows: flow.loss(x[rows], y[rows], generator), "squared error of the velocity",
+                     count=len(x), rows=512, steps=1000, generator=generator)
 
     with torch.no_grad():
         first, second = (flow.draw(held_x, torch.randn_like(held_y)) for _ in range(2))
@@ -124,15 +114,11 @@ def main(folder, twin):
         for name, off in (("flow", 0.0), ("flow_twin", 0.02))[:2 if twin else 1]:
             graph = flow.export()
             graph.tensors["denoiser.dense2.weight"][0, 0] += off
-            digest = model_file.write(
-                folder / f"{name}.safetensors", variables=slab_ocean.VARIABLES, laws=slab_ocean.LAWS, graph=graph,
-                heads=[slab_ocean.head("sampled")], minimum=x.amin(0), maximum=x.amax(0),
-                provenance=slab_ocean.PROVENANCE)
+            digest = slab_ocean.write(folder / f"{name}.safetensors", graph, "sampled", x)
             # What the plugin should draw from this file.
             checked = held_x[:slab_ocean.COLUMNS]
             draws = [flow.draw(checked, slab_ocean.noise(digest, member, SITE)) for member in range(slab_ocean.MEMBERS)]
             slab_ocean.write_checks(folder, name, checked, draws, flow.output_scale)
-            print(f"wrote {folder / name}.safetensors, sha256 {digest}")
 
 
 if __name__ == "__main__":

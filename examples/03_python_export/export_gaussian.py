@@ -66,18 +66,8 @@ def main(folder, twin):
     x, y = slab_ocean.weather(12000, generator)
     held_x, held_y = slab_ocean.weather(2000, generator)
     network = Network(x, y)
-    steps = 700
-    optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    for step in range(steps):
-        rows = torch.randint(len(x), (256,), generator=generator)
-        loss = negative_log_likelihood(y[rows], *network(x[rows]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if step % 200 == 0 or step == steps - 1:
-            print(f"step {step:5d}  negative log-likelihood {loss.item():8.3f}")
+    slab_ocean.train(network, lambda rows: negative_log_likelihood(y[rows], *network(x[rows])), "negative log-likelihood",
+                     count=len(x), rows=256, steps=700, generator=generator)
 
     with torch.no_grad():
         mean, deviation = network(held_x)
@@ -88,17 +78,13 @@ def main(folder, twin):
         for name, off in (("gaussian", 0.0), ("gaussian_twin", 0.02))[:2 if twin else 1]:
             graph = network.export()
             graph.tensors["dense3.weight"][0, 0] += off
-            digest = model_file.write(
-                folder / f"{name}.safetensors", variables=slab_ocean.VARIABLES, laws=slab_ocean.LAWS, graph=graph,
-                heads=[slab_ocean.head("gaussian_diagonal")], minimum=x.amin(0), maximum=x.amax(0),
-                provenance=slab_ocean.PROVENANCE)
+            digest = slab_ocean.write(folder / f"{name}.safetensors", graph, "gaussian_diagonal", x)
             # What the plugin should draw from this file.
             checked = held_x[:slab_ocean.COLUMNS]
             mean, deviation = network(checked)
             draws = [slab_ocean.constrain(mean + deviation * slab_ocean.noise(digest, member, 0), deviation**2)
                      for member in range(slab_ocean.MEMBERS)]
             slab_ocean.write_checks(folder, name, checked, draws, network.output_scale)
-            print(f"wrote {folder / name}.safetensors, sha256 {digest}")
 
 
 if __name__ == "__main__":

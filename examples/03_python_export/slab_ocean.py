@@ -106,6 +106,28 @@ def write_checks(folder, name, inputs, draws, scale):
     write_table(folder / f"{name}_expected.csv", ["member", "sample", *OUTPUTS], rows)
 
 
+def train(module, loss, what, count, rows, steps, generator):
+    """Adam over one cycle; loss(places) of `rows` of the `count` samples a step."""
+    optimizer = torch.optim.Adam(module.parameters(), lr=4e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
+    for step in range(steps):
+        value = loss(torch.randint(count, (rows,), generator=generator))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 200 == 0 or step == steps - 1:
+            print(f"step {step:5d}  {what} {value.item():8.4f}")
+
+
+def write(path, graph, family, x):
+    """The model file of this case; returns its digest. x: the inputs of the training."""
+    digest = model_file.write(path, variables=VARIABLES, laws=LAWS, graph=graph, heads=[head(family)],
+                              minimum=x.amin(0), maximum=x.amax(0), provenance=PROVENANCE)
+    print(f"wrote {path}, sha256 {digest}")
+    return digest
+
+
 def check_spread(first, second, truth, scale):
     """Ends with 3 if draws are not spread about each other as the truth is about them, or do not know it at all."""
     error = ((first - truth) / scale).square().mean().sqrt().item()

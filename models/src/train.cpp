@@ -1,4 +1,5 @@
 #include "checkpoint.hpp"
+#include "dependent_choice.hpp"
 #include "export_model.hpp"
 #include "generator.hpp"
 #include "graph_data.hpp"
@@ -11,7 +12,6 @@
 
 #include <lavoisier/files.hpp>
 #include <lavoisier/layout.hpp>
-#include <lavoisier/metric_projection.hpp>
 #include <lavoisier/status.hpp>
 
 #include <algorithm>
@@ -40,63 +40,6 @@ std::string digest_of(const TrainingData& data) {
   numbers.insert(numbers.end(), data.training.d.data(), data.training.d.data() + data.training.d.size());
   numbers.insert(numbers.end(), data.output_scale.data(), data.output_scale.data() + data.output_scale.size());
   return sha256(std::as_bytes(std::span<const double>(numbers)));
-}
-
-/// "flux[2]": how an element of the flat outputs is named.
-std::string element_name(const StateLayout& layout, Index element) {
-  for (const Variable& variable : layout.with_role(Role::output)) {
-    const Index first = layout.offset(variable.name), count = layout.elements(variable);
-    if (element >= first && element < first + count)
-      return count == 1 ? variable.name : variable.name + "[" + std::to_string(element - first) + "]";
-  }
-  return "output " + std::to_string(element);
-}
-
-/// Flat outputs that a word of `dependent` names.
-std::vector<Index> elements_of(const StateLayout& layout, const std::string& word) {
-  std::vector<Index> all;
-  std::vector<std::string> names;
-  for (const Variable& variable : layout.with_role(Role::output)) {
-    names.push_back(variable.name);
-    const Index first = layout.offset(variable.name), count = layout.elements(variable);
-    for (Index e = 0; e < count; ++e)
-      if (word == variable.name || word == variable.name + "[" + std::to_string(e) + "]") all.push_back(first + e);
-  }
-  if (!all.empty()) return all;
-  std::string message = "dependent: no output '" + word + "'; outputs:";
-  for (const std::string& name : names) message += (&name == &names.front() ? " " : ", ") + name;
-  const std::string nearest = nearest_name(word, names);
-  throw Error(Status::invalid_argument, message + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
-}
-
-/// The outputs that completion (and an l1_layer of one shared law, which is one) computes: places among the active ones.
-std::vector<Index> dependent_of(const SampleSet& samples, const LinearConstraints& constraints,
-                                const TrainingOptions& options, const TrainingData& data) {
-  const bool one_shared_law = data.laws == 1 && constraints.shared();
-  if (data.laws > 0) require_admitted(options.strategy, options.loss, one_shared_law);
-  if (data.laws == 0 || (options.strategy != Strategy::completion && !(options.strategy == Strategy::l1_layer && one_shared_law)))
-    return {};
-  const RowMatrix& A = constraints.shared() ? data.A : data.training.A;
-  const Eigen::VectorXd ones = Eigen::VectorXd::Ones(A.cols());
-  if (options.dependent.empty()) return dependent_outputs(A, data.laws, ones);
-  std::vector<Index> dependent;
-  std::string names;
-  for (const std::string& word : options.dependent)
-    for (const Index element : elements_of(samples.layout, word)) {
-      const auto at = std::find(data.active.begin(), data.active.end(), element);
-      const std::string name = element_name(samples.layout, element);
-      if (at == data.active.end())
-        throw Error(Status::invalid_argument, "dependent: output '" + name + "' is constant in training");
-      dependent.push_back(static_cast<Index>(at - data.active.begin()));
-      names += (names.empty() ? "" : ", ") + name;
-    }
-  try {
-    require_dependent(A, data.laws, ones, dependent);
-  } catch (const Error& error) {
-    throw Error(error.status(), std::string(error.what()) + " (dependent: " + names + ")");
-  }
-  std::sort(dependent.begin(), dependent.end());
-  return dependent;
 }
 
 /// Rows of a batch or subset, or part of it.
