@@ -121,7 +121,8 @@ struct SampleLoop {
   SampleMethod method = SampleMethod::diffusion;
   SampleProjection projection = SampleProjection::none;
   std::int64_t steps = 0;
-  std::vector<double> schedule;       ///< steps x 6: t, p, q, r, u, v
+  static constexpr std::int64_t columns = 7;
+  std::vector<double> schedule;       ///< steps x columns: t, p, q, r, u, v, a
   std::vector<Operation> operations;  ///< the subgraph
   int state = -1, time = -1, prediction = -1;
   StandardisedLaws laws;

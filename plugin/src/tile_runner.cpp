@@ -176,6 +176,8 @@ TileLayout::TileLayout(const Program& program) {
   state = doubles(longest);
   estimate = doubles(longest);
   step_noise = doubles(longest);
+  shift = doubles(longest);
+  shown = doubles(longest);
   bytes = end;
 }
 
