@@ -69,6 +69,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.network.layer_norm = arguments.flag("layer-norm");
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
   options.network.parametrization = arguments.choice("parametrization", {"softplus", "exp"});
+  options.network.deviation = arguments.choice("deviation", {"per_sample", "shared"});
   options.network.floor = arguments.number("floor", 0.0, 1.0);
   options.network.initialization = arguments.choice("initialization", {"lecun", "he", "torch"});
   options.network.initial_deviation = arguments.number("initial-deviation", 0.0, 1e3);
@@ -216,6 +217,7 @@ const Command& train_command() {
           {"layer-norm", "", "normalise before each activation", "", false},
           {"dropout", "P", "share of units dropped while training", "0", false},
           {"parametrization", "NAME", "of the standard deviation: softplus or exp", "exp", false},
+          {"deviation", "NAME", "standard deviations: per_sample, or shared (one an output for all samples)", "per_sample", false},
           {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
           {"initialization", "NAME", "of the weights: lecun, he or torch", "he", false},
           {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.5", false},

@@ -113,6 +113,7 @@ TrainingOptions training_options(const ImageRun& run) {
   if (is_latent(run.generator)) {
     options.loss = Loss::likelihood;
     options.network.floor = run.floor;
+    options.network.deviation = run.deviation;
     options.network.parametrization = "softplus";  // exp: a latent that training never met can make a deviation of 1e4
     options.generator.latents = {run.latents};
     if (run.generator == "ladder_vae") options.generator.latents.push_back(run.latents / 2);

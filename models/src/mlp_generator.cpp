@@ -13,12 +13,18 @@ namespace {
 using Eigen::Index;
 using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-NetworkPlan plan_for(const GeneratorContext& context) {
+NetworkPlan head_plan(const GeneratorContext& context) {
   const GeneratorOptions& generator = context.options.generator;
   const std::int64_t raw = 2 * context.outputs;
   if (generator.name == "spectral_temporal") return plan_spectral_temporal(generator, context.inputs, raw);
   if (generator.fields.backbone == "mlp") return plan_mlp(context.options.network, context.inputs, raw);
   return plan_backbone(context.options.network, generator.fields, {{}, {{"x0", context.inputs}}, "", raw, "head", "", true});
+}
+
+NetworkPlan plan_for(const GeneratorContext& context) {
+  NetworkPlan plan = head_plan(context);
+  if (context.options.network.deviation == "shared") plan.share_deviations();
+  return plan;
 }
 
 class Mlp final : public Generator {
@@ -39,11 +45,7 @@ class Mlp final : public Generator {
     const std::vector<double> start = initial_weights(plan_, context_.options.network, seed);
     const std::span<float> weights = network_.weights();
     for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
-    if (!dense_alone()) {
-      const Parameter& bias = plan_.parameters.back();
-      const std::int64_t half = bias.elements() / 2;
-      level_rows(plan_, weights, half, half, weights[static_cast<std::size_t>(bias.offset + half)]);
-    }
+    if (!dense_alone() || context_.options.network.deviation == "shared") level_deviations(plan_, weights);
     if (plan_.parameters.back().elements() != plan_.outputs) return;  // a field's channels: no weights of one output alone
     for (Index i = 0; i < context_.outputs; ++i)
       if (!(context_.data.output_scale[i] > 0.0)) leave_out(weights, i);

@@ -131,6 +131,8 @@ void require_generator(const TrainingOptions& options) {
   };
   plain(options.network.dropout == 0.0, "network.dropout");
   plain(!options.network.layer_norm, "network.layer_norm");
+  if (generator.name != "vae" && generator.name != "ladder_vae")
+    plain(options.network.deviation == "per_sample", "network.deviation 'shared'");
   if (detail::trains_on_graphs(generator.name)) {
     plain(!options.network.residual, "network.residual");
     plain(options.input_noise == 0.0, "input_noise");
@@ -194,6 +196,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.network.dropout", text_of(options.network.dropout)},
           {"option.network.parametrization", options.network.parametrization},
           {"option.network.floor", text_of(options.network.floor)},
+          {"option.network.deviation", options.network.deviation},
           {"option.network.initialization", options.network.initialization},
           {"option.network.initial_deviation", text_of(options.network.initial_deviation)},
           {"option.scaling", options.scaling},
@@ -286,6 +289,7 @@ void require_valid(const TrainingOptions& options) {
     require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
   require_word("activation", network.activation, {"silu"});
   require_word("parametrization", network.parametrization, {"softplus", "exp"});
+  require_word("deviation", network.deviation, {"per_sample", "shared"});
   require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);
   require(network.floor > 0.0 && std::isfinite(network.floor), "network.floor", "a positive number", network.floor);
   require_word("initialization", network.initialization, {"lecun", "he", "torch"});

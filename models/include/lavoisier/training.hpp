@@ -27,6 +27,8 @@ struct MlpOptions {
   bool layer_norm = false;                     ///< before each activation
   double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
   std::string parametrization = "exp";         ///< of the standard deviation: "softplus" or "exp"
+  std::string deviation = "per_sample";        ///< "per_sample", or "shared": of each output one that all samples share,
+                                               ///< trained too (mlp and its backbones, spectral_temporal, vae, ladder_vae)
   double floor = 1e-3;                         ///< least standard deviation, standardised units
   std::string initialization = "he";           ///< of weights: "lecun", "he", "torch" (docs/method.md, "Training")
   double initial_deviation = 0.5;              ///< standard deviation that training starts from, standardised units
