@@ -94,8 +94,18 @@ lav_status variable(const lav_model* model, bool input, std::size_t index, lav_v
   });
 }
 
+/// The run's arguments as this release has them; members that an older caller lacks are those of LAV_RUN_ARGUMENTS_INIT.
+lav_run_arguments complete(const lav_run_arguments& given) {
+  if (given.size != sizeof(lav_run_arguments) && given.size != offsetof(lav_run_arguments, block_columns))
+    require_size(given, "lav_run_arguments");
+  lav_run_arguments arguments = LAV_RUN_ARGUMENTS_INIT;
+  std::memcpy(&arguments, &given, given.size);
+  return arguments;
+}
+
 template <class From, class To>
-void convert(const From* from, std::size_t count, std::vector<To>& to, const char* what) {
+void convert(const From* from, std::size_t count, std::vector<To>& to, const std::int64_t* block_strides,
+             const char* what) {
   if (count > 0 && from == nullptr) throw Error(Status::invalid_argument, std::string(what) + ": null");
   if (count > to.size())
     throw Error(Status::invalid_argument, std::string(what) + ": the model has " + std::to_string(to.size()) + ", " +
@@ -110,17 +120,24 @@ void convert(const From* from, std::size_t count, std::vector<To>& to, const cha
     to[i].elements = from[i].elements;
     to[i].column_stride = from[i].column_stride;
     to[i].element_stride = from[i].element_stride;
+    to[i].block_stride = block_strides != nullptr ? block_strides[i] : 0;
   }
 }
 
-lav_status run(lav_workspace* workspace, const lav_run_arguments* given, lav_run_report* report, bool draw) noexcept {
+lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run_report* report, bool draw) noexcept {
   return guarded([&] {
     require(workspace != nullptr, "lav_run: the workspace is null");
-    require(given != nullptr, "lav_run: the arguments are null");
-    require_size(*given, "lav_run_arguments");
+    require(asked != nullptr, "lav_run: the arguments are null");
+    const lav_run_arguments arguments = complete(*asked);
+    const lav_run_arguments* given = &arguments;
     if (report != nullptr) require_size(*report, "lav_run_report");
     lavoisier::RunArguments a;
     a.columns = given->columns;
+    a.block_columns = given->block_columns;
+    if (given->block_columns > 0)
+      require((given->input_count == 0 || given->input_block_strides != nullptr) &&
+                  (given->output_count == 0 || given->output_block_strides != nullptr),
+              "lav_run: with block_columns, expected a block stride for every field, found null");
     a.active = given->active;
     a.active_count = given->active_count;
     a.mask = given->mask;
@@ -130,8 +147,8 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* given, lav_run
     a.step_ids = given->step_ids;
     a.member = given->member;
     a.status = reinterpret_cast<Status*>(given->status);
-    convert(given->inputs, given->input_count, workspace->inputs, "inputs");
-    convert(given->outputs, given->output_count, workspace->outputs, "outputs");
+    convert(given->inputs, given->input_count, workspace->inputs, given->input_block_strides, "inputs");
+    convert(given->outputs, given->output_count, workspace->outputs, given->output_block_strides, "outputs");
     a.inputs = workspace->inputs.data();
     a.input_count = given->input_count;
     a.outputs = workspace->outputs.data();

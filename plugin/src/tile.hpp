@@ -42,6 +42,7 @@ struct Tile {
 
   // tile_runner.cpp
   void gather() noexcept;
+  void shifts(const BoundField& field, std::int64_t* shift_of) const noexcept;
   void right_hand_sides() noexcept;
   void round() noexcept;
   void scatter() noexcept;

@@ -97,6 +97,9 @@ struct Workspace::Implementation {
     if (a.active_count < -1)
       throw Error(Status::invalid_argument,
                   "active_count: expected -1 (no list) or more, found " + std::to_string(a.active_count));
+    if (a.block_columns < 0)
+      throw Error(Status::invalid_argument,
+                  "block_columns: expected 0 (no blocks) or more, found " + std::to_string(a.block_columns));
     const bool list = a.active != nullptr || a.active_count >= 0;
     if (list && a.mask != nullptr) throw Error(Status::invalid_argument, "a list and a mask of active columns: give one");
     if (a.columns == 0 && (!list || a.active_count <= 0)) return 0;
@@ -161,6 +164,7 @@ struct Workspace::Implementation {
       work.output_count = outputs.size();
       work.columns = columns.data();
       work.count = count;
+      work.block_columns = a.block_columns;
       work.column_ids = a.column_ids;
       work.first_column_id = a.first_column_id;
       work.step_ids = a.step_ids;

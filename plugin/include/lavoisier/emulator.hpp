@@ -32,7 +32,9 @@ enum class Backend { automatic, serial, openmp, device };
 std::vector<std::string> available_backends();   ///< "serial", "openmp", "cuda", ...
 
 /// A field where it lies. Element (c, e) of a variable with E elements is at data[c*column_stride + e*element_stride], strides
-/// in elements, any sign or order. Units: the model's or an accepted spelling; null: not checked.
+/// in elements, any sign or order; in a run with blocks of B columns at
+/// data[(c / B)*block_stride + (c % B)*column_stride + e*element_stride]. Units: the model's or an accepted spelling; null:
+/// not checked.
 struct InputField {
   const char* name = nullptr;
   const char* units = nullptr;
@@ -43,6 +45,7 @@ struct InputField {
   std::int64_t elements = 1;
   std::int64_t column_stride = 1;
   std::int64_t element_stride = 1;
+  std::int64_t block_stride = 0;  ///< only where RunArguments::block_columns > 0
 };
 struct OutputField {
   const char* name = nullptr;
@@ -54,6 +57,7 @@ struct OutputField {
   std::int64_t elements = 1;
   std::int64_t column_stride = 1;
   std::int64_t element_stride = 1;
+  std::int64_t block_stride = 0;  ///< only where RunArguments::block_columns > 0
 };
 
 struct VariableInfo {
@@ -100,6 +104,9 @@ struct RunArguments {
   OutputField* outputs = nullptr;
   std::size_t output_count = 0;
   std::int64_t columns = 0;
+  /// Columns lie in blocks of this many, for every field, as in (nproma, nlev, nblock) or a section of (lon, lat, lev);
+  /// `columns` counts the valid ones, so the last block may be partly filled. 0: one stride for all columns.
+  std::int64_t block_columns = 0;
   const std::int64_t* active = nullptr;
   std::int64_t active_count = -1;             ///< -1: no list; 0: no column (`active` may be null)
   const std::uint8_t* mask = nullptr;

@@ -5,7 +5,8 @@
    lets an exception out. The message of the last failure in a thread is lav_last_error().
 
    Structures begin with `size` and are filled from their LAV_..._INIT, so that a library that is newer than the header
-   knows what the caller has. Concepts, shapes and rules are those of emulator.hpp. */
+   knows what the caller has: members are only ever added at the end, and are taken as in LAV_..._INIT where an older
+   caller lacks them. A caller that is newer than the library is refused. Concepts, shapes and rules are those of emulator.hpp. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -160,9 +161,15 @@ typedef struct lav_run_arguments {
   const uint64_t* step_ids;  /* one a column; null: `step` for all */
   uint64_t member;           /* < 2^32 */
   lav_status* status;        /* one a column, may be null; written for the computed columns */
+  /* Later addition. Columns in blocks of block_columns (0: none), as in (nproma, nlev, nblock): element (c, e) lies at
+     (c / block_columns) * block_stride + (c % block_columns) * column_stride + e * element_stride. The last block may be
+     partly filled: `columns` counts the valid ones. One block stride a field, in the fields' order. */
+  int64_t block_columns;
+  const int64_t* input_block_strides;
+  const int64_t* output_block_strides;
 } lav_run_arguments;
 #define LAV_RUN_ARGUMENTS_INIT \
-  { sizeof(lav_run_arguments), -1, NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, 0, NULL, 0, NULL }
+  { sizeof(lav_run_arguments), -1, NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, NULL }
 
 typedef struct lav_run_report {
   size_t size;
