@@ -212,6 +212,14 @@ lav_status lav_model_parse(const void* bytes, size_t size, const char* origin, l
   });
 }
 
+lav_status lav_model_share(const lav_model* model, lav_model** other) {
+  if (other != nullptr) *other = nullptr;
+  return guarded([&] {
+    require(model != nullptr && other != nullptr, "lav_model_share: expected a model and a place for another, found null");
+    *other = new lav_model{model->model};
+  });
+}
+
 void lav_model_destroy(lav_model* model) { delete model; }
 
 size_t lav_model_input_count(const lav_model* model) { return model ? model->model->inputs().size() : 0; }

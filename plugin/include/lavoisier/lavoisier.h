@@ -75,6 +75,8 @@ int lav_is_initialized(void);
 lav_status lav_model_load(const char* path, lav_model** model);
 /** The same from bytes that the host has read; `origin` names them in messages. The bytes may go afterwards. */
 lav_status lav_model_parse(const void* bytes, size_t size, const char* origin, lav_model** model);
+/** A second handle of the same model, to be destroyed like the first. On failure *other is null. */
+lav_status lav_model_share(const lav_model* model, lav_model** other);
 /** Null is legal. Workspaces made from the model stay valid. */
 void lav_model_destroy(lav_model* model);
 
