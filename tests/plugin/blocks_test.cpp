@@ -40,7 +40,8 @@ TEST(Blocks, SameBitsAsOneStride) {
     Workspace workspace(model, options);
     workspace.run(plain.arguments());
     // (nproma, nlev, nblock) and (nproma, nblock); a section (1:7, :, :) of (9, lat, lev); blocks backwards.
-    const Shape full[] = {{nproma, 1, nproma * levels, nproma}, {7, 1, 9, 9 * 6}, {nproma, 1, -nproma * levels, nproma}};
+    const Shape full[] = {
+        {nproma, 1, nproma * levels, nproma}, {7, 1, 9, 9 * 6}, {nproma, 1, -nproma * levels, nproma}};
     const Shape flat[] = {{nproma, 1, nproma, 0}, {7, 1, 9, 0}, {nproma, 2, -2 * nproma, 0}};
     for (std::size_t s = 0; s < 3; ++s) {
       SCOPED_TRACE(s);
@@ -51,7 +52,8 @@ TEST(Blocks, SameBitsAsOneStride) {
         const Shape& shape = field.elements > 1 ? full[s] : flat[s];
         for (std::int64_t c = 0; c < columns && !from.empty(); ++c)
           for (std::int64_t e = 0; e < field.elements; ++e)
-            to[zero + static_cast<std::size_t>(shape.at(c, e))] = from[static_cast<std::size_t>(c * field.elements + e)];
+            to[zero + static_cast<std::size_t>(shape.at(c, e))] =
+                from[static_cast<std::size_t>(c * field.elements + e)];
         field.data = to.data() + zero;
         field.column_stride = shape.column;
         field.block_stride = shape.block;
@@ -92,7 +94,9 @@ TEST(Blocks, MistakesAreRefusedBeforeAnythingIsTouched) {
 // Every answer against addresses written down one by one.
 TEST(Blocks, OverlapIsToldExactly) {
   std::mt19937 generator(3);
-  const auto pick = [&](int low, int high) { return std::uniform_int_distribution<std::int64_t>(low, high)(generator); };
+  const auto pick = [&](int low, int high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(generator);
+  };
   std::vector<char> memory(1 << 16);
   const auto bytes_of = [](const detail::FieldLattice& f, bool& twice) {
     std::set<std::intptr_t> bytes;
@@ -105,12 +109,13 @@ TEST(Blocks, OverlapIsToldExactly) {
   };
   int apart = 0, meeting = 0, doubled = 0;
   for (int round = 0; round < 20000; ++round) {
-    const std::int64_t block_columns = pick(0, 4), columns = block_columns > 0 ? block_columns * pick(1, 4) : pick(1, 12);
+    const std::int64_t block_columns = pick(0, 4),
+                       columns = block_columns > 0 ? block_columns * pick(1, 4) : pick(1, 12);
     const std::int64_t column = pick(-4, 4), block = pick(-20, 20);
     const std::int64_t width = 4 * pick(1, 2);
     const auto make = [&] {
-      return detail::field_lattice(memory.data() + 30000 + width * pick(0, 60), width, pick(1, 4), pick(-30, 30), column,
-                                   block, columns, block_columns);
+      return detail::field_lattice(memory.data() + 30000 + width * pick(0, 60), width, pick(1, 4), pick(-30, 30),
+                                   column, block, columns, block_columns);
     };
     const auto a = make(), b = make();
     bool twice_a = false, twice_b = false;

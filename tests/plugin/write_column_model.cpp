@@ -63,12 +63,11 @@ void write(const std::string& path) {
     if (over_levels) made.dimensions = {"level"};
     return made;
   };
-  description.layout = StateLayout({{"level", DimensionKind::level, levels, false}},
-                                   {variable("t", "K", Role::input, true), variable("t_equilibrium", "K", Role::input, true),
-                                    variable("t_surface", "K", Role::input, false),
-                                    variable("heating", "W m-2", Role::output, true),
-                                    variable("sensible", "W m-2", Role::output, false),
-                                    variable("radiation", "W m-2", Role::output, false)});
+  description.layout = StateLayout(
+      {{"level", DimensionKind::level, levels, false}},
+      {variable("t", "K", Role::input, true), variable("t_equilibrium", "K", Role::input, true),
+       variable("t_surface", "K", Role::input, false), variable("heating", "W m-2", Role::output, true),
+       variable("sensible", "W m-2", Role::output, false), variable("radiation", "W m-2", Role::output, false)});
   Law law;
   law.name = "heat";
   law.equation = "sum(heating, level) = sensible + radiation";
@@ -89,15 +88,16 @@ void write(const std::string& path) {
   add("head.floor", floor);
   file.add(Tensor::from("dense0.weight", {2 * outputs, inputs}, std::span<const float>(weight)));
   file.add(Tensor::from("dense0.bias", {2 * outputs}, std::span<const float>(bias)));
-  description.graph = {
-      {"standardize", {"inputs"}, {"x0"}, {{"mean", "input.mean"}, {"scale", "input.scale"}}, {}},
-      {"dense", {"x0"}, {"h"}, {{"weight", "dense0.weight"}, {"bias", "dense0.bias"}}, {}},
-      {"gaussian_head", {"h"}, {"mean", "deviation"},
-       {{"output_mean", "output.mean"}, {"output_scale", "output.scale"}, {"floor", "head.floor"}},
-       {{"parametrization", "exp"}}},
-      {"normal_noise", {}, {"e"}, {}, {{"site", "0"}}},
-      {"gaussian_draw", {"mean", "deviation", "e"}, {"z"}, {}, {}},
-      {"constrain", {"z", "deviation"}, {"outputs"}, {}, {{"metric", "covariance"}}}};
+  description.graph = {{"standardize", {"inputs"}, {"x0"}, {{"mean", "input.mean"}, {"scale", "input.scale"}}, {}},
+                       {"dense", {"x0"}, {"h"}, {{"weight", "dense0.weight"}, {"bias", "dense0.bias"}}, {}},
+                       {"gaussian_head",
+                        {"h"},
+                        {"mean", "deviation"},
+                        {{"output_mean", "output.mean"}, {"output_scale", "output.scale"}, {"floor", "head.floor"}},
+                        {{"parametrization", "exp"}}},
+                       {"normal_noise", {}, {"e"}, {}, {{"site", "0"}}},
+                       {"gaussian_draw", {"mean", "deviation", "e"}, {"z"}, {}, {}},
+                       {"constrain", {"z", "deviation"}, {"outputs"}, {}, {{"metric", "covariance"}}}};
   file.write(path);
 }
 
