@@ -174,6 +174,10 @@ const char* lav_status_name(lav_status status) { return lavoisier::status_name(s
 
 const char* lav_last_error(void) { return message; }
 
+lav_status lav_fail(lav_status status, const char* text) {
+  return fail(static_cast<Status>(status), text != nullptr ? text : "");
+}
+
 lav_status lav_initialize(const lav_initialize_options* options) {
   return guarded([&] {
     lavoisier::InitializeOptions asked;

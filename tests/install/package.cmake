@@ -54,6 +54,17 @@ foreach(language IN LISTS languages)
   message(STATUS "host in ${language}: ${output}")
 endforeach()
 
+if("plugin_mpi" IN_LIST ADDED_COMPONENTS)
+  run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/consumer_mpi" -G "${GENERATOR}"
+    "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}" -DCONSUMER_LANGUAGE=CXX
+    -DCOMPONENT=plugin_mpi ${flags})
+  run("${CMAKE_COMMAND}" --build "${SCRATCH}/consumer_mpi")
+  set(ENV{OMPI_ALLOW_RUN_AS_ROOT} 1)  # one process, without a launcher
+  set(ENV{OMPI_ALLOW_RUN_AS_ROOT_CONFIRM} 1)
+  run("${SCRATCH}/consumer_mpi/host")
+  message(STATUS "host with MPI: ${output}")
+endif()
+
 # A component that is not there is refused by name.
 execute_process(COMMAND "${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/consumer_refused" -G "${GENERATOR}"
   "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix" -DCONSUMER_LANGUAGE=CXX -DCOMPONENT=models

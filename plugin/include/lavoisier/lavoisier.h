@@ -55,6 +55,11 @@ const char* lav_version(void);
 const char* lav_status_name(lav_status status);
 /** What was expected, found and where, of the calling thread's last failure; valid until its next call. Never null. */
 const char* lav_last_error(void);
+/** Makes `message` the calling thread's last failure and returns `status`: for code beside the plugin, as plugin_mpi. */
+lav_status lav_fail(lav_status status, const char* message);
+/** Sums `count` integers over all ranks of a host, in place: the host's, or lav_mpi_reduce of plugin_mpi. Every rank calls
+    it the same times with the same counts. Not LAV_OK: a failure, with its message by lav_fail. */
+typedef lav_status (*lav_reduce)(void* context, int64_t* words, size_t count);
 
 typedef struct lav_initialize_options {
   size_t size;
