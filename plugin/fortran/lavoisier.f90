@@ -156,6 +156,7 @@ module lavoisier
     integer(c_int64_t) :: max_columns
     integer(c_int) :: backend, override_stream
     integer(c_int64_t) :: seed, stream
+    integer(c_int) :: global_rows
   end type c_workspace_options
   type, bind(c) :: c_variable_info
     integer(c_size_t) :: size
@@ -183,6 +184,9 @@ module lavoisier
     type(c_ptr) :: status
     integer(c_int64_t) :: block_columns
     type(c_ptr) :: input_block_strides, output_block_strides
+    type(c_ptr) :: global, global_coefficients
+    integer(c_int64_t) :: global_column_stride, global_row_stride, global_element_stride
+    type(c_ptr) :: global_weights
   end type c_run_arguments
   type, bind(c) :: c_run_report
     integer(c_size_t) :: size
@@ -495,7 +499,7 @@ contains
     type(c_workspace_options) :: options
     integer(c_int) :: status
     call self%destroy()
-    options = c_workspace_options(0_c_size_t, 1024_c_int64_t, 0_c_int, 0_c_int, 0_c_int64_t, 0_c_int64_t)
+    options = c_workspace_options(0_c_size_t, 1024_c_int64_t, 0_c_int, 0_c_int, 0_c_int64_t, 0_c_int64_t, 0_c_int)
     options%size = c_sizeof(options)
     if (present(max_columns)) options%max_columns = int(max_columns, c_int64_t)
     if (present(backend)) options%backend = int(backend, c_int)
@@ -978,7 +982,8 @@ contains
 
     a = c_run_arguments(0_c_size_t, -1_c_int64_t, c_null_ptr, c_null_ptr, c_null_ptr, int(inputs, c_size_t), &
                         c_null_ptr, int(outputs, c_size_t), n, c_null_ptr, 0_c_int64_t, 0_c_int64_t, c_null_ptr, &
-                        0_c_int64_t, c_null_ptr, block_columns, c_null_ptr, c_null_ptr)
+                        0_c_int64_t, c_null_ptr, block_columns, c_null_ptr, c_null_ptr, c_null_ptr, c_null_ptr, &
+                        0_c_int64_t, 0_c_int64_t, 1_c_int64_t, c_null_ptr)
     a%size = c_sizeof(a)
     if (inputs > 0) then
       a%inputs = c_loc(self%inputs%shown(1))

@@ -29,6 +29,16 @@ struct BoundField {
 /// Status of one slot as stored by an engine: the numbers of lavoisier::Status.
 using SlotStatus = std::uint8_t;
 
+/// A run's part in global laws.
+struct GlobalWork {
+  std::int32_t rows = 0;
+  const double* coefficients = nullptr;
+  std::int64_t column_stride = 0, row_stride = 0, element_stride = 1;
+  const double* weights = nullptr;
+  const double* multipliers = nullptr;  ///< lambda; null: the first phase
+  double* quantities = nullptr;         ///< results, [quantity][slot] with RunWork::capacity slots a quantity
+};
+
 struct RunWork {
   const BoundField* inputs = nullptr;
   std::size_t input_count = 0;
@@ -44,6 +54,7 @@ struct RunWork {
   std::uint64_t member = 0;
   std::uint64_t seed = 0, stream = 0;
   bool draw = true;  ///< false: the conditional mean
+  const GlobalWork* global = nullptr;
 
   // Results, one a slot; residuals [law][slot] with `capacity` slots a law.
   SlotStatus* status = nullptr;

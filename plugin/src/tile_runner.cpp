@@ -157,7 +157,7 @@ void Tile::close() noexcept {
   for (std::int64_t c = 0; c < count; ++c) work.status[first + c] = status[c];
 }
 
-TileLayout::TileLayout(const Program& program) {
+TileLayout::TileLayout(const Program& program, std::int64_t laws_over_all) {
   std::size_t end = program.arena_bytes;
   const auto doubles = [&](std::int64_t rows) {
     const std::size_t begin = end;
@@ -184,6 +184,9 @@ TileLayout::TileLayout(const Program& program) {
   state = doubles(longest);
   estimate = doubles(longest);
   step_noise = doubles(longest);
+  global_rows = doubles(laws_over_all * n);
+  global_directions = doubles(laws_over_all * n);
+  zeros = doubles(laws_over_all > 0 ? laws : 0);
   bytes = end;
 }
 
@@ -194,7 +197,18 @@ void run_tile(const Program& program, const TileLayout& layout, const TileKernel
   tile.gather();
   tile.right_hand_sides();
   tile.run(program.operations);
+  const GlobalWork* global = work.global;
+  if (global != nullptr) tile.global_directions();
   tile.round();
+  if (global != nullptr && global->multipliers == nullptr) {
+    tile.global_sums(0, global->rows);
+    tile.global_covariances();
+  } else if (global != nullptr) {
+    tile.global_sums(0, -1);
+    tile.global_correct();
+    tile.round();
+    tile.global_sums(global->rows, 2 * global->rows);
+  }
   tile.close();
   tile.scatter();
 }

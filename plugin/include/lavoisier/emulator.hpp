@@ -94,6 +94,19 @@ struct WorkspaceOptions {
   std::uint64_t seed = 0;
   bool override_stream = false;     ///< else the stream is the digest's first 16 hex digits
   std::uint64_t stream = 0;
+  int global_rows = 0;              ///< of the global laws that its runs may belong to; their scratch is allocated
+};
+
+class GlobalLaws;
+
+/// B of global laws (global_laws.hpp), in host memory: of row k, column c and output element e at
+/// coefficients[c*column_stride + k*row_stride + e*element_stride], times weights[c] where there are weights (areas, say);
+/// a column_stride of 0: the same for every column. Elements count through the model's outputs, one variable after
+/// the other.
+struct GlobalRows {
+  const double* coefficients = nullptr;
+  std::int64_t column_stride = 0, row_stride = 0, element_stride = 1;
+  const double* weights = nullptr;
 };
 
 /// What one run is asked for. Columns 0 .. columns-1 of the fields; `active` (a list of indices) or `mask` (one byte a
@@ -118,6 +131,8 @@ struct RunArguments {
   /// One a column (host memory), written for the computed columns only; may be null: ok, out_of_range, non_finite,
   /// rank_deficient.
   Status* status = nullptr;
+  GlobalLaws* global = nullptr;  ///< laws over all columns to which this run belongs; WorkspaceOptions::global_rows
+  GlobalRows global_rows;
 };
 
 /// Closure of one law over the columns of one run, taken of the stored outputs (after rounding to their precision).
@@ -152,6 +167,10 @@ class Workspace {
   /// The conditional mean (no noise) instead of a draw: same checks, same laws. Error(unsupported) for a model whose
   /// noise goes through a network or a sampling loop.
   const RunReport& run_mean(const RunArguments& arguments);
+
+  /// Second phase of global laws, behind GlobalLaws::close: draws again what run(arguments) drew (or run_mean, with
+  /// `mean`), corrects it and stores it. The arguments and the inputs are those of the run.
+  const RunReport& correct(const RunArguments& arguments, bool mean = false);
 
   const Model& model() const noexcept;
   std::string backend() const;          ///< as resolved
