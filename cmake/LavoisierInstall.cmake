@@ -1,4 +1,5 @@
-# Installing. Component plugin: what a host links (libraries, headers, package config). Component apps: the command.
+# Installing. Component plugin: what a host links (libraries, headers, package config). Components fortran, plugin_mpi:
+# what is added for hosts in Fortran, and with MPI. Component apps: the command.
 include(CMakePackageConfigHelpers)
 set(destination "${CMAKE_INSTALL_LIBDIR}/cmake/lavoisier")
 
@@ -40,6 +41,29 @@ if(TARGET lavoisier_plugin AND TARGET lavoisier_data)
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT plugin
     FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT plugin)
   install(EXPORT lavoisier-plugin NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT plugin)
+  # Package component fortran: a set of its own, and installed with the component fortran.
+  if(TARGET lavoisier_fortran)
+    set_target_properties(lavoisier_fortran PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS lavoisier_fortran EXPORT lavoisier-fortran
+      LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT fortran
+      ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT fortran)
+    get_target_property(modules lavoisier_fortran Fortran_MODULE_DIRECTORY)
+    install(FILES "${modules}/lavoisier.mod" "${PROJECT_SOURCE_DIR}/plugin/fortran/lavoisier.f90"
+      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/lavoisier" COMPONENT fortran)
+    install(EXPORT lavoisier-fortran NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT fortran)
+  endif()
+  # Package component plugin_mpi, likewise.
+  if(TARGET lavoisier_plugin_mpi)
+    set(mpi_include "${PROJECT_SOURCE_DIR}/plugin/mpi/include")
+    target_sources(lavoisier_plugin_mpi PUBLIC
+      FILE_SET HEADERS BASE_DIRS "${mpi_include}" FILES "${mpi_include}/lavoisier/lavoisier_mpi.h")
+    set_target_properties(lavoisier_plugin_mpi PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS lavoisier_plugin_mpi EXPORT lavoisier-plugin_mpi
+      LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT plugin_mpi
+      ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT plugin_mpi
+      FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT plugin_mpi)
+    install(EXPORT lavoisier-plugin_mpi NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT plugin_mpi)
+  endif()
   get_target_property(LAVOISIER_HOST_TYPE lavoisier_plugin TYPE)
   configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/lavoisier-config.cmake.in"
     "${PROJECT_BINARY_DIR}/cmake/lavoisier-config.cmake"

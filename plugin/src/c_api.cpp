@@ -1,5 +1,6 @@
-#include <lavoisier/emulator.hpp>
 #include <lavoisier/lavoisier.h>
+#include <lavoisier/emulator.hpp>
+#include <lavoisier/global_laws.hpp>
 
 #include <cstddef>
 #include <cstdio>
@@ -29,6 +30,12 @@ struct lav_workspace {
   std::vector<lavoisier::OutputField> outputs;
   std::vector<lavoisier::LawClosure> laws;  ///< of the last successful run
   std::string backend, instruction_set;
+};
+
+struct lav_global_laws {
+  lav_global_laws(std::shared_ptr<const lavoisier::Model> model, const lavoisier::GlobalLawsOptions& options)
+      : laws(std::move(model), options) {}
+  lavoisier::GlobalLaws laws;
 };
 
 namespace {
@@ -70,8 +77,9 @@ void require(bool condition, const char* text) {
 template <class Structure>
 void require_size(const Structure& given, const char* name) {
   if (given.size != sizeof(Structure))
-    throw Error(Status::unsupported_version, std::string(name) + ".size: expected " + std::to_string(sizeof(Structure)) +
-                                                 ", found " + std::to_string(given.size) + " (begin with its LAV_..._INIT)");
+    throw Error(Status::unsupported_version, std::string(name) + ".size: expected " +
+                                                 std::to_string(sizeof(Structure)) + ", found " +
+                                                 std::to_string(given.size) + " (begin with its LAV_..._INIT)");
 }
 
 const char* text(const std::string& value) noexcept { return value.c_str(); }
@@ -82,8 +90,8 @@ lav_status variable(const lav_model* model, bool input, std::size_t index, lav_v
     require_size(*info, "lav_variable_info");
     const auto& variables = input ? model->model->inputs() : model->model->outputs();
     if (index >= variables.size())
-      throw Error(Status::out_of_range, "variable " + std::to_string(index) + ": the model has " +
-                                            std::to_string(variables.size()));
+      throw Error(Status::out_of_range,
+                  "variable " + std::to_string(index) + ": the model has " + std::to_string(variables.size()));
     const auto& found = variables[index];
     info->name = text(found.name);
     info->units = text(found.units);
@@ -94,8 +102,18 @@ lav_status variable(const lav_model* model, bool input, std::size_t index, lav_v
   });
 }
 
+/// A structure as this release has it: `defaults` (its LAV_..._INIT) where an older caller, whose structure ended
+/// before byte `first_addition`, lacks members.
+template <class Structure>
+Structure complete(const Structure& given, Structure defaults, std::size_t first_addition, const char* name) {
+  if (given.size != first_addition) require_size(given, name);
+  std::memcpy(static_cast<void*>(&defaults), &given, given.size);
+  return defaults;
+}
+
 template <class From, class To>
-void convert(const From* from, std::size_t count, std::vector<To>& to, const char* what) {
+void convert(const From* from, std::size_t count, std::vector<To>& to, const std::int64_t* block_strides,
+             const char* what) {
   if (count > 0 && from == nullptr) throw Error(Status::invalid_argument, std::string(what) + ": null");
   if (count > to.size())
     throw Error(Status::invalid_argument, std::string(what) + ": the model has " + std::to_string(to.size()) + ", " +
@@ -110,17 +128,28 @@ void convert(const From* from, std::size_t count, std::vector<To>& to, const cha
     to[i].elements = from[i].elements;
     to[i].column_stride = from[i].column_stride;
     to[i].element_stride = from[i].element_stride;
+    to[i].block_stride = block_strides != nullptr ? block_strides[i] : 0;
   }
 }
 
-lav_status run(lav_workspace* workspace, const lav_run_arguments* given, lav_run_report* report, bool draw) noexcept {
+enum class Call { run, run_mean, correct, correct_mean };
+
+lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run_report* report, Call call) noexcept {
   return guarded([&] {
     require(workspace != nullptr, "lav_run: the workspace is null");
-    require(given != nullptr, "lav_run: the arguments are null");
-    require_size(*given, "lav_run_arguments");
+    require(asked != nullptr, "lav_run: the arguments are null");
+    constexpr lav_run_arguments defaults = LAV_RUN_ARGUMENTS_INIT;
+    const lav_run_arguments arguments =
+        complete(*asked, defaults, offsetof(lav_run_arguments, block_columns), "lav_run_arguments");
+    const lav_run_arguments* given = &arguments;
     if (report != nullptr) require_size(*report, "lav_run_report");
     lavoisier::RunArguments a;
     a.columns = given->columns;
+    a.block_columns = given->block_columns;
+    if (given->block_columns > 0)
+      require((given->input_count == 0 || given->input_block_strides != nullptr) &&
+                  (given->output_count == 0 || given->output_block_strides != nullptr),
+              "lav_run: with block_columns, expected a block stride for every field, found null");
     a.active = given->active;
     a.active_count = given->active_count;
     a.mask = given->mask;
@@ -130,13 +159,19 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* given, lav_run
     a.step_ids = given->step_ids;
     a.member = given->member;
     a.status = reinterpret_cast<Status*>(given->status);
-    convert(given->inputs, given->input_count, workspace->inputs, "inputs");
-    convert(given->outputs, given->output_count, workspace->outputs, "outputs");
+    convert(given->inputs, given->input_count, workspace->inputs, given->input_block_strides, "inputs");
+    convert(given->outputs, given->output_count, workspace->outputs, given->output_block_strides, "outputs");
     a.inputs = workspace->inputs.data();
     a.input_count = given->input_count;
     a.outputs = workspace->outputs.data();
     a.output_count = given->output_count;
-    const auto& found = draw ? workspace->workspace.run(a) : workspace->workspace.run_mean(a);
+    a.global = given->global != nullptr ? &given->global->laws : nullptr;
+    a.global_rows = {given->global_coefficients, given->global_column_stride, given->global_row_stride,
+                     given->global_element_stride, given->global_weights};
+    auto& own = workspace->workspace;
+    const auto& found = call == Call::run        ? own.run(a)
+                        : call == Call::run_mean ? own.run_mean(a)
+                                                 : own.correct(a, call == Call::correct_mean);
     for (std::size_t l = 0; l < found.laws.size(); ++l) workspace->laws[l] = found.laws[l];
     if (report != nullptr) {
       report->columns = found.columns;
@@ -144,6 +179,25 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* given, lav_run
       report->out_of_range = found.out_of_range;
       report->rank_deficient = found.rank_deficient;
     }
+  });
+}
+
+/// A host's reduction behind lavoisier::Reduce.
+struct HostReduction {
+  lav_reduce reduce;
+  void* context;
+  static Status call(void* self, std::int64_t* words, std::size_t count) {
+    const auto& own = *static_cast<const HostReduction*>(self);
+    return static_cast<Status>(own.reduce(own.context, words, count));
+  }
+};
+
+lav_status end_phase(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context,
+                     void (lavoisier::GlobalLaws::*phase)(Status, lavoisier::Reduce, void*)) noexcept {
+  return guarded([&] {
+    require(laws != nullptr, "the global laws are null");
+    HostReduction host{reduce, context};
+    (laws->laws.*phase)(static_cast<Status>(mine), reduce != nullptr ? HostReduction::call : nullptr, &host);
   });
 }
 
@@ -157,15 +211,19 @@ const char* lav_status_name(lav_status status) { return lavoisier::status_name(s
 
 const char* lav_last_error(void) { return message; }
 
+lav_status lav_fail(lav_status status, const char* text) {
+  return fail(static_cast<Status>(status), text != nullptr ? text : "");
+}
+
 lav_status lav_initialize(const lav_initialize_options* options) {
   return guarded([&] {
     lavoisier::InitializeOptions asked;
     if (options != nullptr) {
       require_size(*options, "lav_initialize_options");
       if (options->abi_version != LAV_ABI_VERSION)
-        throw Error(Status::unsupported_version, "lavoisier.h has interface version " +
-                                                     std::to_string(options->abi_version) + ", this library (" +
-                                                     LAVOISIER_VERSION + ") version " + std::to_string(LAV_ABI_VERSION));
+        throw Error(Status::unsupported_version,
+                    "lavoisier.h has interface version " + std::to_string(options->abi_version) + ", this library (" +
+                        LAVOISIER_VERSION + ") version " + std::to_string(LAV_ABI_VERSION));
       asked.threads = options->threads;
       asked.device = options->device;
     }
@@ -182,7 +240,8 @@ int lav_is_initialized(void) { return lavoisier::is_initialized() ? 1 : 0; }
 lav_status lav_model_load(const char* path, lav_model** model) {
   if (model != nullptr) *model = nullptr;
   return guarded([&] {
-    require(path != nullptr && model != nullptr, "lav_model_load: expected a path and a place for the model, found null");
+    require(path != nullptr && model != nullptr,
+            "lav_model_load: expected a path and a place for the model, found null");
     *model = new lav_model{lavoisier::Model::load(path)};
   });
 }
@@ -190,8 +249,18 @@ lav_status lav_model_load(const char* path, lav_model** model) {
 lav_status lav_model_parse(const void* bytes, size_t size, const char* origin, lav_model** model) {
   if (model != nullptr) *model = nullptr;
   return guarded([&] {
-    require(bytes != nullptr && model != nullptr, "lav_model_parse: expected bytes and a place for the model, found null");
+    require(bytes != nullptr && model != nullptr,
+            "lav_model_parse: expected bytes and a place for the model, found null");
     *model = new lav_model{lavoisier::Model::parse(bytes, size, origin != nullptr ? origin : "memory")};
+  });
+}
+
+lav_status lav_model_share(const lav_model* model, lav_model** other) {
+  if (other != nullptr) *other = nullptr;
+  return guarded([&] {
+    require(model != nullptr && other != nullptr,
+            "lav_model_share: expected a model and a place for another, found null");
+    *other = new lav_model{model->model};
   });
 }
 
@@ -213,7 +282,8 @@ lav_status lav_model_law(const lav_model* model, size_t index, lav_law_info* inf
     require_size(*info, "lav_law_info");
     const auto& laws = model->model->laws();
     if (index >= laws.size())
-      throw Error(Status::out_of_range, "law " + std::to_string(index) + ": the model has " + std::to_string(laws.size()));
+      throw Error(Status::out_of_range,
+                  "law " + std::to_string(index) + ": the model has " + std::to_string(laws.size()));
     info->name = text(laws[index].name);
     info->equation = text(laws[index].equation);
     info->units = text(laws[index].units);
@@ -232,12 +302,15 @@ lav_status lav_workspace_create(const lav_model* model, const lav_workspace_opti
             "lav_workspace_create: expected a model and a place for the workspace, found null");
     lavoisier::WorkspaceOptions asked;
     if (options != nullptr) {
-      require_size(*options, "lav_workspace_options");
-      asked.max_columns = options->max_columns;
-      asked.backend = static_cast<lavoisier::Backend>(options->backend);
-      asked.seed = options->seed;
-      asked.override_stream = options->override_stream != 0;
-      asked.stream = options->stream;
+      constexpr lav_workspace_options defaults = LAV_WORKSPACE_OPTIONS_INIT;
+      const lav_workspace_options given =
+          complete(*options, defaults, offsetof(lav_workspace_options, global_rows), "lav_workspace_options");
+      asked.max_columns = given.max_columns;
+      asked.backend = static_cast<lavoisier::Backend>(given.backend);
+      asked.seed = given.seed;
+      asked.override_stream = given.override_stream != 0;
+      asked.stream = given.stream;
+      asked.global_rows = given.global_rows;
     }
     *workspace = new lav_workspace(model->model, asked);
   });
@@ -251,10 +324,16 @@ const char* lav_workspace_instruction_set(const lav_workspace* workspace) {
 }
 
 lav_status lav_run(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report) {
-  return run(workspace, arguments, report, true);
+  return run(workspace, arguments, report, Call::run);
 }
 lav_status lav_run_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report) {
-  return run(workspace, arguments, report, false);
+  return run(workspace, arguments, report, Call::run_mean);
+}
+lav_status lav_correct(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report) {
+  return run(workspace, arguments, report, Call::correct);
+}
+lav_status lav_correct_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report) {
+  return run(workspace, arguments, report, Call::correct_mean);
 }
 
 lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t index, lav_law_closure* closure) {
@@ -262,13 +341,61 @@ lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t inde
     require(workspace != nullptr && closure != nullptr, "a workspace and a structure to fill, found null");
     require_size(*closure, "lav_law_closure");
     if (index >= workspace->laws.size())
-      throw Error(Status::out_of_range, "law " + std::to_string(index) + ": the model has " +
-                                            std::to_string(workspace->laws.size()));
+      throw Error(Status::out_of_range,
+                  "law " + std::to_string(index) + ": the model has " + std::to_string(workspace->laws.size()));
     const auto& found = workspace->laws[index];
     closure->max_absolute = found.max_absolute;
     closure->rms = found.rms;
     closure->max_relative = found.max_relative;
     closure->worst_column = found.worst_column;
+  });
+}
+
+lav_status lav_global_laws_create(const lav_model* model, const lav_global_options* options, lav_global_laws** laws) {
+  if (laws != nullptr) *laws = nullptr;
+  return guarded([&] {
+    require(model != nullptr && laws != nullptr,
+            "lav_global_laws_create: expected a model and a place for the laws, found null");
+    lavoisier::GlobalLawsOptions asked;
+    if (options != nullptr) {
+      require_size(*options, "lav_global_options");
+      asked.rows = options->rows;
+      asked.members = options->members;
+      asked.first_member = options->first_member;
+    }
+    *laws = new lav_global_laws(model->model, asked);
+  });
+}
+
+void lav_global_laws_destroy(lav_global_laws* laws) { delete laws; }
+
+lav_status lav_global_laws_begin(lav_global_laws* laws, const double* right_hand_side) {
+  return guarded([&] {
+    require(laws != nullptr, "lav_global_laws_begin: the laws are null");
+    laws->laws.begin(right_hand_side);
+  });
+}
+
+lav_status lav_global_laws_close(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context) {
+  return end_phase(laws, mine, reduce, context, &lavoisier::GlobalLaws::close);
+}
+lav_status lav_global_laws_finish(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context) {
+  return end_phase(laws, mine, reduce, context, &lavoisier::GlobalLaws::finish);
+}
+
+lav_status lav_global_laws_closure(const lav_global_laws* laws, uint64_t member, int row, lav_global_closure* closure) {
+  return guarded([&] {
+    require(laws != nullptr && closure != nullptr, "laws and a structure to fill, found null");
+    require_size(*closure, "lav_global_closure");
+    const auto& found = laws->laws.closure(member, row);
+    closure->right_hand_side = found.right_hand_side;
+    closure->before = found.before;
+    closure->after = found.after;
+    closure->relative_before = found.relative_before;
+    closure->relative_after = found.relative_after;
+    closure->multiplier = found.multiplier;
+    closure->columns = laws->laws.columns();
+    closure->left_out = laws->laws.left_out();
   });
 }
 

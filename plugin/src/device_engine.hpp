@@ -32,6 +32,14 @@
 
 namespace lavoisier::detail {
 
+/// BoundField::shift for kernels.
+struct ColumnShift {
+  std::int64_t block_columns, column_stride, block_stride;
+  KOKKOS_INLINE_FUNCTION std::int64_t operator()(std::int64_t c) const {
+    return block_columns == 0 ? c * column_stride : c / block_columns * block_stride + c % block_columns * column_stride;
+  }
+};
+
 template <class ExecutionSpace>
 class DeviceEngine final : public Engine {
   using Memory = typename ExecutionSpace::memory_space;
@@ -137,7 +145,7 @@ class DeviceEngine final : public Engine {
       any_host = true;
       for (std::int64_t e = 0; e < field.elements; ++e)
         for (std::int64_t s = 0; s < count; ++s) {
-          const std::int64_t at = work.columns[s] * field.column_stride + e * field.element_stride;
+          const std::int64_t at = field.shift(work.columns[s], work.block_columns) + e * field.element_stride;
           host_[static_cast<std::size_t>((field.offset + e) * ld + s)] =
               field.f32 ? static_cast<double>(static_cast<const float*>(field.data)[at])
                         : static_cast<const double*>(field.data)[at];
@@ -152,7 +160,8 @@ class DeviceEngine final : public Engine {
       const BoundField& field = work.inputs[f];
       if (!field.on_device) continue;
       const std::int64_t* columns = columns_.data();
-      const std::int64_t column_stride = field.column_stride, element_stride = field.element_stride;
+      const ColumnShift shift{work.block_columns, field.column_stride, field.block_stride};
+      const std::int64_t element_stride = field.element_stride;
       const float* singles = static_cast<const float*>(field.data);
       const double* doubles = static_cast<const double*>(field.data);
       const bool f32 = field.f32;
@@ -160,7 +169,7 @@ class DeviceEngine final : public Engine {
       Kokkos::parallel_for(
           "lav::gather", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t j) {
             const std::int64_t e = j / count, s = j % count;
-            const std::int64_t at = columns[s] * column_stride + e * element_stride;
+            const std::int64_t at = shift(columns[s]) + e * element_stride;
             to[e * ld + s] = f32 ? static_cast<double>(singles[at]) : doubles[at];
           });
     }
@@ -501,7 +510,8 @@ class DeviceEngine final : public Engine {
         continue;
       }
       const std::int64_t* columns = columns_.data();
-      const std::int64_t column_stride = field.column_stride, element_stride = field.element_stride;
+      const ColumnShift shift{work.block_columns, field.column_stride, field.block_stride};
+      const std::int64_t element_stride = field.element_stride;
       float* singles = static_cast<float*>(field.data);
       double* doubles = static_cast<double*>(field.data);
       const bool f32 = field.f32;
@@ -510,7 +520,7 @@ class DeviceEngine final : public Engine {
           "lav::scatter", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t job) {
             const std::int64_t e = job / count, s = job % count;
             if (status[s] != 0 && status[s] != static_cast<SlotStatus>(Status::out_of_range)) return;
-            const std::int64_t at = columns[s] * column_stride + e * element_stride;
+            const std::int64_t at = shift(columns[s]) + e * element_stride;
             if (f32)
               singles[at] = static_cast<float>(from[e * ld + s]);
             else
@@ -526,7 +536,7 @@ class DeviceEngine final : public Engine {
           for (std::int64_t s = 0; s < count; ++s) {
             const SlotStatus found = host_status_[static_cast<std::size_t>(s)];
             if (found != 0 && found != static_cast<SlotStatus>(Status::out_of_range)) continue;
-            const std::int64_t at = work.columns[s] * field.column_stride + e * field.element_stride;
+            const std::int64_t at = field.shift(work.columns[s], work.block_columns) + e * field.element_stride;
             const double number = host_[static_cast<std::size_t>((field.offset + e) * ld + s)];
             if (field.f32)
               static_cast<float*>(field.data)[at] = static_cast<float>(number);

@@ -1,5 +1,7 @@
 #include "field_binding.hpp"
 
+#include "field_lattice.hpp"
+
 #include <lavoisier/layout.hpp>
 
 #include <algorithm>
@@ -15,14 +17,15 @@ struct Field {
   void* data;
   Precision precision;
   MemorySpace space;
-  std::int64_t columns, elements, column_stride, element_stride;
+  std::int64_t columns, elements, column_stride, element_stride, block_stride;
 };
 Field view(const InputField& f) {
   return {f.name,    f.units,    const_cast<void*>(f.data), f.precision, f.space, f.columns,
-          f.elements, f.column_stride, f.element_stride};
+          f.elements, f.column_stride, f.element_stride, f.block_stride};
 }
 Field view(const OutputField& f) {
-  return {f.name, f.units, f.data, f.precision, f.space, f.columns, f.elements, f.column_stride, f.element_stride};
+  return {f.name, f.units, f.data, f.precision, f.space, f.columns, f.elements, f.column_stride,
+          f.element_stride, f.block_stride};
 }
 
 std::string known_names(const std::vector<ProgramVariable>& variables) {
@@ -31,75 +34,18 @@ std::string known_names(const std::vector<ProgramVariable>& variables) {
   return text;
 }
 
-/// Do two elements of one field, c2 > c1 or e2 > e1, lie at one address?
-bool coincides(const Field& f, std::int64_t columns) {
-  if (columns > 1 && f.column_stride == 0) return true;
-  for (std::int64_t e = 1; e < f.elements; ++e) {
-    const std::int64_t shift = e * f.element_stride;
-    if (shift == 0) return true;
-    if (f.column_stride == 0 || shift % f.column_stride != 0) continue;
-    const std::int64_t k = shift / f.column_stride;
-    if (k < columns && k > -columns) return true;
-  }
-  return false;
-}
-
-struct Extent {
-  std::intptr_t low, high;  ///< bytes, half open
-};
 std::int64_t size_of(const Field& f) { return f.precision == Precision::f32 ? 4 : 8; }
-Extent extent(const Field& f, std::int64_t columns) {
-  const auto base = reinterpret_cast<std::intptr_t>(f.data);
-  const std::int64_t size = size_of(f);
-  std::int64_t low = 0, high = 0;
-  for (const std::int64_t reach : {(columns - 1) * f.column_stride * size, (f.elements - 1) * f.element_stride * size})
-    (reach < 0 ? low : high) += reach;
-  return {base + low, base + high + size};
-}
-
-std::int64_t gcd(std::int64_t a, std::int64_t b) {
-  while (b != 0) {
-    const std::int64_t r = a % b;
-    a = b;
-    b = r;
-  }
-  return a < 0 ? -a : a;
-}
-
-/// May a byte belong to both? Exact where the column strides are the same in bytes; else strict: fields that no
-/// divisibility keeps apart count as overlapping.
-bool overlap(const Field& a, const Field& b, std::int64_t columns) {
-  const Extent ea = extent(a, columns), eb = extent(b, columns);
-  if (ea.high <= eb.low || eb.high <= ea.low) return false;
-  // With one column the strides between columns say nothing.
-  const bool one = columns == 1;
-  const std::int64_t sa = one ? 0 : a.column_stride * size_of(a), sb = one ? 0 : b.column_stride * size_of(b);
-  const std::int64_t wa = size_of(a), wb = size_of(b);
-  const auto base = reinterpret_cast<std::intptr_t>(b.data) - reinterpret_cast<std::intptr_t>(a.data);
-  const std::int64_t g = gcd(sa, sb);
-  for (std::int64_t i = 0; i < a.elements; ++i)
-    for (std::int64_t j = 0; j < b.elements; ++j) {
-      // b's element begins `shift` bytes behind a's, in the columns 0; they touch if -wb < distance < wa.
-      const std::int64_t shift = base + j * b.element_stride * wb - i * a.element_stride * wa;
-      if (g == 0) {
-        if (shift > -wb && shift < wa) return true;
-        continue;
-      }
-      // distance = shift + cb sb - ca sa, all multiples of g away from shift.
-      const std::int64_t down = ((shift % g) + g) % g;  // smallest distance >= 0
-      for (const std::int64_t distance : {down, down - g}) {
-        if (!(distance > -wb && distance < wa)) continue;
-        if (sa != sb) return true;
-        const std::int64_t k = (distance - shift) / sa;  // cb - ca
-        if (k < columns && k > -columns) return true;
-      }
-    }
-  return false;
+FieldLattice lattice(const Field& f, const RunArguments& a) {
+  return field_lattice(f.data, size_of(f), f.elements, f.element_stride, f.column_stride, f.block_stride, a.columns,
+                       a.block_columns);
 }
 
 template <class FieldType>
 void bind_role(const std::vector<ProgramVariable>& variables, const char* role, const FieldType* fields, std::size_t count,
-          std::int64_t columns, bool device_fields_allowed, std::vector<BoundField>& bound) {
+               const RunArguments& arguments, bool device_fields_allowed, std::vector<BoundField>& bound) {
+  const std::int64_t columns = arguments.columns;
+  const std::int64_t blocks =
+      arguments.block_columns > 0 ? (columns + arguments.block_columns - 1) / arguments.block_columns : 1;
   if (count > 0 && fields == nullptr)
     throw Error(Status::invalid_argument, std::string("expected ") + std::to_string(count) + " " + role + " fields, found null");
   for (auto& entry : bound) entry.data = nullptr;
@@ -145,9 +91,12 @@ void bind_role(const std::vector<ProgramVariable>& variables, const char* role, 
       throw Error(Status::shape_mismatch, what() + "its data is not aligned to its numbers");
     // A span that leaves the address space is a stride gone wrong.
     constexpr std::int64_t far = std::int64_t{1} << 46;
-    const auto magnitude = [](std::int64_t x) { return x < 0 ? -(x + 1) : x; };
-    if (magnitude(f.column_stride) > far / std::max<std::int64_t>(columns, 1) ||
-        magnitude(f.element_stride) > far / std::max<std::int64_t>(f.elements, 1))
+    const auto size = [](std::int64_t x) { return x < 0 ? -(x + 1) : x; };
+    if (arguments.block_columns > 0 && size(f.block_stride) > far / std::max<std::int64_t>(blocks, 1))
+      throw Error(Status::shape_mismatch,
+                  what() + "the stride " + std::to_string(f.block_stride) + " between blocks reaches beyond any memory");
+    if (size(f.column_stride) > far / std::max<std::int64_t>(columns, 1) ||
+        size(f.element_stride) > far / std::max<std::int64_t>(f.elements, 1))
       throw Error(Status::shape_mismatch, what() + "strides " + std::to_string(f.column_stride) + " and " +
                                               std::to_string(f.element_stride) + " reach beyond any memory");
     entry.data = f.data;
@@ -157,6 +106,7 @@ void bind_role(const std::vector<ProgramVariable>& variables, const char* role, 
     entry.offset = variable.offset;
     entry.column_stride = f.column_stride;
     entry.element_stride = f.element_stride;
+    entry.block_stride = f.block_stride;
   }
   for (std::size_t v = 0; v < variables.size(); ++v)
     if (bound[v].data == nullptr)
@@ -168,22 +118,24 @@ void bind_role(const std::vector<ProgramVariable>& variables, const char* role, 
 
 void bind_fields(const Program& program, const RunArguments& arguments, bool device_fields_allowed,
                  std::vector<BoundField>& inputs, std::vector<BoundField>& outputs) {
-  bind_role(program.inputs, "input", arguments.inputs, arguments.input_count, arguments.columns, device_fields_allowed, inputs);
-  bind_role(program.outputs, "output", arguments.outputs, arguments.output_count, arguments.columns, device_fields_allowed,
-       outputs);
+  bind_role(program.inputs, "input", arguments.inputs, arguments.input_count, arguments, device_fields_allowed, inputs);
+  bind_role(program.outputs, "output", arguments.outputs, arguments.output_count, arguments, device_fields_allowed,
+            outputs);
   for (std::size_t i = 0; i < arguments.output_count; ++i) {
     const Field output = view(arguments.outputs[i]);
-    if (coincides(output, arguments.columns))
-      throw Error(Status::shape_mismatch, std::string("output '") + output.name + "': with strides " +
-                                              std::to_string(output.column_stride) + " and " +
-                                              std::to_string(output.element_stride) +
-                                              " two of its numbers lie at one address");
+    const FieldLattice place = lattice(output, arguments);
+    if (coincides(place))
+      throw Error(Status::shape_mismatch,
+                  std::string("output '") + output.name + "': with strides " + std::to_string(output.column_stride) +
+                      " and " + std::to_string(output.element_stride) +
+                      (arguments.block_columns > 0 ? " and " + std::to_string(output.block_stride) + " between blocks" : "") +
+                      " two of its numbers lie at one address");
     for (std::size_t j = 0; j < i; ++j)
-      if (overlap(output, view(arguments.outputs[j]), arguments.columns))
+      if (overlap(place, lattice(view(arguments.outputs[j]), arguments)))
         throw Error(Status::invalid_argument, std::string("outputs '") + arguments.outputs[j].name + "' and '" +
                                                   output.name + "' overlap in memory");
     for (std::size_t j = 0; j < arguments.input_count; ++j)
-      if (overlap(output, view(arguments.inputs[j]), arguments.columns))
+      if (overlap(place, lattice(view(arguments.inputs[j]), arguments)))
         throw Error(Status::invalid_argument, std::string("output '") + output.name + "' overlaps input '" +
                                                   arguments.inputs[j].name + "' in memory");
   }

@@ -10,7 +10,7 @@
 
 namespace lavoisier::detail {
 
-/// A field bound to a variable. Element (c, e) at data[c * column_stride + e * element_stride].
+/// A field bound to a variable. Element (c, e) at data[shift(c, block_columns) + e * element_stride].
 struct BoundField {
   void* data = nullptr;
   bool f32 = false;
@@ -19,10 +19,25 @@ struct BoundField {
   std::int64_t offset = 0;  ///< of the variable's first element in the flat vector of its role
   std::int64_t column_stride = 1;
   std::int64_t element_stride = 1;
+  std::int64_t block_stride = 0;
+  std::int64_t shift(std::int64_t column, std::int64_t block_columns) const noexcept {
+    if (block_columns == 0) return column * column_stride;
+    return column / block_columns * block_stride + column % block_columns * column_stride;
+  }
 };
 
 /// Status of one slot as stored by an engine: the numbers of lavoisier::Status.
 using SlotStatus = std::uint8_t;
+
+/// A run's part in global laws.
+struct GlobalWork {
+  std::int32_t rows = 0;
+  const double* coefficients = nullptr;
+  std::int64_t column_stride = 0, row_stride = 0, element_stride = 1;
+  const double* weights = nullptr;
+  const double* multipliers = nullptr;  ///< lambda; null: the first phase
+  double* quantities = nullptr;         ///< results, [quantity][slot] with RunWork::capacity slots a quantity
+};
 
 struct RunWork {
   const BoundField* inputs = nullptr;
@@ -31,6 +46,7 @@ struct RunWork {
   std::size_t output_count = 0;
   const std::int64_t* columns = nullptr;  ///< slot -> column of the fields
   std::int64_t count = 0;                 ///< slots
+  std::int64_t block_columns = 0;         ///< 0: no blocks
   const std::uint64_t* column_ids = nullptr;
   std::uint64_t first_column_id = 0;
   const std::uint64_t* step_ids = nullptr;
@@ -38,6 +54,7 @@ struct RunWork {
   std::uint64_t member = 0;
   std::uint64_t seed = 0, stream = 0;
   bool draw = true;  ///< false: the conditional mean
+  const GlobalWork* global = nullptr;
 
   // Results, one a slot; residuals [law][slot] with `capacity` slots a law.
   SlotStatus* status = nullptr;

@@ -1,7 +1,7 @@
 #ifndef LAVOISIER_PLUGIN_TILE_HPP
 #define LAVOISIER_PLUGIN_TILE_HPP
 
-// One tile on its way through the graph. Private to tile_runner.cpp, tile_operations.cpp and tile_sample.cpp.
+// One tile on its way through the graph. Private to tile_*.cpp.
 
 #include "tile_runner.hpp"
 
@@ -42,6 +42,7 @@ struct Tile {
 
   // tile_runner.cpp
   void gather() noexcept;
+  void shifts(const BoundField& field, std::int64_t* shift_of) const noexcept;
   void right_hand_sides() noexcept;
   void round() noexcept;
   void scatter() noexcept;
@@ -63,6 +64,13 @@ struct Tile {
   void dense(const Operation& operation) noexcept;
   /// The row that an index of an edge names; -1: an absent edge, or one that is no row (the column is flagged).
   std::int64_t row_of(double index, std::int64_t rows, std::int64_t c) noexcept;
+
+  // tile_global.cpp
+  void global_directions() noexcept;
+  void global_sums(std::int32_t value_row, std::int32_t size_row) noexcept;
+  void global_covariances() noexcept;
+  void global_correct() noexcept;
+  ConstrainArguments local_pass() const noexcept;
 
   // tile_sample.cpp
   void sample(const Operation& operation) noexcept;

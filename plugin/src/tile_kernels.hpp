@@ -119,6 +119,8 @@ struct TileKernels {
   void (*scalar)(const ScalarArguments& arguments);
   void (*constrain)(const ConstrainArguments& arguments);
   void (*closure)(const ClosureArguments& arguments);
+  /// One pass of `constrain` over y, with the variance and the factor that it left; reads neither z nor deviation.
+  void (*pass)(const ConstrainArguments& arguments);
 };
 
 /// The best table of this processor; LAVOISIER_INSTRUCTION_SET (x86-64, avx2, avx512) asks for a lower one.

@@ -160,6 +160,8 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
     }
 }
 
+LAVOISIER_KERNEL void single_pass(const ConstrainArguments& a) { pass(a); }
+
 LAVOISIER_KERNEL void closure(const ClosureArguments& a) {
   for (std::int32_t l = 0; l < a.laws; ++l) {
     const double* d = a.right_hand_side + l * a.stride;

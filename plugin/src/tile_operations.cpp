@@ -305,6 +305,10 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
         break;
       case OperationKind::gaussian_draw:
         kernels.gaussian_draw(x64(0), x64(1), x64(2), y64(), size);
+        if (work.global != nullptr) {  // which a constrain step finds again, and a model without one does not
+          double* variance = at<double>(layout.variance);
+          for (std::int64_t j = 0; j < size; ++j) variance[j] = x64(1)[j] * x64(1)[j];
+        }
         break;
       case OperationKind::sample:
         sample(operation);

@@ -14,11 +14,17 @@ std::int64_t stride_for(std::int64_t count) noexcept { return count <= 8 ? count
 
 }  // namespace
 
+void Tile::shifts(const BoundField& field, std::int64_t* shift_of) const noexcept {
+  for (std::int64_t c = 0; c < count; ++c) shift_of[c] = field.shift(work.columns[first + c], work.block_columns);
+}
+
 void Tile::gather() noexcept {
   double* x = value<double>(0);
+  std::int64_t shift_of[tile_columns];
   for (std::int64_t c = 0; c < tile_columns; ++c) status[c] = 0;
   for (std::size_t f = 0; f < work.input_count; ++f) {
     const BoundField& field = work.inputs[f];
+    shifts(field, shift_of);
     for (std::int64_t e = 0; e < field.elements; ++e) {
       const std::int64_t element = field.offset + e;
       double* row = x + element * stride;
@@ -26,10 +32,10 @@ void Tile::gather() noexcept {
       if (field.f32) {
         const float* data = static_cast<const float*>(field.data) + shift;
         for (std::int64_t c = 0; c < count; ++c)
-          row[c] = static_cast<double>(data[work.columns[first + c] * field.column_stride]);
+          row[c] = static_cast<double>(data[shift_of[c]]);
       } else {
         const double* data = static_cast<const double*>(field.data) + shift;
-        for (std::int64_t c = 0; c < count; ++c) row[c] = data[work.columns[first + c] * field.column_stride];
+        for (std::int64_t c = 0; c < count; ++c) row[c] = data[shift_of[c]];
       }
       const double minimum = program.minimum[static_cast<std::size_t>(element)];
       const double maximum = program.maximum[static_cast<std::size_t>(element)];
@@ -107,15 +113,17 @@ void Tile::round() noexcept {
 }
 
 void Tile::scatter() noexcept {
+  std::int64_t shift_of[tile_columns];
   const double* stored = at<double>(layout.stored);
   for (std::size_t f = 0; f < work.output_count; ++f) {
     const BoundField& field = work.outputs[f];
+    shifts(field, shift_of);
     for (std::int64_t e = 0; e < field.elements; ++e) {
       const double* row = stored + (field.offset + e) * stride;
       const std::int64_t shift = e * field.element_stride;
       for (std::int64_t c = 0; c < count; ++c) {
         if (!written(c)) continue;
-        const std::int64_t at = shift + work.columns[first + c] * field.column_stride;
+        const std::int64_t at = shift + shift_of[c];
         if (field.f32)
           static_cast<float*>(field.data)[at] = static_cast<float>(row[c]);
         else
@@ -149,7 +157,7 @@ void Tile::close() noexcept {
   for (std::int64_t c = 0; c < count; ++c) work.status[first + c] = status[c];
 }
 
-TileLayout::TileLayout(const Program& program) {
+TileLayout::TileLayout(const Program& program, std::int64_t laws_over_all) {
   std::size_t end = program.arena_bytes;
   const auto doubles = [&](std::int64_t rows) {
     const std::size_t begin = end;
@@ -178,6 +186,9 @@ TileLayout::TileLayout(const Program& program) {
   step_noise = doubles(longest);
   shift = doubles(longest);
   shown = doubles(longest);
+  global_rows = doubles(laws_over_all * n);
+  global_directions = doubles(laws_over_all * n);
+  zeros = doubles(laws_over_all > 0 ? laws : 0);
   bytes = end;
 }
 
@@ -188,7 +199,18 @@ void run_tile(const Program& program, const TileLayout& layout, const TileKernel
   tile.gather();
   tile.right_hand_sides();
   tile.run(program.operations);
+  const GlobalWork* global = work.global;
+  if (global != nullptr) tile.global_directions();
   tile.round();
+  if (global != nullptr && global->multipliers == nullptr) {
+    tile.global_sums(0, global->rows);
+    tile.global_covariances();
+  } else if (global != nullptr) {
+    tile.global_sums(0, -1);
+    tile.global_correct();
+    tile.round();
+    tile.global_sums(global->rows, 2 * global->rows);
+  }
   tile.close();
   tile.scatter();
 }

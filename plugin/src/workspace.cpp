@@ -1,6 +1,7 @@
 #include "device_engine_factory.hpp"
 #include "field_binding.hpp"
 #include "floating_point_environment.hpp"
+#include "global_laws_state.hpp"
 #include "host_dispatch.hpp"
 #include "model.hpp"
 #include "tile_runner.hpp"
@@ -60,14 +61,22 @@ struct Workspace::Implementation {
         own(program_model(model)),
         program(own.program()),
         options(asked),
-        layout(program),
+        layout(program, std::clamp(asked.global_rows, 0, 64)),
         kernels(detail::tile_kernels()) {
     if (!is_initialized())
       throw Error(Status::not_initialized,
                   "lavoisier::initialize() (lav_initialize) was not called before a workspace was made");
     if (options.max_columns < 1 || options.max_columns > most_columns)
       throw Error(Status::invalid_argument, "max_columns: expected 1 or more, found " + std::to_string(options.max_columns));
+    if (options.global_rows < 0 || options.global_rows > 64)
+      throw Error(Status::invalid_argument,
+                  "global_rows: expected 0 to 64, found " + std::to_string(options.global_rows));
     backend = resolve(options.backend);
+    if (options.global_rows > 0) {
+      detail::require_global_laws(program);
+      if (backend == Backend::device)
+        throw Error(Status::unsupported, "global laws: this release computes them with the backends serial and openmp");
+    }
     stream = options.override_stream ? options.stream : own.default_stream();
     const auto capacity = static_cast<std::size_t>(options.max_columns);
     const auto laws = static_cast<std::size_t>(program.laws.count());
@@ -76,6 +85,8 @@ struct Workspace::Implementation {
     status = detail::AlignedBuffer<SlotStatus>(capacity);
     residual = detail::AlignedBuffer<double>(laws * capacity);
     relative = detail::AlignedBuffer<double>(laws * capacity);
+    const auto rows = static_cast<std::size_t>(options.global_rows);
+    quantities = detail::AlignedBuffer<double>((3 * rows + rows * (rows + 1) / 2) * capacity);
     inputs.resize(program.inputs.size());
     outputs.resize(program.outputs.size());
     report.laws.resize(laws);
@@ -97,6 +108,9 @@ struct Workspace::Implementation {
     if (a.active_count < -1)
       throw Error(Status::invalid_argument,
                   "active_count: expected -1 (no list) or more, found " + std::to_string(a.active_count));
+    if (a.block_columns < 0)
+      throw Error(Status::invalid_argument,
+                  "block_columns: expected 0 (no blocks) or more, found " + std::to_string(a.block_columns));
     const bool list = a.active != nullptr || a.active_count >= 0;
     if (list && a.mask != nullptr) throw Error(Status::invalid_argument, "a list and a mask of active columns: give one");
     if (a.columns == 0 && (!list || a.active_count <= 0)) return 0;
@@ -142,7 +156,22 @@ struct Workspace::Implementation {
     return a.active_count;
   }
 
-  const RunReport& run(const RunArguments& a, bool draw) {
+  /// Sees that the run's global laws can take it; their state.
+  GlobalLaws::Implementation& global_laws(GlobalLaws::Implementation& laws, bool correct) {
+    if (laws.model.get() != model.get())
+      throw Error(Status::invalid_argument, "global laws of another model than the workspace's");
+    if (laws.options.rows > options.global_rows)
+      throw Error(Status::invalid_argument, "the workspace was made for " + std::to_string(options.global_rows) +
+                                                " global laws (WorkspaceOptions::global_rows), found " +
+                                                std::to_string(laws.options.rows));
+    using Phase = GlobalLaws::Implementation::Phase;
+    if (laws.phase != (correct ? Phase::closed : Phase::open))
+      throw Error(Status::invalid_argument, correct ? "correct: expected global laws that are closed"
+                                                    : "run: expected global laws that are begun and not yet closed");
+    return laws;
+  }
+
+  const RunReport& run(const RunArguments& a, bool draw, GlobalLaws::Implementation* laws, bool correct) {
     if (!is_initialized())
       throw Error(Status::not_initialized, "a run after lavoisier::finalize() (lav_finalize): Kokkos has ended");
     if (!draw && !program.has_mean)
@@ -152,6 +181,14 @@ struct Workspace::Implementation {
     const std::int64_t count = select(a);
     if (a.member > 0xffffffffu)
       throw Error(Status::invalid_argument, "member: expected less than 2^32, found " + std::to_string(a.member));
+    std::size_t member = 0;
+    if (correct && laws == nullptr) throw Error(Status::invalid_argument, "correct: the arguments have no global laws");
+    if (laws != nullptr) {
+      member = global_laws(*laws, correct).member_of(a.member);
+      if (count > 0 && a.global_rows.coefficients == nullptr)
+        throw Error(Status::invalid_argument, "the coefficients of the global laws (global_rows) are null");
+    }
+    detail::GlobalWork global;
     if (count > 0) {
       detail::bind_fields(program, a, backend == Backend::device, inputs, outputs);
       RunWork work;
@@ -161,6 +198,7 @@ struct Workspace::Implementation {
       work.output_count = outputs.size();
       work.columns = columns.data();
       work.count = count;
+      work.block_columns = a.block_columns;
       work.column_ids = a.column_ids;
       work.first_column_id = a.first_column_id;
       work.step_ids = a.step_ids;
@@ -173,9 +211,23 @@ struct Workspace::Implementation {
       work.residual = residual.data();
       work.relative = relative.data();
       work.capacity = options.max_columns;
+      if (laws != nullptr) {
+        global.rows = laws->options.rows;
+        global.coefficients = a.global_rows.coefficients;
+        global.column_stride = a.global_rows.column_stride;
+        global.row_stride = a.global_rows.row_stride;
+        global.element_stride = a.global_rows.element_stride;
+        global.weights = a.global_rows.weights;
+        global.multipliers = correct ? laws->multipliers(member) : nullptr;
+        global.quantities = quantities.data();
+        work.global = &global;
+      }
       compute(work);
     }
     summarize(a, count);
+    if (laws != nullptr)
+      laws->add(correct ? laws->corrected : laws->drawn, member, correct ? laws->corrected_sums() : laws->drawn_sums(),
+                quantities.data(), options.max_columns, status.data(), count, !correct);
     return report;
   }
 
@@ -256,7 +308,7 @@ struct Workspace::Implementation {
   std::unique_ptr<detail::Engine> engine;
   detail::AlignedBuffer<std::int64_t> columns, sorted;
   detail::AlignedBuffer<SlotStatus> status;
-  detail::AlignedBuffer<double> residual, relative;
+  detail::AlignedBuffer<double> residual, relative, quantities;
   std::vector<detail::BoundField> inputs, outputs;
   RunReport report;
 };
@@ -267,8 +319,15 @@ Workspace::~Workspace() = default;
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 
-const RunReport& Workspace::run(const RunArguments& arguments) { return implementation_->run(arguments, true); }
-const RunReport& Workspace::run_mean(const RunArguments& arguments) { return implementation_->run(arguments, false); }
+const RunReport& Workspace::run(const RunArguments& arguments) {
+  return implementation_->run(arguments, true, arguments.global ? arguments.global->implementation_.get() : nullptr, false);
+}
+const RunReport& Workspace::run_mean(const RunArguments& arguments) {
+  return implementation_->run(arguments, false, arguments.global ? arguments.global->implementation_.get() : nullptr, false);
+}
+const RunReport& Workspace::correct(const RunArguments& arguments, bool mean) {
+  return implementation_->run(arguments, !mean, arguments.global ? arguments.global->implementation_.get() : nullptr, true);
+}
 const Model& Workspace::model() const noexcept { return *implementation_->model; }
 
 std::string Workspace::backend() const {

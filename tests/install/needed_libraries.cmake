@@ -2,7 +2,7 @@
 cmake_minimum_required(VERSION 3.25)
 file(GLOB_RECURSE libraries "${SCRATCH}/prefix/*.so")
 set(programs)
-foreach(language CXX C)
+foreach(language CXX C Fortran)
   if(EXISTS "${SCRATCH}/consumer_${language}/host")
     list(APPEND programs "${SCRATCH}/consumer_${language}/host")
   endif()

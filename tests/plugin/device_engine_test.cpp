@@ -63,6 +63,9 @@ void compare(ModelFile file, std::int64_t count) {
   work.output_count = outputs.size();
   work.columns = columns.data();
   work.count = count;
+  work.block_columns = 16;
+  for (auto* fields : {&inputs, &outputs})
+    for (auto& field : *fields) field.block_stride = 16 * field.column_stride;
   work.first_column_id = 77;
   work.step = 6;
   work.member = 2;

@@ -32,7 +32,9 @@ enum class Backend { automatic, serial, openmp, device };
 std::vector<std::string> available_backends();   ///< "serial", "openmp", "cuda", ...
 
 /// A field where it lies. Element (c, e) of a variable with E elements is at data[c*column_stride + e*element_stride], strides
-/// in elements, any sign or order. Units: the model's or an accepted spelling; null: not checked.
+/// in elements, any sign or order; in a run with blocks of B columns at
+/// data[(c / B)*block_stride + (c % B)*column_stride + e*element_stride]. Units: the model's or an accepted spelling; null:
+/// not checked.
 struct InputField {
   const char* name = nullptr;
   const char* units = nullptr;
@@ -43,6 +45,7 @@ struct InputField {
   std::int64_t elements = 1;
   std::int64_t column_stride = 1;
   std::int64_t element_stride = 1;
+  std::int64_t block_stride = 0;  ///< only where RunArguments::block_columns > 0
 };
 struct OutputField {
   const char* name = nullptr;
@@ -54,6 +57,7 @@ struct OutputField {
   std::int64_t elements = 1;
   std::int64_t column_stride = 1;
   std::int64_t element_stride = 1;
+  std::int64_t block_stride = 0;  ///< only where RunArguments::block_columns > 0
 };
 
 struct VariableInfo {
@@ -90,6 +94,19 @@ struct WorkspaceOptions {
   std::uint64_t seed = 0;
   bool override_stream = false;     ///< else the stream is the digest's first 16 hex digits
   std::uint64_t stream = 0;
+  int global_rows = 0;              ///< of the global laws that its runs may belong to; their scratch is allocated
+};
+
+class GlobalLaws;
+
+/// B of global laws (global_laws.hpp), in host memory: of row k, column c and output element e at
+/// coefficients[c*column_stride + k*row_stride + e*element_stride], times weights[c] where there are weights (areas, say);
+/// a column_stride of 0: the same for every column. Elements count through the model's outputs, one variable after
+/// the other.
+struct GlobalRows {
+  const double* coefficients = nullptr;
+  std::int64_t column_stride = 0, row_stride = 0, element_stride = 1;
+  const double* weights = nullptr;
 };
 
 /// What one run is asked for. Columns 0 .. columns-1 of the fields; `active` (a list of indices) or `mask` (one byte a
@@ -100,6 +117,9 @@ struct RunArguments {
   OutputField* outputs = nullptr;
   std::size_t output_count = 0;
   std::int64_t columns = 0;
+  /// Columns lie in blocks of this many, for every field, as in (nproma, nlev, nblock) or a section of (lon, lat, lev);
+  /// `columns` counts the valid ones, so the last block may be partly filled. 0: one stride for all columns.
+  std::int64_t block_columns = 0;
   const std::int64_t* active = nullptr;
   std::int64_t active_count = -1;             ///< -1: no list; 0: no column (`active` may be null)
   const std::uint8_t* mask = nullptr;
@@ -111,6 +131,8 @@ struct RunArguments {
   /// One a column (host memory), written for the computed columns only; may be null: ok, out_of_range, non_finite,
   /// rank_deficient.
   Status* status = nullptr;
+  GlobalLaws* global = nullptr;  ///< laws over all columns to which this run belongs; WorkspaceOptions::global_rows
+  GlobalRows global_rows;
 };
 
 /// Closure of one law over the columns of one run, taken of the stored outputs (after rounding to their precision).
@@ -145,6 +167,10 @@ class Workspace {
   /// The conditional mean (no noise) instead of a draw: same checks, same laws. Error(unsupported) for a model whose
   /// noise goes through a network or a sampling loop.
   const RunReport& run_mean(const RunArguments& arguments);
+
+  /// Second phase of global laws, behind GlobalLaws::close: draws again what run(arguments) drew (or run_mean, with
+  /// `mean`), corrects it and stores it. The arguments and the inputs are those of the run.
+  const RunReport& correct(const RunArguments& arguments, bool mean = false);
 
   const Model& model() const noexcept;
   std::string backend() const;          ///< as resolved

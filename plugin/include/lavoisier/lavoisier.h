@@ -5,7 +5,8 @@
    lets an exception out. The message of the last failure in a thread is lav_last_error().
 
    Structures begin with `size` and are filled from their LAV_..._INIT, so that a library that is newer than the header
-   knows what the caller has. Concepts, shapes and rules are those of emulator.hpp. */
+   knows what the caller has: members are only ever added at the end, and are taken as in LAV_..._INIT where an older
+   caller lacks them. A caller that is newer than the library is refused. Concepts, shapes and rules are those of emulator.hpp. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,11 @@ const char* lav_version(void);
 const char* lav_status_name(lav_status status);
 /** What was expected, found and where, of the calling thread's last failure; valid until its next call. Never null. */
 const char* lav_last_error(void);
+/** Makes `message` the calling thread's last failure and returns `status`: for code beside the plugin, as plugin_mpi. */
+lav_status lav_fail(lav_status status, const char* message);
+/** Sums `count` integers over all ranks of a host, in place: the host's, or lav_mpi_reduce of plugin_mpi. Every rank calls
+    it the same times with the same counts. Not LAV_OK: a failure, with its message by lav_fail. */
+typedef lav_status (*lav_reduce)(void* context, int64_t* words, size_t count);
 
 typedef struct lav_initialize_options {
   size_t size;
@@ -74,6 +80,8 @@ int lav_is_initialized(void);
 lav_status lav_model_load(const char* path, lav_model** model);
 /** The same from bytes that the host has read; `origin` names them in messages. The bytes may go afterwards. */
 lav_status lav_model_parse(const void* bytes, size_t size, const char* origin, lav_model** model);
+/** A second handle of the same model, to be destroyed like the first. On failure *other is null. */
+lav_status lav_model_share(const lav_model* model, lav_model** other);
 /** Null is legal. Workspaces made from the model stay valid. */
 void lav_model_destroy(lav_model* model);
 
@@ -114,9 +122,10 @@ typedef struct lav_workspace_options {
   int backend;          /* lav_backend */
   int override_stream;  /* 0: the stream is the model digest's */
   uint64_t seed, stream;
+  int global_rows;          /* later addition: of the global laws that its runs may belong to */
 } lav_workspace_options;
 #define LAV_WORKSPACE_OPTIONS_INIT \
-  { sizeof(lav_workspace_options), 1024, LAV_AUTOMATIC, 0, 0, 0 }
+  { sizeof(lav_workspace_options), 1024, LAV_AUTOMATIC, 0, 0, 0, 0 }
 
 /** Validates and allocates. `options` may be null: the defaults. On failure *workspace is null. */
 lav_status lav_workspace_create(const lav_model* model, const lav_workspace_options* options, lav_workspace** workspace);
@@ -144,6 +153,8 @@ typedef struct lav_output_field {
   int64_t columns, elements, column_stride, element_stride;
 } lav_output_field;
 
+typedef struct lav_global_laws lav_global_laws; /* below */
+
 typedef struct lav_run_arguments {
   size_t size;
   int64_t active_count;      /* -1: no list; 0: no column */
@@ -160,9 +171,22 @@ typedef struct lav_run_arguments {
   const uint64_t* step_ids;  /* one a column; null: `step` for all */
   uint64_t member;           /* < 2^32 */
   lav_status* status;        /* one a column, may be null; written for the computed columns */
+  /* Later addition. Columns in blocks of block_columns (0: none), as in (nproma, nlev, nblock): element (c, e) lies at
+     (c / block_columns) * block_stride + (c % block_columns) * column_stride + e * element_stride. The last block may be
+     partly filled: `columns` counts the valid ones. One block stride a field, in the fields' order. */
+  int64_t block_columns;
+  const int64_t* input_block_strides;
+  const int64_t* output_block_strides;
+  /* Global laws to which the run belongs, and their B: of row k, column c and output element e (through the model's
+     outputs, one after the other) at global_coefficients[c * global_column_stride + k * global_row_stride +
+     e * global_element_stride], times global_weights[c] unless null. Host memory. */
+  lav_global_laws* global;
+  const double* global_coefficients;
+  int64_t global_column_stride, global_row_stride, global_element_stride;
+  const double* global_weights;
 } lav_run_arguments;
 #define LAV_RUN_ARGUMENTS_INIT \
-  { sizeof(lav_run_arguments), -1, NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, 0, NULL, 0, NULL }
+  { sizeof(lav_run_arguments), -1, NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, 1, NULL }
 
 typedef struct lav_run_report {
   size_t size;
@@ -188,6 +212,40 @@ lav_status lav_run(lav_workspace* workspace, const lav_run_arguments* arguments,
 lav_status lav_run_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
 /** Closure of law `index` over the last successful run, of the values as stored. */
 lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t index, lav_law_closure* closure);
+
+/** Global laws sum_c B_c y_c = D over all columns of all ranks, in two phases (global_laws.hpp):
+    lav_global_laws_begin; lav_run of each chunk; lav_global_laws_close, one reduction; lav_correct of each chunk with the
+    arguments of its run; lav_global_laws_finish, if the closure is wanted. */
+typedef struct lav_global_options {
+  size_t size;
+  int rows;    /* laws, 1 to 64 */
+  int members; /* of an ensemble, reduced together */
+  uint64_t first_member;
+} lav_global_options;
+#define LAV_GLOBAL_OPTIONS_INIT \
+  { sizeof(lav_global_options), 1, 1, 0 }
+typedef struct lav_global_closure {
+  size_t size;
+  double right_hand_side, before, after;
+  double relative_before, relative_after; /* after: NaN before lav_global_laws_finish */
+  double multiplier;
+  int64_t columns, left_out; /* over all ranks and members: with a result, without one */
+} lav_global_closure;
+#define LAV_GLOBAL_CLOSURE_INIT \
+  { sizeof(lav_global_closure), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0 }
+
+/** `options` may be null: one row, one member. On failure *laws is null. */
+lav_status lav_global_laws_create(const lav_model* model, const lav_global_options* options, lav_global_laws** laws);
+void lav_global_laws_destroy(lav_global_laws* laws);
+/** `right_hand_side`: D, one a row, the same on every rank; null: 0. */
+lav_status lav_global_laws_begin(lav_global_laws* laws, const double* right_hand_side);
+/** `mine`: LAV_OK, or how this rank failed before: then every rank fails and none waits. `reduce` null: one process. */
+lav_status lav_global_laws_close(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context);
+lav_status lav_global_laws_finish(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context);
+lav_status lav_global_laws_closure(const lav_global_laws* laws, uint64_t member, int row, lav_global_closure* closure);
+/** Draws again what lav_run (lav_run_mean) drew with these arguments, corrects and stores it. */
+lav_status lav_correct(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
+lav_status lav_correct_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,1373 @@
+!> The Fortran interface of the Lavoisier plugin, through its C interface (lavoisier.h) alone.
+!!
+!! Every procedure that can fail has the optional arguments stat= and errmsg=, which behave as in ALLOCATE: without
+!! stat= a failure writes its message to the error unit and ends the program with ERROR STOP; with it the program goes
+!! on, stat is the number of the status (0: none), and errmsg is defined only on failure. Statuses are those of C.
+!!
+!! Fields lie where the host has them. Actual arguments of set_input and set_output need the TARGET (or POINTER)
+!! attribute and must exist, at the same place, for as long as runs use them; sections are taken by stride, not copied
+!! (no vector subscripts).
+module lavoisier
+  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_f_pointer, c_int, c_int64_t, c_int8_t, c_intptr_t, &
+    c_associated, c_loc, c_null_char, c_null_ptr, c_ptr, c_size_t, c_sizeof
+  use, intrinsic :: iso_fortran_env, only: error_unit, int64, real32, real64
+  implicit none
+  private
+
+  public :: lavoisier_initialize, lavoisier_finalize, lavoisier_is_initialized, lavoisier_version, lavoisier_status_name
+
+  !> The numbers of lav_status.
+  integer, parameter, public :: lavoisier_ok = 0, lavoisier_invalid_argument = 1, lavoisier_not_found = 2, &
+    lavoisier_invalid_format = 3, lavoisier_digest_mismatch = 4, lavoisier_unsupported_version = 5, &
+    lavoisier_unsupported = 6, lavoisier_unit_mismatch = 7, lavoisier_shape_mismatch = 8, &
+    lavoisier_not_initialized = 9, lavoisier_non_finite = 10, lavoisier_out_of_range = 11, &
+    lavoisier_inconsistent_laws = 12, lavoisier_rank_deficient = 13, lavoisier_law_violated = 14, &
+    lavoisier_io_error = 15, lavoisier_no_space = 16, lavoisier_out_of_memory = 17, lavoisier_interrupted = 18, &
+    lavoisier_internal = 19
+  !> Where runs compute.
+  integer, parameter, public :: lavoisier_automatic = 0, lavoisier_serial = 1, lavoisier_openmp = 2, &
+    lavoisier_device = 3
+
+  integer(c_int), parameter :: abi_version = 1
+
+  !> What a run did with its columns.
+  type, public :: lavoisier_report
+    integer(int64) :: columns = 0         !< computed and written
+    integer(int64) :: non_finite = 0      !< untouched: an input, a result or a law that is no number
+    integer(int64) :: out_of_range = 0    !< computed and flagged: outside the training range
+    integer(int64) :: rank_deficient = 0  !< untouched: constant outputs break a law
+  end type lavoisier_report
+
+  !> Closure of one law over the last successful run, of the values as stored.
+  type, public :: lavoisier_closure
+    real(real64) :: max_absolute = 0.0_real64, rms = 0.0_real64, max_relative = 0.0_real64
+    integer(int64) :: worst_column = 0    !< from 1; 0 without columns
+  end type lavoisier_closure
+
+  !> What a model says of a variable or of a law.
+  type, public :: lavoisier_variable
+    character(:), allocatable :: name, units, long_name
+    integer(int64) :: elements = 1
+    real(real64) :: minimum = 0.0_real64, maximum = 0.0_real64  !< training range (inputs)
+  end type lavoisier_variable
+  type, public :: lavoisier_law
+    character(:), allocatable :: name, equation, units
+    real(real64) :: physics_tolerance = 0.0_real64
+  end type lavoisier_law
+
+  !> An immutable model, shared by any number of workspaces and threads. Assignment shares it too.
+  type, public :: lavoisier_model
+    private
+    type(c_ptr) :: handle = c_null_ptr
+  contains
+    procedure :: load => model_load
+    procedure :: adopt => model_adopt
+    procedure :: destroy => model_destroy
+    procedure :: is_loaded => model_is_loaded
+    procedure :: input_count => model_input_count
+    procedure :: output_count => model_output_count
+    procedure :: law_count => model_law_count
+    procedure :: input => model_input
+    procedure :: output => model_output
+    procedure :: law => model_law
+    procedure :: digest => model_digest
+    procedure :: strategy => model_strategy
+    procedure, private :: model_assign
+    generic :: assignment(=) => model_assign
+    final :: model_finalize
+  end type lavoisier_model
+
+  !> A field bound to a variable, resolved to blocks of columns and one stride between elements.
+  type :: bound_field
+    logical :: given = .false.
+    logical :: has_units = .false.
+    character(kind=c_char, len=80) :: units = c_null_char
+    type(c_ptr) :: data = c_null_ptr
+    integer(c_int) :: precision = 0
+    integer(c_int64_t) :: inner = 1, blocks = 1, elements = 1
+    integer(c_int64_t) :: column_stride = 1, block_stride = 0, element_stride = 1
+  end type bound_field
+
+  !> lav_input_field and lav_output_field.
+  type, bind(c) :: c_field
+    type(c_ptr) :: name, units, data
+    integer(c_int) :: precision, space
+    integer(c_int64_t) :: columns, elements, column_stride, element_stride
+  end type c_field
+
+  !> The fields of one role. Pointers, so that what C is shown stays where it is.
+  type :: field_set
+    integer :: count = 0
+    type(bound_field), pointer :: bound(:) => null()
+    type(c_field), pointer :: shown(:) => null()
+    integer(c_int64_t), pointer :: block_strides(:) => null()
+  end type field_set
+
+  !> Scratch of one calling thread. It can't be copied: assignment is an error.
+  type, public :: lavoisier_workspace
+    private
+    type(c_ptr) :: handle = c_null_ptr
+    type(c_ptr) :: model = c_null_ptr
+    type(field_set) :: inputs, outputs
+    integer(c_int64_t), pointer :: active(:) => null(), column_ids(:) => null(), step_ids(:) => null()
+    integer(c_int8_t), pointer :: mask(:) => null()
+    integer(c_int), pointer :: status(:) => null()
+  contains
+    procedure :: create => workspace_create
+    procedure :: destroy => workspace_destroy
+    procedure :: is_created => workspace_is_created
+    procedure :: backend => workspace_backend
+    procedure :: instruction_set => workspace_instruction_set
+    !> set_input(name, field, units, layout, stat, errmsg): field is real32 or real64, of rank 1 to 4.
+    !! layout has a letter a dimension: c (columns) or e (elements of a column, such as levels), in the order of the
+    !! array: "ce" for (ncol, nlev), "ec" for (nlev, ncol), "cce" for (lon, lat, lev), "cec" for (nproma, nlev, nblock).
+    !! Without it every dimension is of columns where the variable has one element, else the last is of elements and
+    !! the others are of columns. Columns and elements count in array element order.
+    procedure, private :: set_input_real32_1, set_input_real32_2, set_input_real32_3, set_input_real32_4, &
+      set_input_real64_1, set_input_real64_2, set_input_real64_3, set_input_real64_4
+    generic :: set_input => set_input_real32_1, set_input_real32_2, set_input_real32_3, set_input_real32_4, &
+      set_input_real64_1, set_input_real64_2, set_input_real64_3, set_input_real64_4
+    procedure, private :: set_output_real32_1, set_output_real32_2, set_output_real32_3, set_output_real32_4, &
+      set_output_real64_1, set_output_real64_2, set_output_real64_3, set_output_real64_4
+    generic :: set_output => set_output_real32_1, set_output_real32_2, set_output_real32_3, set_output_real32_4, &
+      set_output_real64_1, set_output_real64_2, set_output_real64_3, set_output_real64_4
+    procedure :: run => workspace_run
+    procedure :: run_mean => workspace_run_mean
+    procedure :: law_closure => workspace_law_closure
+    procedure, private :: workspace_assign
+    generic :: assignment(=) => workspace_assign
+    final :: workspace_finalize
+  end type lavoisier_workspace
+
+  !> Where an array lies.
+  type :: placement
+    type(c_ptr) :: data = c_null_ptr
+    integer(c_int) :: precision = 0
+    integer :: rank = 0
+    integer(c_int64_t) :: extent(4) = 1, stride(4) = 0  !< in numbers
+  end type placement
+
+  type, bind(c) :: c_initialize_options
+    integer(c_size_t) :: size
+    integer(c_int) :: abi_version, threads, device
+  end type c_initialize_options
+  type, bind(c) :: c_workspace_options
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: max_columns
+    integer(c_int) :: backend, override_stream
+    integer(c_int64_t) :: seed, stream
+    integer(c_int) :: global_rows
+  end type c_workspace_options
+  type, bind(c) :: c_variable_info
+    integer(c_size_t) :: size
+    type(c_ptr) :: name, units, long_name
+    integer(c_int64_t) :: elements
+    real(c_double) :: minimum, maximum
+  end type c_variable_info
+  type, bind(c) :: c_law_info
+    integer(c_size_t) :: size
+    type(c_ptr) :: name, equation, units
+    real(c_double) :: physics_tolerance
+  end type c_law_info
+  type, bind(c) :: c_run_arguments
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: active_count
+    type(c_ptr) :: active, mask, inputs
+    integer(c_size_t) :: input_count
+    type(c_ptr) :: outputs
+    integer(c_size_t) :: output_count
+    integer(c_int64_t) :: columns
+    type(c_ptr) :: column_ids
+    integer(c_int64_t) :: first_column_id, step
+    type(c_ptr) :: step_ids
+    integer(c_int64_t) :: member
+    type(c_ptr) :: status
+    integer(c_int64_t) :: block_columns
+    type(c_ptr) :: input_block_strides, output_block_strides
+    type(c_ptr) :: global, global_coefficients
+    integer(c_int64_t) :: global_column_stride, global_row_stride, global_element_stride
+    type(c_ptr) :: global_weights
+  end type c_run_arguments
+  type, bind(c) :: c_run_report
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: columns, non_finite, out_of_range, rank_deficient
+  end type c_run_report
+  type, bind(c) :: c_law_closure
+    integer(c_size_t) :: size
+    real(c_double) :: max_absolute, rms, max_relative
+    integer(c_int64_t) :: worst_column
+  end type c_law_closure
+
+  interface
+    function lav_version() bind(c) result(text)
+      import :: c_ptr
+      type(c_ptr) :: text
+    end function lav_version
+    function lav_status_name(status) bind(c) result(text)
+      import :: c_int, c_ptr
+      integer(c_int), value :: status
+      type(c_ptr) :: text
+    end function lav_status_name
+    function lav_last_error() bind(c) result(text)
+      import :: c_ptr
+      type(c_ptr) :: text
+    end function lav_last_error
+    function lav_initialize(options) bind(c) result(status)
+      import :: c_initialize_options, c_int
+      type(c_initialize_options), intent(in) :: options
+      integer(c_int) :: status
+    end function lav_initialize
+    function lav_finalize() bind(c) result(status)
+      import :: c_int
+      integer(c_int) :: status
+    end function lav_finalize
+    function lav_is_initialized() bind(c) result(answer)
+      import :: c_int
+      integer(c_int) :: answer
+    end function lav_is_initialized
+    function lav_model_load(path, model) bind(c) result(status)
+      import :: c_char, c_int, c_ptr
+      character(kind=c_char), intent(in) :: path(*)
+      type(c_ptr), intent(out) :: model
+      integer(c_int) :: status
+    end function lav_model_load
+    function lav_model_share(model, other) bind(c) result(status)
+      import :: c_int, c_ptr
+      type(c_ptr), value :: model
+      type(c_ptr), intent(out) :: other
+      integer(c_int) :: status
+    end function lav_model_share
+    subroutine lav_model_destroy(model) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: model
+    end subroutine lav_model_destroy
+    function lav_model_input_count(model) bind(c) result(count)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: model
+      integer(c_size_t) :: count
+    end function lav_model_input_count
+    function lav_model_output_count(model) bind(c) result(count)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: model
+      integer(c_size_t) :: count
+    end function lav_model_output_count
+    function lav_model_law_count(model) bind(c) result(count)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: model
+      integer(c_size_t) :: count
+    end function lav_model_law_count
+    function lav_model_input(model, index, info) bind(c) result(status)
+      import :: c_int, c_ptr, c_size_t, c_variable_info
+      type(c_ptr), value :: model
+      integer(c_size_t), value :: index
+      type(c_variable_info), intent(inout) :: info
+      integer(c_int) :: status
+    end function lav_model_input
+    function lav_model_output(model, index, info) bind(c) result(status)
+      import :: c_int, c_ptr, c_size_t, c_variable_info
+      type(c_ptr), value :: model
+      integer(c_size_t), value :: index
+      type(c_variable_info), intent(inout) :: info
+      integer(c_int) :: status
+    end function lav_model_output
+    function lav_model_law(model, index, info) bind(c) result(status)
+      import :: c_int, c_law_info, c_ptr, c_size_t
+      type(c_ptr), value :: model
+      integer(c_size_t), value :: index
+      type(c_law_info), intent(inout) :: info
+      integer(c_int) :: status
+    end function lav_model_law
+    function lav_model_digest(model) bind(c) result(text)
+      import :: c_ptr
+      type(c_ptr), value :: model
+      type(c_ptr) :: text
+    end function lav_model_digest
+    function lav_model_strategy(model) bind(c) result(text)
+      import :: c_ptr
+      type(c_ptr), value :: model
+      type(c_ptr) :: text
+    end function lav_model_strategy
+    function lav_workspace_create(model, options, workspace) bind(c) result(status)
+      import :: c_int, c_ptr, c_workspace_options
+      type(c_ptr), value :: model
+      type(c_workspace_options), intent(in) :: options
+      type(c_ptr), intent(out) :: workspace
+      integer(c_int) :: status
+    end function lav_workspace_create
+    subroutine lav_workspace_destroy(workspace) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: workspace
+    end subroutine lav_workspace_destroy
+    function lav_workspace_backend(workspace) bind(c) result(text)
+      import :: c_ptr
+      type(c_ptr), value :: workspace
+      type(c_ptr) :: text
+    end function lav_workspace_backend
+    function lav_workspace_instruction_set(workspace) bind(c) result(text)
+      import :: c_ptr
+      type(c_ptr), value :: workspace
+      type(c_ptr) :: text
+    end function lav_workspace_instruction_set
+    function lav_run(workspace, arguments, report) bind(c) result(status)
+      import :: c_int, c_ptr, c_run_arguments, c_run_report
+      type(c_ptr), value :: workspace
+      type(c_run_arguments), intent(in) :: arguments
+      type(c_run_report), intent(inout) :: report
+      integer(c_int) :: status
+    end function lav_run
+    function lav_run_mean(workspace, arguments, report) bind(c) result(status)
+      import :: c_int, c_ptr, c_run_arguments, c_run_report
+      type(c_ptr), value :: workspace
+      type(c_run_arguments), intent(in) :: arguments
+      type(c_run_report), intent(inout) :: report
+      integer(c_int) :: status
+    end function lav_run_mean
+    function lav_workspace_law_closure(workspace, index, closure) bind(c) result(status)
+      import :: c_int, c_law_closure, c_ptr, c_size_t
+      type(c_ptr), value :: workspace
+      integer(c_size_t), value :: index
+      type(c_law_closure), intent(inout) :: closure
+      integer(c_int) :: status
+    end function lav_workspace_law_closure
+    function c_strlen(text) bind(c, name="strlen") result(length)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: text
+      integer(c_size_t) :: length
+    end function c_strlen
+  end interface
+
+contains
+
+  ! --- the library ---------------------------------------------------------------------------------------------------
+
+  !> Starts Kokkos if nobody has; again is harmless. threads: of Kokkos' OpenMP (0: OMP_NUM_THREADS or all).
+  subroutine lavoisier_initialize(threads, device, stat, errmsg)
+    integer, intent(in), optional :: threads, device
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_initialize_options) :: options
+    options = c_initialize_options(0_c_size_t, abi_version, 0_c_int, -1_c_int)
+    options%size = c_sizeof(options)
+    if (present(threads)) options%threads = int(threads, c_int)
+    if (present(device)) options%device = int(device, c_int)
+    call conclude(lav_initialize(options), stat, errmsg)
+  end subroutine lavoisier_initialize
+
+  !> Ends Kokkos if lavoisier_initialize started it; once, at the end, after every model and workspace is destroyed.
+  subroutine lavoisier_finalize(stat, errmsg)
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call conclude(lav_finalize(), stat, errmsg)
+  end subroutine lavoisier_finalize
+
+  logical function lavoisier_is_initialized()
+    lavoisier_is_initialized = lav_is_initialized() /= 0
+  end function lavoisier_is_initialized
+
+  function lavoisier_version() result(text)
+    character(:), allocatable :: text
+    text = text_of(lav_version())
+  end function lavoisier_version
+
+  !> "unit_mismatch" and so on.
+  function lavoisier_status_name(status) result(text)
+    integer, intent(in) :: status
+    character(:), allocatable :: text
+    text = text_of(lav_status_name(int(status, c_int)))
+  end function lavoisier_status_name
+
+  ! --- models --------------------------------------------------------------------------------------------------------
+
+  !> Reads, verifies and prepares a model file. On failure no model is loaded.
+  subroutine model_load(self, path, stat, errmsg)
+    class(lavoisier_model), intent(inout) :: self
+    character(*), intent(in) :: path
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call self%destroy()
+    call conclude(lav_model_load(terminated(path), self%handle), stat, errmsg)
+  end subroutine model_load
+
+  !> Takes over a handle (lav_model*) that other code has made, such as module lavoisier_mpi; destroys it at the end.
+  subroutine model_adopt(self, handle)
+    class(lavoisier_model), intent(inout) :: self
+    type(c_ptr), intent(in) :: handle
+    call self%destroy()
+    self%handle = handle
+  end subroutine model_adopt
+
+  !> Workspaces made from the model stay valid. Without a model: nothing.
+  subroutine model_destroy(self)
+    class(lavoisier_model), intent(inout) :: self
+    call lav_model_destroy(self%handle)
+    self%handle = c_null_ptr
+  end subroutine model_destroy
+
+  subroutine model_finalize(self)
+    type(lavoisier_model), intent(inout) :: self
+    call self%destroy()
+  end subroutine model_finalize
+
+  subroutine model_assign(self, other)
+    class(lavoisier_model), intent(inout) :: self
+    type(lavoisier_model), intent(in) :: other
+    type(c_ptr) :: shared
+    shared = c_null_ptr
+    if (c_associated(other%handle)) call conclude(lav_model_share(other%handle, shared))
+    call self%destroy()
+    self%handle = shared
+  end subroutine model_assign
+
+  logical function model_is_loaded(self)
+    class(lavoisier_model), intent(in) :: self
+    model_is_loaded = c_associated(self%handle)
+  end function model_is_loaded
+
+  !> Counts without a model are 0.
+  integer function model_input_count(self)
+    class(lavoisier_model), intent(in) :: self
+    model_input_count = int(lav_model_input_count(self%handle))
+  end function model_input_count
+  integer function model_output_count(self)
+    class(lavoisier_model), intent(in) :: self
+    model_output_count = int(lav_model_output_count(self%handle))
+  end function model_output_count
+  integer function model_law_count(self)
+    class(lavoisier_model), intent(in) :: self
+    model_law_count = int(lav_model_law_count(self%handle))
+  end function model_law_count
+
+  !> Input, output, law `index`, from 1.
+  subroutine model_input(self, index, variable, stat, errmsg)
+    class(lavoisier_model), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_variable), intent(out) :: variable
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call describe(self%handle, .true., index, variable, stat, errmsg)
+  end subroutine model_input
+  subroutine model_output(self, index, variable, stat, errmsg)
+    class(lavoisier_model), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_variable), intent(out) :: variable
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call describe(self%handle, .false., index, variable, stat, errmsg)
+  end subroutine model_output
+  subroutine model_law(self, index, law, stat, errmsg)
+    class(lavoisier_model), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_law), intent(out) :: law
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_law_info) :: info
+    integer(c_int) :: status
+    info = c_law_info(0_c_size_t, c_null_ptr, c_null_ptr, c_null_ptr, 0.0_c_double)
+    info%size = c_sizeof(info)
+    status = lav_model_law(self%handle, int(index, c_size_t) - 1_c_size_t, info)
+    if (status == 0) then
+      law%name = text_of(info%name)
+      law%equation = text_of(info%equation)
+      law%units = text_of(info%units)
+      law%physics_tolerance = info%physics_tolerance
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine model_law
+
+  !> 64 hex decimal; empty without a model.
+  function model_digest(self) result(text)
+    class(lavoisier_model), intent(in) :: self
+    character(:), allocatable :: text
+    text = text_of(lav_model_digest(self%handle))
+  end function model_digest
+  function model_strategy(self) result(text)
+    class(lavoisier_model), intent(in) :: self
+    character(:), allocatable :: text
+    text = text_of(lav_model_strategy(self%handle))
+  end function model_strategy
+
+  ! --- workspaces ----------------------------------------------------------------------------------------------------
+
+  !> max_columns: capacity of one run. stream: by default the model digest's. seed and stream are taken bit by bit.
+  subroutine workspace_create(self, model, max_columns, seed, stream, backend, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    type(lavoisier_model), intent(in) :: model
+    integer, intent(in), optional :: max_columns, backend
+    integer(int64), intent(in), optional :: seed, stream
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_workspace_options) :: options
+    integer(c_int) :: status
+    call self%destroy()
+    options = c_workspace_options(0_c_size_t, 1024_c_int64_t, 0_c_int, 0_c_int, 0_c_int64_t, 0_c_int64_t, 0_c_int)
+    options%size = c_sizeof(options)
+    if (present(max_columns)) options%max_columns = int(max_columns, c_int64_t)
+    if (present(backend)) options%backend = int(backend, c_int)
+    if (present(seed)) options%seed = seed
+    if (present(stream)) then
+      options%override_stream = 1
+      options%stream = stream
+    end if
+    status = lav_workspace_create(model%handle, options, self%handle)
+    if (status == 0) status = lav_model_share(model%handle, self%model)
+    if (status == 0) then
+      call make_fields(self%inputs, int(lav_model_input_count(self%model)))
+      call make_fields(self%outputs, int(lav_model_output_count(self%model)))
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine workspace_create
+
+  subroutine workspace_destroy(self)
+    class(lavoisier_workspace), intent(inout) :: self
+    call lav_workspace_destroy(self%handle)
+    call lav_model_destroy(self%model)
+    self%handle = c_null_ptr
+    self%model = c_null_ptr
+    call free_fields(self%inputs)
+    call free_fields(self%outputs)
+    if (associated(self%active)) deallocate (self%active)
+    if (associated(self%column_ids)) deallocate (self%column_ids)
+    if (associated(self%step_ids)) deallocate (self%step_ids)
+    if (associated(self%mask)) deallocate (self%mask)
+    if (associated(self%status)) deallocate (self%status)
+  end subroutine workspace_destroy
+
+  subroutine workspace_finalize(self)
+    type(lavoisier_workspace), intent(inout) :: self
+    call self%destroy()
+  end subroutine workspace_finalize
+
+  subroutine workspace_assign(self, other)
+    class(lavoisier_workspace), intent(inout) :: self
+    type(lavoisier_workspace), intent(in) :: other
+    if (c_associated(self%handle) .or. c_associated(other%handle)) then
+      write (error_unit, "(a)") "lavoisier: a workspace cannot be copied; create one for each thread"
+      error stop 1
+    end if
+  end subroutine workspace_assign
+
+  logical function workspace_is_created(self)
+    class(lavoisier_workspace), intent(in) :: self
+    workspace_is_created = c_associated(self%handle)
+  end function workspace_is_created
+
+  !> "serial", "openmp", "cuda".
+  function workspace_backend(self) result(text)
+    class(lavoisier_workspace), intent(in) :: self
+    character(:), allocatable :: text
+    text = text_of(lav_workspace_backend(self%handle))
+  end function workspace_backend
+  function workspace_instruction_set(self) result(text)
+    class(lavoisier_workspace), intent(in) :: self
+    character(:), allocatable :: text
+    text = text_of(lav_workspace_instruction_set(self%handle))
+  end function workspace_instruction_set
+
+  !> One draw a column; every field is checked before any is touched.
+  !!
+  !! columns: of the fields, the first so many (default: all); in blocks the last may be partly filled. active (indices
+  !! from 1) or mask select among them. Identities are the host's, zero-based as in files and taken bit by bit:
+  !! column_ids, one a column, or first_column_id + index (default: 0, 1, 2, ...); step, or step_ids, one a column;
+  !! member from 0 to 2**32 - 1. status: one a column, written for the computed columns only.
+  subroutine workspace_run(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
+                           report, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
+    integer, intent(in), optional :: active(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(inout), optional :: status(:)
+    type(lavoisier_report), intent(out), optional :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call run_any(self, .true., columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
+                 report, stat, errmsg)
+  end subroutine workspace_run
+
+  !> The conditional mean instead of a draw.
+  subroutine workspace_run_mean(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                                status, report, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
+    integer, intent(in), optional :: active(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(inout), optional :: status(:)
+    type(lavoisier_report), intent(out), optional :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call run_any(self, .false., columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
+                 report, stat, errmsg)
+  end subroutine workspace_run_mean
+
+  !> Closure of law `index` (from 1) over the last successful run.
+  subroutine workspace_law_closure(self, index, closure, stat, errmsg)
+    class(lavoisier_workspace), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_closure), intent(out) :: closure
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_law_closure) :: found
+    integer(c_int) :: status
+    found = c_law_closure(0_c_size_t, 0.0_c_double, 0.0_c_double, 0.0_c_double, -1_c_int64_t)
+    found%size = c_sizeof(found)
+    status = lav_workspace_law_closure(self%handle, int(index, c_size_t) - 1_c_size_t, found)
+    if (status == 0) closure = lavoisier_closure(found%max_absolute, found%rms, found%max_relative, &
+                                                 found%worst_column + 1)
+    call conclude(status, stat, errmsg)
+  end subroutine workspace_law_closure
+
+  ! --- private -------------------------------------------------------------------------------------------------------
+
+  function text_of(text) result(copy)
+    type(c_ptr), intent(in) :: text
+    character(:), allocatable :: copy
+    character(kind=c_char), pointer :: letters(:)
+    integer :: i
+    if (.not. c_associated(text)) then
+      copy = ""
+      return
+    end if
+    call c_f_pointer(text, letters, [c_strlen(text)])
+    allocate (character(size(letters)) :: copy)
+    do i = 1, size(letters)
+      copy(i:i) = letters(i)
+    end do
+  end function text_of
+
+  !> Trailing blanks are no part of a Fortran name.
+  pure function terminated(text) result(letters)
+    character(*), intent(in) :: text
+    character(kind=c_char, len=:), allocatable :: letters
+    letters = trim(text)//c_null_char
+  end function terminated
+
+  !> A status of the C interface, with its message.
+  subroutine conclude(status, stat, errmsg)
+    integer(c_int), intent(in) :: status
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    if (present(stat)) stat = int(status)
+    if (status /= 0) call complain(int(status), text_of(lav_last_error()), stat, errmsg)
+  end subroutine conclude
+
+  subroutine complain(status, message, stat, errmsg)
+    integer, intent(in) :: status
+    character(*), intent(in) :: message
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    if (present(errmsg)) errmsg = message
+    if (present(stat)) then
+      stat = status
+    else
+      write (error_unit, "(4a)") "lavoisier: ", lavoisier_status_name(status), ": ", message
+      error stop 1
+    end if
+  end subroutine complain
+
+  subroutine describe(model, input, index, variable, stat, errmsg)
+    type(c_ptr), intent(in) :: model
+    logical, intent(in) :: input
+    integer, intent(in) :: index
+    type(lavoisier_variable), intent(out) :: variable
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_variable_info) :: info
+    integer(c_int) :: status
+    call variable_info(model, input, index, info, status)
+    if (status == 0) then
+      variable%name = text_of(info%name)
+      variable%units = text_of(info%units)
+      variable%long_name = text_of(info%long_name)
+      variable%elements = info%elements
+      variable%minimum = info%minimum
+      variable%maximum = info%maximum
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine describe
+
+  subroutine variable_info(model, input, index, info, status)
+    type(c_ptr), intent(in) :: model
+    logical, intent(in) :: input
+    integer, intent(in) :: index
+    type(c_variable_info), intent(out) :: info
+    integer(c_int), intent(out) :: status
+    info = c_variable_info(0_c_size_t, c_null_ptr, c_null_ptr, c_null_ptr, 0_c_int64_t, 0.0_c_double, 0.0_c_double)
+    info%size = c_sizeof(info)
+    if (input) then
+      status = lav_model_input(model, int(index, c_size_t) - 1_c_size_t, info)
+    else
+      status = lav_model_output(model, int(index, c_size_t) - 1_c_size_t, info)
+    end if
+  end subroutine variable_info
+
+  subroutine make_fields(fields, count)
+    type(field_set), intent(inout) :: fields
+    integer, intent(in) :: count
+    fields%count = count
+    allocate (fields%bound(count), fields%shown(count), fields%block_strides(count))
+  end subroutine make_fields
+
+  subroutine free_fields(fields)
+    type(field_set), intent(inout) :: fields
+    if (associated(fields%bound)) deallocate (fields%bound, fields%shown, fields%block_strides)
+    fields%count = 0
+  end subroutine free_fields
+
+  !> The distance from one number to another, in numbers of `bytes` bytes.
+  integer(c_int64_t) function distance(from, to, bytes)
+    type(c_ptr), intent(in) :: from, to
+    integer, intent(in) :: bytes
+    distance = int((transfer(to, 0_c_intptr_t) - transfer(from, 0_c_intptr_t))/bytes, c_int64_t)
+  end function distance
+
+  !> Binds a placement to a variable: merges its dimensions into blocks of columns and one stride between elements.
+  subroutine bind_field(self, input, name, at, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    logical, intent(in) :: input
+    character(*), intent(in) :: name
+    type(placement), intent(in) :: at
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_variable_info) :: info
+    type(bound_field) :: field
+    type(bound_field), pointer :: bound(:)
+    character(4) :: letters
+    character(:), allocatable :: known, what
+    integer(c_int) :: status
+    integer(c_int64_t) :: extent(2), stride(2)
+    integer :: i, d, found, merged
+
+    if (.not. c_associated(self%handle)) then
+      call complain(lavoisier_invalid_argument, "set_input or set_output: expected a created workspace", stat, errmsg)
+      return
+    end if
+    if (input) then
+      bound => self%inputs%bound
+      what = "input '"//trim(name)//"': "
+    else
+      bound => self%outputs%bound
+      what = "output '"//trim(name)//"': "
+    end if
+    found = 0
+    known = ""
+    do i = 1, size(bound)
+      call variable_info(self%model, input, i, info, status)
+      if (text_of(info%name) == trim(name)) then
+        found = i
+        exit
+      end if
+      known = known//" "//text_of(info%name)
+    end do
+    if (found == 0) then
+      call complain(lavoisier_not_found, what//"the model has no such variable; it has"//known, stat, errmsg)
+      return
+    end if
+
+    letters = repeat("c", at%rank)
+    if (info%elements > 1) letters(at%rank:at%rank) = "e"
+    if (present(layout)) then
+      letters = layout
+      if (len_trim(layout) /= at%rank .or. verify(trim(layout), "ce") /= 0) then
+        call complain(lavoisier_invalid_argument, what//"layout: expected "//achar(iachar("0") + at%rank)// &
+                      " letters c (columns) or e (elements), found '"//trim(layout)//"'", stat, errmsg)
+        return
+      end if
+    end if
+    if (present(units)) then
+      if (len_trim(units) >= len(field%units)) then
+        call complain(lavoisier_unit_mismatch, what//"units of more than 79 letters: "//trim(units), stat, errmsg)
+        return
+      end if
+      field%has_units = .true.
+      field%units = terminated(units)
+    end if
+
+    ! Elements: one stride.
+    call merge_dimensions(at, letters, "e", extent, stride, merged)
+    if (merged > 1) then
+      call complain(lavoisier_shape_mismatch, what//"no single stride leads through the dimensions of its elements "// &
+                    "("//trim(letters)//"); pass a copy, or one whose elements are contiguous", stat, errmsg)
+      return
+    end if
+    field%elements = extent(1)
+    field%element_stride = stride(1)
+    ! Columns: one stride, or two.
+    call merge_dimensions(at, letters, "c", extent, stride, merged)
+    if (merged > 2) then
+      call complain(lavoisier_shape_mismatch, what//"no two strides lead through the dimensions of its columns ("// &
+                    trim(letters)//")", stat, errmsg)
+      return
+    end if
+    field%inner = extent(1)
+    field%column_stride = stride(1)
+    field%blocks = extent(2)
+    field%block_stride = stride(2)
+    do d = 1, at%rank
+      if (at%extent(d) == 0 .and. letters(d:d) == "c") field%inner = 0
+    end do
+    field%data = at%data
+    field%precision = at%precision
+    field%given = .true.
+    bound(found) = field
+    if (present(stat)) stat = 0
+  end subroutine bind_field
+
+  !> The dimensions with this letter as few nested strides as they allow: (1) inside, (2) outside; `merged` counts all.
+  pure subroutine merge_dimensions(at, letters, letter, extent, stride, merged)
+    type(placement), intent(in) :: at
+    character(*), intent(in) :: letters
+    character, intent(in) :: letter
+    integer(c_int64_t), intent(out) :: extent(2), stride(2)
+    integer, intent(out) :: merged
+    integer(c_int64_t) :: last_extent, last_stride
+    integer :: d
+    merged = 1
+    extent = 1
+    stride = 0
+    last_extent = 1
+    last_stride = 0
+    do d = 1, at%rank
+      if (letters(d:d) /= letter .or. at%extent(d) == 1) cycle
+      if (last_extent == 1) then
+        last_extent = at%extent(d)
+        last_stride = at%stride(d)
+      else if (at%stride(d) == last_extent*last_stride) then
+        last_extent = last_extent*at%extent(d)
+      else
+        merged = merged + 1
+        last_extent = at%extent(d)
+        last_stride = at%stride(d)
+      end if
+      if (merged <= 2) then
+        extent(merged) = last_extent
+        stride(merged) = last_stride
+      end if
+    end do
+  end subroutine merge_dimensions
+
+  !> What C is shown of the bound fields. block_columns: 0 as long as no field has blocks. expected: columns of the
+  !! fields so far (-1: none yet), all the same unless `given`. Fields that disagree are a failure, told in `message`.
+  subroutine show(model, input, given, fields, block_columns, expected, shown, message)
+    type(c_ptr), intent(in) :: model
+    logical, intent(in) :: input, given
+    type(field_set), intent(inout) :: fields
+    integer(c_int64_t), intent(inout) :: block_columns, expected
+    integer, intent(out) :: shown
+    character(:), allocatable, intent(inout) :: message
+    type(c_variable_info) :: info
+    integer(c_int) :: status
+    integer :: i
+    shown = 0
+    do i = 1, fields%count
+      associate (field => fields%bound(i))
+        if (.not. field%given) cycle
+        shown = shown + 1
+        call variable_info(model, input, i, info, status)
+        if (field%blocks > 1 .and. block_columns > 0 .and. block_columns /= field%inner) then
+          message = "'"//text_of(info%name)//"': blocks differ between fields: expected "//decimal(block_columns)// &
+                    " columns a block, found "//decimal(field%inner)
+          return
+        end if
+        if (field%blocks > 1) block_columns = field%inner
+        if (expected < 0) expected = field%inner*field%blocks
+        if (.not. given .and. expected /= field%inner*field%blocks) then
+          message = "'"//text_of(info%name)//"': without columns= every field has the same number of them: "// &
+                    "expected "//decimal(expected)//", found "//decimal(field%inner*field%blocks)
+          return
+        end if
+        fields%shown(shown)%name = info%name
+        fields%shown(shown)%units = c_null_ptr
+        fields%shown(shown)%data = field%data
+        fields%shown(shown)%precision = field%precision
+        fields%shown(shown)%space = 0
+        fields%shown(shown)%columns = field%inner*field%blocks
+        fields%shown(shown)%elements = field%elements
+        fields%shown(shown)%column_stride = field%column_stride
+        fields%shown(shown)%element_stride = field%element_stride
+        fields%block_strides(shown) = field%block_stride
+      end associate
+      if (fields%bound(i)%has_units) fields%shown(shown)%units = c_loc(fields%bound(i)%units)
+    end do
+  end subroutine show
+
+  !> Fields without blocks, in a run with them.
+  subroutine show_blocks(fields, block_columns)
+    type(field_set), intent(inout) :: fields
+    integer(c_int64_t), intent(in) :: block_columns
+    integer :: i, shown
+    shown = 0
+    do i = 1, fields%count
+      if (.not. fields%bound(i)%given) cycle
+      shown = shown + 1
+      if (fields%bound(i)%blocks == 1) &
+        fields%block_strides(shown) = block_columns*fields%bound(i)%column_stride
+    end do
+  end subroutine show_blocks
+
+  pure function decimal(number) result(text)
+    integer(c_int64_t), intent(in) :: number
+    character(:), allocatable :: text
+    character(24) :: buffer
+    write (buffer, "(i0)") number
+    text = trim(buffer)
+  end function decimal
+
+  subroutine reserve(buffer, count)
+    integer(c_int64_t), pointer, intent(inout) :: buffer(:)
+    integer(c_int64_t), intent(in) :: count
+    if (associated(buffer)) then
+      if (size(buffer) >= count) return
+      deallocate (buffer)
+    end if
+    allocate (buffer(max(count, 1_c_int64_t)))
+  end subroutine reserve
+
+  subroutine run_any(self, draw, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
+                     report, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    logical, intent(in) :: draw
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
+    integer, intent(in), optional :: active(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(inout), optional :: status(:)
+    type(lavoisier_report), intent(out), optional :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_run_arguments) :: a
+    type(c_run_report) :: found
+    character(:), allocatable :: message
+    integer(c_int64_t) :: n, block_columns
+    integer(c_int) :: failure
+    integer :: inputs, outputs, i
+
+    if (.not. c_associated(self%handle)) then
+      call complain(lavoisier_invalid_argument, "run: expected a created workspace", stat, errmsg)
+      return
+    end if
+    block_columns = 0
+    n = -1
+    call show(self%model, .true., present(columns), self%inputs, block_columns, n, inputs, message)
+    if (.not. allocated(message)) &
+      call show(self%model, .false., present(columns), self%outputs, block_columns, n, outputs, message)
+    if (allocated(message)) then
+      call complain(lavoisier_shape_mismatch, message, stat, errmsg)
+      return
+    end if
+    if (block_columns > 0) then
+      call show_blocks(self%inputs, block_columns)
+      call show_blocks(self%outputs, block_columns)
+    end if
+    if (present(columns)) n = int(columns, c_int64_t)
+    n = max(n, 0_c_int64_t)
+    call check_length("column_ids", column_ids, n, message)
+    call check_length("step_ids", step_ids, n, message)
+    if (present(columns)) then
+      if (columns < 0) message = "columns: expected 0 or more, found "//decimal(int(columns, c_int64_t))
+    end if
+    if (present(mask)) then
+      if (size(mask) < n) message = "mask: expected one entry a column ("//decimal(n)//"), found "// &
+                                    decimal(size(mask, kind=c_int64_t))
+    end if
+    if (present(status)) then
+      if (size(status) < n) message = "status: expected one entry a column ("//decimal(n)//"), found "// &
+                                      decimal(size(status, kind=c_int64_t))
+    end if
+    if (allocated(message)) then
+      call complain(lavoisier_invalid_argument, message, stat, errmsg)
+      return
+    end if
+
+    a = c_run_arguments(0_c_size_t, -1_c_int64_t, c_null_ptr, c_null_ptr, c_null_ptr, int(inputs, c_size_t), &
+                        c_null_ptr, int(outputs, c_size_t), n, c_null_ptr, 0_c_int64_t, 0_c_int64_t, c_null_ptr, &
+                        0_c_int64_t, c_null_ptr, block_columns, c_null_ptr, c_null_ptr, c_null_ptr, c_null_ptr, &
+                        0_c_int64_t, 0_c_int64_t, 1_c_int64_t, c_null_ptr)
+    a%size = c_sizeof(a)
+    if (inputs > 0) then
+      a%inputs = c_loc(self%inputs%shown(1))
+      a%input_block_strides = c_loc(self%inputs%block_strides(1))
+    end if
+    if (outputs > 0) then
+      a%outputs = c_loc(self%outputs%shown(1))
+      a%output_block_strides = c_loc(self%outputs%block_strides(1))
+    end if
+    if (present(step)) a%step = step
+    if (present(member)) a%member = member
+    if (present(first_column_id)) a%first_column_id = first_column_id
+    if (present(column_ids)) then
+      call reserve(self%column_ids, n)
+      self%column_ids(1:n) = column_ids(1:n)
+      a%column_ids = c_loc(self%column_ids(1))
+    end if
+    if (present(step_ids)) then
+      call reserve(self%step_ids, n)
+      self%step_ids(1:n) = step_ids(1:n)
+      a%step_ids = c_loc(self%step_ids(1))
+    end if
+    if (present(active)) then
+      a%active_count = size(active, kind=c_int64_t)
+      call reserve(self%active, a%active_count)
+      do i = 1, size(active)
+        self%active(i) = int(active(i), c_int64_t) - 1
+      end do
+      a%active = c_loc(self%active(1))
+    end if
+    if (present(mask)) then
+      if (associated(self%mask)) then
+        if (size(self%mask) < n) deallocate (self%mask)
+      end if
+      if (.not. associated(self%mask)) allocate (self%mask(max(n, 1_c_int64_t)))
+      self%mask(1:n) = merge(1_c_int8_t, 0_c_int8_t, mask(1:n))
+      a%mask = c_loc(self%mask(1))
+    end if
+    if (present(status)) then
+      if (associated(self%status)) then
+        if (size(self%status) < n) deallocate (self%status)
+      end if
+      if (.not. associated(self%status)) allocate (self%status(max(n, 1_c_int64_t)))
+      self%status(1:n) = int(status(1:n), c_int)
+      a%status = c_loc(self%status(1))
+    end if
+
+    found = c_run_report(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t)
+    found%size = c_sizeof(found)
+    if (draw) then
+      failure = lav_run(self%handle, a, found)
+    else
+      failure = lav_run_mean(self%handle, a, found)
+    end if
+    if (failure == 0) then
+      if (present(status)) status(1:n) = int(self%status(1:n))
+      if (present(report)) report = lavoisier_report(found%columns, found%non_finite, found%out_of_range, &
+                                                     found%rank_deficient)
+    end if
+    call conclude(failure, stat, errmsg)
+  end subroutine run_any
+
+  subroutine check_length(name, values, columns, message)
+    character(*), intent(in) :: name
+    integer(int64), intent(in), optional :: values(:)
+    integer(c_int64_t), intent(in) :: columns
+    character(:), allocatable, intent(inout) :: message
+    if (.not. present(values)) return
+    if (size(values) < columns) message = name//": expected one a column ("//decimal(columns)//"), found "// &
+                                          decimal(size(values, kind=c_int64_t))
+  end subroutine check_length
+
+  ! --- set_input and set_output for each kind and rank ---------------------------------------------------------------
+
+  subroutine set_input_real32_1(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(in), target :: field(:)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 1
+    at%precision = 1
+    at%extent(:1) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 4)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real32_1
+
+  subroutine set_input_real32_2(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(in), target :: field(:, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 2
+    at%precision = 1
+    at%extent(:2) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 4)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 4)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real32_2
+
+  subroutine set_input_real32_3(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(in), target :: field(:, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 3
+    at%precision = 1
+    at%extent(:3) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 4)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 4)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 4)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real32_3
+
+  subroutine set_input_real32_4(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(in), target :: field(:, :, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 4
+    at%precision = 1
+    at%extent(:4) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 4)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 4)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 4)
+      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 4)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real32_4
+
+  subroutine set_input_real64_1(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(in), target :: field(:)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 1
+    at%precision = 0
+    at%extent(:1) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 8)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real64_1
+
+  subroutine set_input_real64_2(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(in), target :: field(:, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 2
+    at%precision = 0
+    at%extent(:2) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 8)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 8)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real64_2
+
+  subroutine set_input_real64_3(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(in), target :: field(:, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 3
+    at%precision = 0
+    at%extent(:3) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 8)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 8)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 8)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real64_3
+
+  subroutine set_input_real64_4(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(in), target :: field(:, :, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 4
+    at%precision = 0
+    at%extent(:4) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 8)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 8)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 8)
+      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 8)
+    end if
+    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+  end subroutine set_input_real64_4
+
+  subroutine set_output_real32_1(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(inout), target :: field(:)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 1
+    at%precision = 1
+    at%extent(:1) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 4)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real32_1
+
+  subroutine set_output_real32_2(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(inout), target :: field(:, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 2
+    at%precision = 1
+    at%extent(:2) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 4)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 4)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real32_2
+
+  subroutine set_output_real32_3(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(inout), target :: field(:, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 3
+    at%precision = 1
+    at%extent(:3) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 4)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 4)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 4)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real32_3
+
+  subroutine set_output_real32_4(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real32), intent(inout), target :: field(:, :, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 4
+    at%precision = 1
+    at%extent(:4) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 4)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 4)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 4)
+      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 4)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real32_4
+
+  subroutine set_output_real64_1(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(inout), target :: field(:)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 1
+    at%precision = 0
+    at%extent(:1) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 8)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real64_1
+
+  subroutine set_output_real64_2(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(inout), target :: field(:, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 2
+    at%precision = 0
+    at%extent(:2) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 8)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 8)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real64_2
+
+  subroutine set_output_real64_3(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(inout), target :: field(:, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 3
+    at%precision = 0
+    at%extent(:3) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 8)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 8)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 8)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real64_3
+
+  subroutine set_output_real64_4(self, name, field, units, layout, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(inout), target :: field(:, :, :, :)
+    character(*), intent(in), optional :: units, layout
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(placement) :: at
+    at%rank = 4
+    at%precision = 0
+    at%extent(:4) = shape(field, kind=c_int64_t)
+    if (size(field) > 0) then
+      at%data = c_loc(field(1, 1, 1, 1))
+      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 8)
+      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 8)
+      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 8)
+      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 8)
+    end if
+    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+  end subroutine set_output_real64_4
+
+end module lavoisier

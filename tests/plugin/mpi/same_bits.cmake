@@ -1,0 +1,23 @@
+cmake_minimum_required(VERSION 3.25)
+# Runs PROGRAM FOLDER FILE by 1, 2, 3 and 4 processes of MPIRUN: the files must be the same.
+# cmake -DMPIRUN=... -DPROGRAM=... -DFOLDER=... -P same_bits.cmake
+foreach(ranks 1 2 3 4)
+  set(file "${FOLDER}/global_${ranks}.bin")
+  file(REMOVE "${file}")
+  execute_process(COMMAND "${MPIRUN}" --oversubscribe -n ${ranks} "${PROGRAM}" "${FOLDER}" "${file}"
+    RESULT_VARIABLE code ERROR_VARIABLE errors)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${ranks} processes: exit code ${code}\n${errors}")
+  endif()
+  file(SIZE "${file}" bytes)
+  file(SHA256 "${file}" digest)
+  message(STATUS "${ranks} processes: ${bytes} bytes, ${digest}")
+  if(NOT DEFINED expected)
+    set(expected ${digest})
+  elseif(NOT digest STREQUAL expected)
+    message(FATAL_ERROR "${ranks} processes write other bits than one")
+  endif()
+endforeach()
+if(bytes LESS 10000)
+  message(FATAL_ERROR "too little is compared: ${bytes} bytes")
+endif()
