@@ -153,6 +153,29 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
   return scores;
 }
 
+MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints, const SampleSource& samples) {
+  const auto n = static_cast<std::size_t>(samples.layout().elements(Role::output));
+  const std::vector<double> physical(n, 1.0);
+  MarginalScores all;
+  for (std::vector<double>* values : {&all.rmse, &all.crps, &all.coverage90, &all.mse_scaled}) values->assign(n, 0.0);
+  const auto count = static_cast<double>(samples.count(Subset::validation));
+  for_each_piece(samples, Subset::validation, [&](const SampleSet& piece, const std::vector<std::int64_t>&) {
+    const MarginalScores some = score_marginals(model, constraints, piece, physical);
+    const double share = static_cast<double>(piece.samples) / count;
+    for (std::size_t i = 0; i < n; ++i) {
+      all.crps[i] += share * some.crps[i];
+      all.coverage90[i] += share * some.coverage90[i];
+      all.mse_scaled[i] += share * some.mse_scaled[i];
+    }
+    all.nll += share * some.nll;
+    all.target_distance = std::max(all.target_distance, some.target_distance);
+    all.variables = some.variables;
+    all.members = some.members;
+  });
+  for (std::size_t i = 0; i < n; ++i) all.rmse[i] = std::sqrt(all.mse_scaled[i]);
+  return all;
+}
+
 std::vector<double> output_magnitudes(const SampleSet& samples) {
   const auto n = static_cast<std::size_t>(samples.output_elements());
   std::vector<double> largest(n, 0.0);

@@ -92,6 +92,13 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.threads = static_cast<int>(arguments.integer("threads", 0, 4096));
   options.checkpoint = arguments.text_or("checkpoint", arguments.text("output") + ".checkpoint");
   options.resume = arguments.flag("resume");
+  if (arguments.has("buffer-size")) {
+    options.buffer_bytes = arguments.integer("buffer-size", 1, 1073741824) * 1048576;
+    const std::filesystem::path beside = options.checkpoint.lexically_normal().parent_path();
+    options.scratch = arguments.text_or("scratch", beside.empty() ? "." : beside.string());
+  } else if (arguments.given("scratch")) {
+    throw UsageError("--scratch: only a training with --buffer-size has scratch files");
+  }
   try {
     require_valid(options);
   } catch (const Error& error) {
@@ -100,22 +107,15 @@ TrainingOptions options_from(const Arguments& arguments) {
   return options;
 }
 
-// What the model records of its options: whether it was interrupted and resumed isn't part of it, so that a resumed
-// training gives the same file, digest and random numbers as one that ran through.
+// What the model records of its options: whether it was interrupted and resumed, and where its data lay, isn't part of it,
+// so that each way gives the same file, digest and random numbers.
 void record(const Arguments& arguments, std::map<std::string, std::string>& provenance) {
   ordered_json options = ordered_json::object();
   for (const auto& [name, value] : arguments.resolved()) {
-    if (name != "resume") options[name] = value;
+    if (name != "resume" && name != "buffer-size" && name != "scratch") options[name] = value;
   }
   provenance["options"] = options.dump();
-  std::string command = arguments.command_line();
-  const std::string word = " --resume";
-  for (std::size_t at = command.find(word); at != std::string::npos; at = command.find(word, at)) {
-    const std::size_t end = at + word.size();
-    if (end == command.size() || command[end] == ' ') command.erase(at, word.size());
-    else at = end;
-  }
-  provenance["command"] = command;
+  provenance["command"] = arguments.command_line_without({"resume"}, {"buffer-size", "scratch"});
 }
 
 // Before hours of training, not at the first checkpoint.
@@ -238,6 +238,8 @@ const Command& train_command() {
           {"seed", "N", "of initial weights and shuffling", "0", false},
           {"checkpoint", "DIR", "where to keep checkpoints (default: OUTPUT.checkpoint, removed at the end)", "", false},
           {"resume", "", "go on from the checkpoint", "", false},
+          {"buffer-size", "MIB", "keep data on disk and no more than so much of them in memory (default: all in memory)", "", false},
+          {"scratch", "DIR", "with --buffer-size: folder of scratch files (default: that of the checkpoint folder)", "", false},
           {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
@@ -252,7 +254,7 @@ const Command& train_command() {
 
 namespace {
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
 
 /// `log` may be null.
@@ -265,7 +267,7 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   const std::vector<std::string>& files = arguments.list("data");
   const bool quiet = arguments.flag("quiet") || !first;
   Domain domain;
-  SampleSet samples;
+  std::optional<TrainingSamples> data;
   std::optional<LinearConstraints> laws;
   together(processes, [&] {
     domain = load_domain(arguments.text("domain"));
@@ -279,18 +281,17 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
       }
       require_checkpoint_folder(options.checkpoint);
     }
-    samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
+    data.emplace(domain, files, arguments.flag("drop-incomplete"), options.scratch);
     laws.emplace(domain.layout, domain.laws, domain.constants);
     options.provenance = provenance_of(domain, files);
     record(arguments, options.provenance);
   });
   const LinearConstraints& constraints = *laws;
-
-  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
+  const SampleSource& samples = data->source();
   if (!quiet) {
     fmt::print("{}: {} training, {} validation, {} test samples; {} inputs, {} outputs, {} laws\n", domain.name,
-               count(Subset::training), count(Subset::validation), count(Subset::test), samples.input_elements(),
-               samples.output_elements(), constraints.rows());
+               samples.count(Subset::training), samples.count(Subset::validation), samples.count(Subset::test), samples.layout().elements(Role::input),
+               samples.layout().elements(Role::output), constraints.rows());
     for (const LawReport& law : constraints.report()) {
       if (law.redundant) fmt::print("  law {} follows from {}\n", law.law, fmt::join(law.implied_by, ", "));
     }
@@ -308,8 +309,8 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
     if (log != nullptr) {
       std::map<std::string, std::string> resolved = arguments.resolved();
       resolved["loss"] = to_string(options.loss);  // some generators have another default
-      log->start({{}, {}, std::move(resolved), options.provenance.at("data"), count(Subset::training),
-                  count(Subset::validation), count(Subset::test), start.weights, options.device, start.threads,
+      log->start({{}, {}, std::move(resolved), options.provenance.at("data"), samples.count(Subset::training),
+                  samples.count(Subset::validation), samples.count(Subset::test), start.weights, options.device, start.threads,
                   start.epochs_done});
     }
     // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
@@ -338,19 +339,17 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   return exit_ok;
 }
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
   const std::filesystem::path output = arguments.text("output");
   const bool quiet = arguments.flag("quiet");
-  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
-  const SampleSet validation = select(samples, Subset::validation);
   // A model that the plugin does not run has no scores; it is written all the same.
   std::optional<MarginalScores> scores;
   std::string unscored;
   try {
     std::optional<KokkosSession> kokkos;
     if (!has_marginals(result.model)) kokkos.emplace(options.threads);
-    scores = score_marginals(result.model, constraints, validation, output_deviations(select(samples, Subset::training)));
+    scores = score_validation(result.model, constraints, samples);
     result.model.description.provenance["validation_rmse"] = fmt::format("{}", scores->mean_rmse());
     result.model.description.provenance["validation_crps"] = fmt::format("{}", scores->mean_crps());
     result.model.description.provenance["validation_coverage90"] = fmt::format("{}", scores->mean_coverage90());
@@ -372,7 +371,7 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   if (!quiet) {
     fmt::print("trained in {}: {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds), summary,
                result.target_distance);
-    print_scores(scores, unscored, samples.layout);
+    print_scores(scores, unscored, samples.layout());
     fmt::print("wrote {} (sha256 {})\n", output.string(), digest);
   }
 
@@ -383,9 +382,9 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   json["seconds"] = result.seconds;
   json["best_epoch"] = result.history.empty() ? 0 : result.history.back().best_epoch;
   json["target_distance"] = result.target_distance;
-  json["samples"] = {{"training", count(Subset::training)},
-                     {"validation", count(Subset::validation)},
-                     {"test", count(Subset::test)}};
+  json["samples"] = {{"training", samples.count(Subset::training)},
+                     {"validation", samples.count(Subset::validation)},
+                     {"test", samples.count(Subset::test)}};
   json["validation"] = scores ? scores_json(*scores) : ordered_json(nullptr);
   json["history"] = ordered_json::array();
   for (const TrainingProgress& p : result.history) {

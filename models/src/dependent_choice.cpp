@@ -41,21 +41,25 @@ std::vector<Index> elements_of(const StateLayout& layout, const std::string& wor
 
 }  // namespace
 
-std::vector<Index> dependent_of(const SampleSet& samples, const LinearConstraints& constraints,
+std::vector<Index> dependent_of(const StateLayout& layout, const LinearConstraints& constraints,
                                 const TrainingOptions& options, const TrainingData& data) {
   const bool one_shared_law = data.laws == 1 && constraints.shared();
   if (data.laws > 0) require_admitted(options.strategy, options.loss, one_shared_law);
   if (data.laws == 0 || (options.strategy != Strategy::completion && !(options.strategy == Strategy::l1_layer && one_shared_law)))
     return {};
+  if (!constraints.shared() && data.training_file)
+    throw Error(Status::unsupported, std::string("strategy '") + to_string(options.strategy) +
+                                         "' chooses its dependent outputs by the coefficients of all samples, which differ "
+                                         "here: train without a buffer (buffer_bytes 0)");
   const RowMatrix& A = constraints.shared() ? data.A : data.training.A;
   const Eigen::VectorXd ones = Eigen::VectorXd::Ones(A.cols());
   if (options.dependent.empty()) return dependent_outputs(A, data.laws, ones);
   std::vector<Index> dependent;
   std::string names;
   for (const std::string& word : options.dependent)
-    for (const Index element : elements_of(samples.layout, word)) {
+    for (const Index element : elements_of(layout, word)) {
       const auto at = std::find(data.active.begin(), data.active.end(), element);
-      const std::string name = element_name(samples.layout, element);
+      const std::string name = element_name(layout, element);
       if (at == data.active.end())
         throw Error(Status::invalid_argument, "dependent: output '" + name + "' is constant in training");
       dependent.push_back(static_cast<Index>(at - data.active.begin()));

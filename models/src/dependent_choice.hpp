@@ -12,7 +12,7 @@ namespace lavoisier::detail {
 /// The outputs that completion (and an l1_layer of one shared law, which is one) computes: places among the active ones, as
 /// `options.dependent` names them or chosen; empty for other strategies. Error(invalid_argument): no such output, one that is
 /// constant, a set that the laws do not determine, or a loss that the strategy does not admit.
-std::vector<Eigen::Index> dependent_of(const SampleSet& samples, const LinearConstraints& constraints,
+std::vector<Eigen::Index> dependent_of(const StateLayout& layout, const LinearConstraints& constraints,
                                        const TrainingOptions& options, const TrainingData& data);
 
 }  // namespace lavoisier::detail

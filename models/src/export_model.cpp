@@ -71,19 +71,19 @@ void append_gaussian_head(ModelFile& model, const GeneratorContext& context, con
   }
 }
 
-ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const GeneratorContext& context,
+ModelFile export_model(const StateLayout& layout, const LinearConstraints& constraints, const GeneratorContext& context,
                        const Generator& generator, std::span<const float> weights,
                        std::map<std::string, std::string> provenance) {
   const TrainingData& data = context.data;
   ModelFile model;
   ModelDescription& description = model.description;
-  description.layout = samples.layout;
+  description.layout = layout;
   description.constants = constraints.constants();
   description.laws = constraints.laws();
   const std::string& name = context.options.generator.name;
   const bool sampled = name == "ddpm" || name == "flow_matching";
   Head head{"outputs", sampled ? "sampled" : "gaussian_diagonal", {}, to_string(context.options.strategy)};
-  for (const Variable& variable : samples.layout.with_role(Role::output)) head.variables.push_back(variable.name);
+  for (const Variable& variable : layout.with_role(Role::output)) head.variables.push_back(variable.name);
   description.heads = {head};
   description.provenance = std::move(provenance);
   add_vector(model, "input.minimum", data.input_minimum);

@@ -12,7 +12,7 @@
 namespace lavoisier::detail {
 
 /// The model file of a trained generator: layout, laws, scalers, its graph, weights, provenance.
-ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const GeneratorContext& context,
+ModelFile export_model(const StateLayout& layout, const LinearConstraints& constraints, const GeneratorContext& context,
                        const Generator& generator, std::span<const float> weights,
                        std::map<std::string, std::string> provenance);
 

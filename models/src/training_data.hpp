@@ -1,23 +1,24 @@
 #ifndef LAVOISIER_MODELS_TRAINING_DATA_HPP
 #define LAVOISIER_MODELS_TRAINING_DATA_HPP
 
+#include "subset_rows.hpp"
+
 #include <lavoisier/linear_constraints.hpp>
-#include <lavoisier/sample_set.hpp>
+#include <lavoisier/sample_source.hpp>
 
 #include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace lavoisier::detail {
 
-/// Rows of one subset in standardised units.
-struct StandardisedRows {
-  std::vector<std::int64_t> rows;  ///< indices in the sample set
-  std::vector<float> x;            ///< rows x inputs
-  RowMatrix y;                     ///< rows x active outputs, on the laws
-  RowMatrix d;                     ///< rows x laws: A y = d in standardised units
-  RowMatrix A;                     ///< (rows * laws) x active where coefficients differ between samples, else empty
-  std::int64_t count() const { return static_cast<std::int64_t>(rows.size()); }
+/// Where standardised rows are kept.
+struct RowStorage {
+  bool in_file = false;           ///< in scratch files, else in memory
+  std::filesystem::path scratch;  ///< their folder
 };
 
 /// What training needs of a sample set. All statistics are of the training rows alone, but for the scaling "max_abs": no
@@ -32,19 +33,35 @@ struct TrainingData {
   /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
   TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
                const std::string& scaling = "standard");
+  /// The same from samples that are read a piece at a time (samples_of_piece), with the same bits: all sums are over the
+  /// samples in their order.
+  TrainingData(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation,
+               const std::string& scaling, const RowStorage& storage);
+
+  /// The rows of `training` or `validation`, wherever they are; refers to this object.
+  std::shared_ptr<SubsetRows> rows_of(Subset subset);
 
   Eigen::VectorXd input_mean, input_scale, input_minimum, input_maximum;
   Eigen::VectorXd output_mean, output_scale;
   std::vector<Eigen::Index> active;  ///< outputs that vary
   RowMatrix A;                       ///< laws x active outputs, standardised units; 0 x active where samples differ
   Eigen::Index laws = 0;
-  StandardisedRows training, validation;
+  StandardisedRows training, validation;  ///< empty where they are in files
+  std::shared_ptr<RowsInFile> training_file, validation_file;
+  std::int64_t row_bytes = 0;        ///< of one row of them
   double target_distance = 0.0;      ///< largest move of a target, physical units
   std::string digest;                ///< SHA-256 of inputs, outputs and subsets
 };
 
 /// Error(law_violated) if a reference misses a law by more than the law says it may.
 void require_closed(const Law& law, double residual, double term_magnitude, const std::string& sample);
+
+/// Error(shape_mismatch) unless the set has the numbers that its layout says, outputs too; unsupported where it is ragged.
+void require_numbers(const SampleSet& samples);
+
+/// All rows in the order of their places, `most` at a time.
+void read_in_order(const SubsetRows& rows, std::int64_t most,
+                   const std::function<void(std::int64_t first, StandardisedRows& piece)>& take);
 
 /// (x - mean) / scale in FP64, rounded once.
 std::vector<float> standardise(const double* inputs, std::int64_t rows, const double* mean, const double* scale,
@@ -55,6 +72,7 @@ RowMatrix spread(const RowMatrix& from, const std::vector<Eigen::Index>& active,
 
 /// "sample 17 (column 204, step 3)": how messages name a row of a sample set.
 std::string sample_name(const SampleSet& samples, std::int64_t row);
+std::string sample_name(const SampleSource& samples, std::int64_t row);
 
 }  // namespace lavoisier::detail
 

@@ -7,6 +7,7 @@
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
+#include <lavoisier/sample_source.hpp>
 #include <lavoisier/strategy.hpp>
 #include <lavoisier/training_communicator.hpp>
 
@@ -109,6 +110,10 @@ struct TrainingOptions {
   std::string selection = "best";              ///< which epoch's weights: "best" validation score or "last"
   std::string device = "cpu";
   int threads = 0;                             ///< 0: all
+  std::int64_t buffer_bytes = 0;               ///< 0: all rows are in memory. Else standardised rows lie in scratch files and
+                                               ///< a thread reads those of the coming steps into so many bytes, which
+                                               ///< must hold a batch (a rank's micro-batch); weights have the same bits
+  std::filesystem::path scratch;               ///< folder of these files; empty: the current one
   std::filesystem::path checkpoint;            ///< folder; empty: no checkpoints
   bool resume = false;
   std::map<std::string, std::string> provenance;  ///< copied into the model file
@@ -151,6 +156,11 @@ struct TrainingResult {
 /// that one number may go on where another stopped. Rank 0 alone writes checkpoints and is listened to. An error on one
 /// process, or `stop` on one, ends all with the same status and message (AgreedError).
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
+                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
+                     TrainingCommunicator* communicator = nullptr);
+/// The same from samples that need not lie in memory (a SampleFile). With options.buffer_bytes memory holds about so many
+/// bytes of rows, one batch, and 16 bytes a sample (the order of an epoch, the scores); without it all standardised rows.
+TrainingResult train(const SampleSource& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
                      TrainingCommunicator* communicator = nullptr);
 
