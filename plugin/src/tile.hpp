@@ -1,10 +1,12 @@
 #ifndef LAVOISIER_PLUGIN_TILE_HPP
 #define LAVOISIER_PLUGIN_TILE_HPP
 
-// One tile on its way through the graph. Private to tile_runner.cpp, tile_operations.cpp and tile_sample.cpp.
+// One tile on its way through the graph. Private to tile_runner.cpp, tile_operations.cpp, tile_draws.cpp and
+// tile_sample.cpp.
 
 #include "tile_runner.hpp"
 
+#include <lavoisier/random.hpp>
 #include <lavoisier/status.hpp>
 
 #include <cstring>
@@ -63,6 +65,16 @@ struct Tile {
   void dense(const Operation& operation) noexcept;
   /// The row that an index of an edge names; -1: an absent edge, or one that is no row (the column is flagged).
   std::int64_t row_of(double index, std::int64_t rows, std::int64_t c) noexcept;
+
+  // tile_draws.cpp
+  void positive_draw(const Operation& operation) noexcept;
+  void dirichlet_draw(const Operation& operation) noexcept;
+  void poisson_draw(const Operation& operation) noexcept;
+  void multinomial_draw(const Operation& operation) noexcept;
+  /// The first block of an element of the tile's column c.
+  random::Sequence sequence(std::int64_t c, std::uint64_t site, std::uint64_t element) const noexcept;
+  /// Column c cannot be drawn: flagged, its n values 0.
+  void refuse(std::int64_t c, Status why, std::int64_t n, double* y) noexcept;
 
   // tile_sample.cpp
   void sample(const Operation& operation) noexcept;

@@ -306,6 +306,18 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
       case OperationKind::gaussian_draw:
         kernels.gaussian_draw(x64(0), x64(1), x64(2), y64(), size);
         break;
+      case OperationKind::positive_draw:
+        positive_draw(operation);
+        break;
+      case OperationKind::dirichlet_draw:
+        dirichlet_draw(operation);
+        break;
+      case OperationKind::poisson_draw:
+        poisson_draw(operation);
+        break;
+      case OperationKind::multinomial_draw:
+        multinomial_draw(operation);
+        break;
       case OperationKind::sample:
         sample(operation);
         break;
