@@ -91,7 +91,10 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   require_same_inputs(model, samples);
   const ModelDescription& description = model.description;
   if (description.heads.size() != 1 || description.heads[0].family != "gaussian_diagonal")
-    throw Error(Status::unsupported, "model file: expected one head of the family 'gaussian_diagonal'");
+    throw Error(Status::unsupported,
+                "model file: expected one head of the family 'gaussian_diagonal', which has Gaussian marginals; found " +
+                    (description.heads.size() == 1 ? "'" + description.heads[0].family + "'"
+                                                   : std::to_string(description.heads.size()) + " heads"));
   const auto masked = [](const GraphOperation& operation) { return operation.op == "mask"; };
   if (std::any_of(description.graph.begin(), description.graph.end(), masked)) {
     PredictedMarginals found = predict_graphs(model, samples);

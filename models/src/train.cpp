@@ -91,9 +91,9 @@ class Training {
         constraints_(constraints),
         options_(options),
         communicator_(communicator),
-        data_(samples, constraints, options.selection == "best", options.scaling),
+        data_(samples, constraints, options.selection == "best", options.scaling, target_rules(samples.layout, options)),
         context_{options, data_, samples.input_elements(), samples.output_elements(),
-                 dependent_of(samples, constraints, options, data_)},
+                 dependent_of(samples, constraints, options, data_), output_head(samples, constraints, options, data_)},
         generator_(make_generator(context_)),
         adam_(generator_->parameters(), options),
         parts_(static_cast<int>(options.micro_batches)),
@@ -110,7 +110,7 @@ class Training {
         options_(options),
         communicator_(communicator),
         data_(graphs.scalers),
-        context_{options, data_, samples.input_elements(), samples.output_elements(), {}},
+        context_{options, data_, samples.input_elements(), samples.output_elements(), {}, {}},
         generator_(make_graph_generator(context_, graphs)),
         adam_(generator_->parameters(), options),
         parts_(static_cast<int>(options.micro_batches)),
@@ -441,7 +441,8 @@ class Training {
     provenance["training.loss"] = text_of(state_.history.back().training_loss);
     if (data_.validation.count() == 0) return model(std::move(provenance));
     provenance["validation.loss"] = text_of(state_.history.back().best_validation_loss);
-    if (options_.generator.name != "mlp") return model(std::move(provenance));  // no marginals in closed form
+    if (options_.generator.name != "mlp" || context_.head.family != HeadFamily::gaussian)
+      return model(std::move(provenance));  // no marginals in closed form
     // Scores of the model as others will run it: of the exported graph, against the reference as it was read.
     const SampleSet validation = select(samples_, data_.validation.rows);
     const PredictedMarginals found = predict(model({}), validation);

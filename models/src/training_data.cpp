@@ -94,12 +94,46 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
       if (basis.rows() > 0) rest -= (rest * basis.transpose()) * basis;
     if (size <= tolerances::identity::rank || rest.norm() <= tolerances::identity::rank * std::max(1.0, size))
       throw Error(Status::rank_deficient,
-                  sample.empty() ? law + " can't be kept by any output that varies in training: leave it out of the domain"
+                  sample.empty() ? law + " can't be kept by any output that varies in training (and is not positive, of a mixed head): leave it out of "
+                                      "the domain"
                                  : law + " says nothing of its own for " + sample +
                                        ": on the outputs that vary its coefficients follow from the laws before it");
     basis.conservativeResize(basis.rows() + 1, Eigen::NoChange);
     basis.row(basis.rows() - 1) = rest.normalized();
   }
+}
+
+/// Moves the targets of rows onto the laws as the rules say; the largest distance.
+double move_onto_laws(const TargetRules& rules, const std::vector<Index>& unshifted, const RowMatrix& A, const RowMatrix& d,
+                      RowMatrix& y) {
+  const Index m = d.cols();
+  const auto of_row = [&](Index row) -> RowMatrix { return A.rows() == m ? A : RowMatrix(A.middleRows(row * m, m)); };
+  if (rules.onto == TargetRules::Onto::nothing) return 0.0;
+  if (rules.onto == TargetRules::Onto::shares) {
+    double largest = 0.0;
+    for (Index row = 0; row < y.rows(); ++row) {
+      const RowMatrix laws = of_row(row);
+      const Eigen::RowVectorXd before = y.row(row);
+      for (Index k = 0; k < m; ++k) {
+        const double factor = d(row, k) / laws.row(k).dot(before);
+        for (Index j = 0; j < y.cols() && factor > 0.0 && std::isfinite(factor); ++j)
+          if (laws(k, j) != 0.0) y(row, j) = before[j] * factor;
+      }
+      largest = std::max(largest, (y.row(row) - before).norm());
+    }
+    return largest;
+  }
+  if (unshifted.empty()) return project_onto_laws(A, d, y);
+  std::vector<Index> moving;
+  for (Index j = 0; j < y.cols(); ++j)
+    if (std::find(unshifted.begin(), unshifted.end(), j) == unshifted.end()) moving.push_back(j);
+  RowMatrix rest = d, moved = y(Eigen::all, moving);
+  for (Index row = 0; row < y.rows(); ++row)
+    for (Index k = 0; k < m; ++k)
+      for (const Index j : unshifted) rest(row, k) -= A((A.rows() == m ? 0 : row * m) + k, j) * y(row, j);
+  const double distance = project_onto_laws(A(Eigen::all, moving), rest, moved);
+  y(Eigen::all, moving) = moved;
+  return distance;
 }
 
 std::string digest_of(const SampleSet& samples) {
@@ -154,7 +188,7 @@ std::vector<float> standardise(const double* inputs, std::int64_t rows, const do
 }
 
 TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
-                           const std::string& scaling) {
+                           const std::string& scaling, const TargetRules& rules) {
   require_shapes(samples, constraints);
   const Index k = static_cast<Index>(samples.input_elements()), n = static_cast<Index>(samples.output_elements());
   const ConstRows inputs(samples.inputs.data(), samples.samples, k);
@@ -202,6 +236,16 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
     else
       active.push_back(i);
   }
+  for (Index place = 0; place < static_cast<Index>(active.size()); ++place)
+    if (std::find(rules.unshifted.begin(), rules.unshifted.end(), active[static_cast<std::size_t>(place)]) !=
+        rules.unshifted.end())
+      unshifted.push_back(place);
+  // What the laws may move: under rules that move signed outputs alone, these.
+  const auto movable = [&](RowMatrix laws_on_active) {
+    if (rules.onto == TargetRules::Onto::orthogonal)
+      for (const Index place : unshifted) laws_on_active.col(place).setZero();
+    return laws_on_active;
+  };
   if (active.empty())
     throw Error(Status::invalid_argument, "every output is constant in training: there is nothing to learn");
 
@@ -213,7 +257,7 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
   RowMatrix physical(shared ? m : 0, varying);
   if (shared && m > 0) {
     physical = constraints.A()(Eigen::all, active);
-    require_rank(constraints.A(), physical, constraints, "");
+    require_rank(constraints.A(), movable(physical), constraints, "");
   }
 
   const auto gather = [&](StandardisedRows& part) {
@@ -234,11 +278,12 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
     for (Index row = 0; row < count && !shared; ++row) {
       const RowMatrix A_row = constraints.A({chosen.data() + row * k, static_cast<std::size_t>(k)});
       part.A.middleRows(row * m, m) = A_row(Eigen::all, active);
-      require_rank(A_row, part.A.middleRows(row * m, m), constraints,
+      require_rank(A_row, movable(part.A.middleRows(row * m, m)), constraints,
                    sample_name(samples, part.rows[static_cast<std::size_t>(row)]));
       part.d.row(row) -= (A_row * constants).transpose();
     }
-    target_distance = std::max(target_distance, project_onto_laws(shared ? physical : part.A, part.d, part.y));
+    target_distance =
+        std::max(target_distance, move_onto_laws(rules, unshifted, shared ? physical : part.A, part.d, part.y));
   };
   gather(training);
   gather(validation);
@@ -254,6 +299,14 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
     mean.setZero();
     for (Index j = 0; j < varying; ++j)
       scale[j] = scale[j] > 0.0 ? outputs.col(active[static_cast<std::size_t>(j)]).cwiseAbs().maxCoeff() : 0.0;
+  }
+  for (const Index j : unshifted) {
+    const auto above = training.y.col(j).array().max(0.0);
+    mean[j] = 0.0;
+    if (rules.counts)
+      scale[j] = 1.0;
+    else if (!by_magnitude && above.maxCoeff() > 0.0)
+      scale[j] = above.sum() / static_cast<double>((above > 0.0).count());
   }
   for (Index j = 0; j < varying; ++j) {
     if (!(scale[j] > 0.0))
