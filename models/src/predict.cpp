@@ -1,5 +1,6 @@
 #include "head_loss.hpp"
 #include "network.hpp"
+#include "predict.hpp"
 #include "reference_run.hpp"
 #include "training_data.hpp"
 
@@ -10,17 +11,12 @@
 #include <numeric>
 
 namespace lavoisier {
-namespace {
+
+namespace detail {
 
 Eigen::VectorXd vector_of(const ModelFile& model, const std::string& name) {
   const auto values = model.tensor(name).f64();
   return Eigen::Map<const Eigen::VectorXd>(values.data(), static_cast<Eigen::Index>(values.size()));
-}
-
-const GraphOperation& operation_of(const ModelFile& model, const std::string& op) {
-  for (const GraphOperation& operation : model.description.graph)
-    if (operation.op == op) return operation;
-  throw Error(Status::invalid_format, "model file: the graph has no '" + op + "'");
 }
 
 void require_same_inputs(const ModelFile& model, const SampleSet& samples) {
@@ -35,6 +31,19 @@ void require_same_inputs(const ModelFile& model, const SampleSet& samples) {
     };
     throw Error(Status::shape_mismatch, "the model expects the inputs " + list(expected) + "; found " + list(found));
   }
+}
+
+}  // namespace detail
+
+namespace {
+
+using detail::require_same_inputs;
+using detail::vector_of;
+
+const GraphOperation& operation_of(const ModelFile& model, const std::string& op) {
+  for (const GraphOperation& operation : model.description.graph)
+    if (operation.op == op) return operation;
+  throw Error(Status::invalid_format, "model file: the graph has no '" + op + "'");
 }
 
 void require_finite(const RowMatrix& mean, const RowMatrix& variance, const SampleSet& samples) {
