@@ -3,6 +3,7 @@
 #include "plugin_draw.hpp"
 #include "scores.hpp"
 
+#include <lavoisier/predicted_law.hpp>
 #include <lavoisier/projected_losses.hpp>
 #include <lavoisier/training.hpp>
 
@@ -122,12 +123,19 @@ bool has_marginals(const ModelFile& model) {
   const auto count = [&](const char* op) {
     return std::count_if(graph.begin(), graph.end(), [&](const GraphOperation& one) { return one.op == op; });
   };
-  return count("sample") == 0 && count("normal_noise") == 1;
+  return count("sample") == 0 && count("normal_noise") == 1 && !has_predicted_law(model);
 }
 
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale) {
-  if (!has_marginals(model)) return score_members(model, samples, output_scale);
+  if (!has_marginals(model)) {
+    MarginalScores scores = score_members(model, samples, output_scale);
+    if (has_predicted_law(model) && constraints.shared()) {
+      const Eigen::VectorXd nll = negative_log_density(model, constraints, samples, &scores.target_distance);
+      if (nll.size() > 0) scores.nll = nll.mean();
+    }
+    return scores;
+  }
   const PredictedMarginals p = predict(model, samples);
   const Index rows = samples.samples, n = samples.output_elements();
   const RowMatrix y = Eigen::Map<const RowMatrix>(samples.outputs.data(), rows, n);

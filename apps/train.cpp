@@ -53,7 +53,8 @@ TrainingOptions options_from(const Arguments& arguments) {
                                  to_string(options.strategy)));
   options.estimator = estimator_from(arguments.choice("estimator", estimator_words()));
   options.draws = static_cast<int>(arguments.integer("draws", 2, 65536));
-  if (arguments.given("draws") && options.estimator == Estimator::exact)
+  const bool sampled = options.head.family == "mixed" && options.loss == Loss::crps;
+  if (arguments.given("draws") && options.estimator == Estimator::exact && !sampled)
     throw UsageError("--draws: --estimator exact has none");
   if (options.estimator != Estimator::exact) {
     if (options.loss != Loss::crps && options.loss != Loss::energy)
@@ -205,12 +206,12 @@ const Command& train_command() {
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},
           {"loss", "NAME", "likelihood, crps, energy or squared_error (of the constrained mean: no deviation is trained); vae and ladder_vae: "
-                             "likelihood; ddpm and flow_matching: squared_error", "crps", false},
+                             "likelihood; ddpm and flow_matching: squared_error; a --head other than gaussian: likelihood, mixed crps too", "crps", false},
           {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
           {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
           {"estimator", "NAME", "of the gradient of crps and energy: exact, marginal_expectation, pathwise, score_function, "
                                 "rao_blackwell or rao_blackwell_shrunk", "exact", false},
-          {"draws", "K", "draws a sample and step of a sampled estimator", "8", false},
+          {"draws", "K", "draws a sample and step of a sampled estimator, and of crps under --head mixed", "8", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},
           {"residual", "", "add a hidden layer's input to its output where widths agree", "", false},

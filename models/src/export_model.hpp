@@ -25,6 +25,8 @@ void append_plan(ModelFile& model, std::vector<GraphOperation>& nodes, const Net
 /// 0.
 void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site,
                           const std::string& count = {});
+/// The head of mlp, whatever its family.
+void append_head(ModelFile& model, const GeneratorContext& context, const std::string& raw);
 
 }  // namespace lavoisier::detail
 

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "output_head.hpp"
+
 #include <lavoisier/layout.hpp>
 #include <lavoisier/status.hpp>
 
@@ -214,6 +216,12 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
     all["option.estimator"] = to_string(options.estimator);
     all["option.draws"] = std::to_string(options.draws);
   }
+  if (options.head.family != "gaussian") all["option.head"] = options.head.family;
+  if (!options.head.positive.empty()) {
+    std::string& positive = all["option.head.positive"];
+    for (const std::string& word : options.head.positive) positive += (positive.empty() ? "" : " ") + word;
+    if (options.loss == Loss::crps) all["option.draws"] = std::to_string(options.draws);
+  }
   if (options.micro_batches > 1) all["option.micro_batches"] = std::to_string(options.micro_batches);
   if (options.schedule == "plateau") all["option.patience"] = std::to_string(options.patience);
   if (options.warm_up > 0) all["option.warm_up"] = std::to_string(options.warm_up);
@@ -277,6 +285,7 @@ void require_valid(const TrainingOptions& options) {
   require_admitted(options.strategy, options.loss, true);
   require_trained_by(options);
   require_generator(options);
+  detail::require_head(options);
   require(options.draws >= 2 && options.draws <= 65536, "draws", "2 to 65536: scores have pairs of draws", options.draws);
   require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
           "a number that is not negative", options.penalty_weight);

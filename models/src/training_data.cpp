@@ -60,7 +60,8 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
       if (basis.rows() > 0) rest -= (rest * basis.transpose()) * basis;
     if (size <= tolerances::identity::rank || rest.norm() <= tolerances::identity::rank * std::max(1.0, size))
       throw Error(Status::rank_deficient,
-                  sample.empty() ? law + " can't be kept by any output that varies in training: leave it out of the domain"
+                  sample.empty() ? law + " can't be kept by any output that varies in training (and is not positive, of a mixed head): leave it out of "
+                                      "the domain"
                                  : law + " says nothing of its own for " + sample +
                                        ": on the outputs that vary its coefficients follow from the laws before it");
     basis.conservativeResize(basis.rows() + 1, Eigen::NoChange);
@@ -68,16 +69,57 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
   }
 }
 
+/// Moves the targets of rows onto the laws as the rules say; the largest distance.
+double move_onto_laws(const TargetRules& rules, const std::vector<Index>& unshifted, const RowMatrix& A, const RowMatrix& d,
+                      RowMatrix& y) {
+  const Index m = d.cols();
+  const auto of_row = [&](Index row) -> RowMatrix { return A.rows() == m ? A : RowMatrix(A.middleRows(row * m, m)); };
+  if (rules.onto == TargetRules::Onto::nothing) return 0.0;
+  if (rules.onto == TargetRules::Onto::shares) {
+    double largest = 0.0;
+    for (Index row = 0; row < y.rows(); ++row) {
+      const RowMatrix laws = of_row(row);
+      const Eigen::RowVectorXd before = y.row(row);
+      for (Index k = 0; k < m; ++k) {
+        const double factor = d(row, k) / laws.row(k).dot(before);
+        for (Index j = 0; j < y.cols() && factor > 0.0 && std::isfinite(factor); ++j)
+          if (laws(k, j) != 0.0) y(row, j) = before[j] * factor;
+      }
+      largest = std::max(largest, (y.row(row) - before).norm());
+    }
+    return largest;
+  }
+  if (unshifted.empty()) return project_onto_laws(A, d, y);
+  std::vector<Index> moving;
+  for (Index j = 0; j < y.cols(); ++j)
+    if (std::find(unshifted.begin(), unshifted.end(), j) == unshifted.end()) moving.push_back(j);
+  RowMatrix rest = d, moved = y(Eigen::all, moving);
+  for (Index row = 0; row < y.rows(); ++row)
+    for (Index k = 0; k < m; ++k)
+      for (const Index j : unshifted) rest(row, k) -= A((A.rows() == m ? 0 : row * m) + k, j) * y(row, j);
+  const double distance = project_onto_laws(A(Eigen::all, moving), rest, moved);
+  y(Eigen::all, moving) = moved;
+  return distance;
+}
+
 /// Samples in physical units, the targets moved onto the laws over the outputs that vary.
 struct Mover {
   const LinearConstraints& constraints;
-  const std::vector<Index>& active;
+  const TargetRules& rules;
+  const std::vector<Index>&active, &unshifted;
   const Eigen::VectorXd &input_mean, &input_scale;
   RowMatrix physical;         ///< laws over the active outputs, where samples share them
   Eigen::VectorXd constants;  ///< of the other outputs
   bool shared = true;
   double target_distance = 0.0;
   StandardisedRows rows;
+
+  /// What the laws may move: under rules that move signed outputs alone, these.
+  RowMatrix movable(RowMatrix laws_on_active) const {
+    if (rules.onto == TargetRules::Onto::orthogonal)
+      for (const Index place : unshifted) laws_on_active.col(place).setZero();
+    return laws_on_active;
+  }
 
   void move(const SampleSet& piece, const std::vector<std::int64_t>& index) {
     const ConstRows x = inputs_of(piece), y = outputs_of(piece);
@@ -95,10 +137,10 @@ struct Mover {
     for (Index row = 0; row < count && !shared; ++row) {
       const RowMatrix A_row = constraints.A({piece.inputs.data() + row * x.cols(), static_cast<std::size_t>(x.cols())});
       rows.A.middleRows(row * m, m) = A_row(Eigen::all, active);
-      require_rank(A_row, rows.A.middleRows(row * m, m), constraints, sample_name(piece, row, index[static_cast<std::size_t>(row)]));
+      require_rank(A_row, movable(rows.A.middleRows(row * m, m)), constraints, sample_name(piece, row, index[static_cast<std::size_t>(row)]));
       rows.d.row(row) -= (A_row * constants).transpose();
     }
-    target_distance = std::max(target_distance, project_onto_laws(shared ? physical : rows.A, rows.d, rows.y));
+    target_distance = std::max(target_distance, move_onto_laws(rules, unshifted, shared ? physical : rows.A, rows.d, rows.y));
   }
 };
 
@@ -159,12 +201,12 @@ std::string sample_name(const SampleSet& samples, std::int64_t row) { return sam
 std::string sample_name(const SampleSource& samples, std::int64_t row) { return sample_name(samples.read(row, 1), 0, row); }
 
 TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
-                           const std::string& scaling)
+                           const std::string& scaling, const TargetRules& rules)
     : TrainingData((require_numbers(samples), SampleSetSource(samples)), constraints,
-                   with_validation, scaling, RowStorage{}) {}
+                   with_validation, scaling, RowStorage{}, rules) {}
 
 TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation,
-                           const std::string& scaling, const RowStorage& storage) {
+                           const std::string& scaling, const RowStorage& storage, const TargetRules& rules) {
   require_trainable(samples, constraints, with_validation);
   const bool by_magnitude = scaling == "max_abs";
   const FirstLook seen(samples, constraints, by_magnitude);
@@ -186,17 +228,21 @@ TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints&
     else
       active.push_back(i);
   }
+  for (Index place = 0; place < static_cast<Index>(active.size()); ++place)
+    if (std::find(rules.unshifted.begin(), rules.unshifted.end(), active[static_cast<std::size_t>(place)]) !=
+        rules.unshifted.end())
+      unshifted.push_back(place);
   if (active.empty())
     throw Error(Status::invalid_argument, "every output is constant in training: there is nothing to learn");
 
   // The laws on the outputs that vary; the others' terms go to the right-hand side.
   const Index m = laws = constraints.rows(), varying = static_cast<Index>(active.size());
   const bool shared = m == 0 || constraints.shared();
-  Mover mover{constraints, active, input_mean, input_scale, RowMatrix(shared ? m : 0, varying), output_mean, shared, 0.0, {}};
+  Mover mover{constraints, rules, active, unshifted, input_mean, input_scale, RowMatrix(shared ? m : 0, varying), output_mean, shared, 0.0, {}};
   for (const Index j : active) mover.constants[j] = 0.0;
   if (shared && m > 0) {
     mover.physical = constraints.A()(Eigen::all, active);
-    require_rank(constraints.A(), mover.physical, constraints, "");
+    require_rank(constraints.A(), mover.movable(mover.physical), constraints, "");
   }
 
   const RowShape shape{k, varying, m, !shared};
@@ -227,14 +273,30 @@ TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints&
   const auto count = static_cast<double>(samples.count(Subset::training));
   mean /= count;
   Eigen::VectorXd scale = Eigen::VectorXd::Zero(varying);
+  std::vector<double> above(unshifted.size()), positive(unshifted.size());  // sums and numbers of values above 0
   read_in_order(*rows_of(Subset::training), most, [&](std::int64_t, StandardisedRows& piece) {
-    for (Index row = 0; row < piece.count(); ++row) scale += (piece.y.row(row).transpose() - mean).cwiseAbs2();
+    for (Index row = 0; row < piece.count(); ++row) {
+      scale += (piece.y.row(row).transpose() - mean).cwiseAbs2();
+      for (std::size_t i = 0; i < unshifted.size(); ++i)
+        if (const double value = piece.y(row, unshifted[i]); value > 0.0) {
+          above[i] += value;
+          positive[i] += 1.0;
+        }
+    }
   });
   scale = (scale / count).cwiseSqrt();
   if (by_magnitude) {
     mean.setZero();
     for (Index j = 0; j < varying; ++j)
       scale[j] = scale[j] > 0.0 ? seen.output_magnitude[active[static_cast<std::size_t>(j)]] : 0.0;
+  }
+  for (std::size_t i = 0; i < unshifted.size(); ++i) {
+    const Index j = unshifted[i];
+    mean[j] = 0.0;
+    if (rules.counts)
+      scale[j] = 1.0;
+    else if (!by_magnitude && positive[i] > 0.0)
+      scale[j] = above[i] / positive[i];
   }
   for (Index j = 0; j < varying; ++j) {
     if (!(scale[j] > 0.0))

@@ -21,6 +21,18 @@ struct RowStorage {
   std::filesystem::path scratch;  ///< their folder
 };
 
+/// How a head that is not Gaussian has its targets.
+struct TargetRules {
+  enum class Onto {
+    orthogonal,  ///< the outputs that have a mean are moved, orthogonally
+    shares,      ///< the outputs of a law are scaled by one factor
+    nothing
+  };
+  std::vector<Eigen::Index> unshifted;  ///< outputs that have no mean taken off; their scale is the mean of those above 0
+  Onto onto = Onto::orthogonal;
+  bool counts = false;  ///< scale 1
+};
+
 /// What training needs of a sample set. All statistics are of the training rows alone, but for the scaling "max_abs": no
 /// shift, and the largest |value| over all rows, test rows included, as published protocols have it.
 ///
@@ -32,11 +44,11 @@ struct TrainingData {
   /// Errors: law_violated (a target beyond a law's physics tolerance: law and sample named), rank_deficient (laws among
   /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
   TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
-               const std::string& scaling = "standard");
+               const std::string& scaling = "standard", const TargetRules& rules = {});
   /// The same from samples that are read a piece at a time (samples_of_piece), with the same bits: all sums are over the
   /// samples in their order.
   TrainingData(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation,
-               const std::string& scaling, const RowStorage& storage);
+               const std::string& scaling, const RowStorage& storage, const TargetRules& rules = {});
 
   /// The rows of `training` or `validation`, wherever they are; refers to this object.
   std::shared_ptr<SubsetRows> rows_of(Subset subset);
@@ -44,6 +56,7 @@ struct TrainingData {
   Eigen::VectorXd input_mean, input_scale, input_minimum, input_maximum;
   Eigen::VectorXd output_mean, output_scale;
   std::vector<Eigen::Index> active;  ///< outputs that vary
+  std::vector<Eigen::Index> unshifted;  ///< places among these, of TargetRules
   RowMatrix A;                       ///< laws x active outputs, standardised units; 0 x active where samples differ
   Eigen::Index laws = 0;
   StandardisedRows training, validation;  ///< empty where they are in files

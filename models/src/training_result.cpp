@@ -36,7 +36,8 @@ ModelFile Training::finished_model() {
   provenance["training.loss"] = text_of(state_.history.back().training_loss);
   if (validation_->count() == 0) return model(std::move(provenance));
   provenance["validation.loss"] = text_of(state_.history.back().best_validation_loss);
-  if (options_.generator.name != "mlp") return model(std::move(provenance));  // no marginals in closed form
+  if (options_.generator.name != "mlp" || context_.head.family != HeadFamily::gaussian)
+    return model(std::move(provenance));  // no marginals in closed form
   // Scores of the model as others will run it: of the exported graph, against the reference as it was read.
   const ModelFile exported = model({});
   const Index outputs = context_.outputs;

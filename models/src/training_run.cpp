@@ -4,6 +4,7 @@
 #include "graph_data.hpp"
 #include "network.hpp"
 #include "options.hpp"
+#include "output_head.hpp"
 #include "rank_report.hpp"
 
 #include <lavoisier/files.hpp>
@@ -46,11 +47,12 @@ Training::Training(const SampleSource& samples, const LinearConstraints& constra
       constraints_(constraints),
       options_(options),
       communicator_(communicator),
-      data_(samples, constraints, options.selection == "best", options.scaling, {options.buffer_bytes > 0, options.scratch}),
+      data_(samples, constraints, options.selection == "best", options.scaling, {options.buffer_bytes > 0, options.scratch},
+            target_rules(samples.layout(), options)),
       training_(data_.rows_of(Subset::training)),
       validation_(data_.rows_of(Subset::validation)),
       context_{options, data_, samples.layout().elements(Role::input), samples.layout().elements(Role::output),
-               dependent_of(samples.layout(), constraints, options, data_)},
+               dependent_of(samples.layout(), constraints, options, data_), output_head(samples, constraints, options, data_)},
       generator_(make_generator(context_)),
       adam_(generator_->parameters(), options),
       parts_(static_cast<int>(options.micro_batches)),
@@ -70,7 +72,7 @@ Training::Training(const SampleSource& samples, const LinearConstraints& constra
       data_(graphs.scalers),
       training_(data_.rows_of(Subset::training)),
       validation_(data_.rows_of(Subset::validation)),
-      context_{options, data_, samples.layout().elements(Role::input), samples.layout().elements(Role::output), {}},
+      context_{options, data_, samples.layout().elements(Role::input), samples.layout().elements(Role::output), {}, {}},
       generator_(make_graph_generator(context_, graphs)),
       adam_(generator_->parameters(), options),
       parts_(static_cast<int>(options.micro_batches)),

@@ -72,6 +72,14 @@ struct GeneratorOptions {
   std::int64_t steps = 50;                     ///< of sampling
 };
 
+/// What the outputs of an `mlp` are drawn from (docs/generators.md, "Heads").
+struct HeadOptions {
+  std::string family = "gaussian";    ///< "gaussian"; "mixed": positive and Gaussian outputs; "gamma": positive ones, shares
+                                      ///< of the laws' sums under `conditional`; "poisson": counts, likewise
+  std::vector<std::string> positive;  ///< of "mixed": "NAME=LAW"; NAME "rain" (all its elements) or "rain[2]"; LAW
+                                      ///< log_normal, gamma, hurdle_log_normal or hurdle_gamma
+};
+
 /// What is known once the data and the network are prepared and a checkpoint has been accepted, before the first step.
 struct TrainingStart {
   std::int64_t weights = 0;      ///< numbers that are trained
@@ -85,11 +93,13 @@ struct TrainingOptions {
   Estimator estimator = Estimator::exact;      ///< of the gradient of crps and energy under conditional and
                                                ///< variance_projection; the rest has `exact` alone. Scores of the
                                                ///< validation samples are exact whatever it is
-  int draws = 8;                               ///< a sample and step, of a sampled estimator; 2 or more
+  int draws = 8;                               ///< a sample and step, of a sampled estimator; 2 or more. Of crps under
+                                               ///< head "mixed", whose score is sampled too, 3 or more
   double penalty_weight = 1.0;                 ///< `penalty`: of |A mean - d|^2, unit rows, standardised units, a sample
   std::vector<std::string> dependent;          ///< `completion`: "name" (all its elements) or "name[2]"; empty: chosen
   MlpOptions network;
   GeneratorOptions generator;
+  HeadOptions head;
   std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
                                                ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
