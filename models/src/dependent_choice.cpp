@@ -49,8 +49,8 @@ std::vector<Index> dependent_of(const StateLayout& layout, const LinearConstrain
     return {};
   if (!constraints.shared() && data.training_file)
     throw Error(Status::unsupported, std::string("strategy '") + to_string(options.strategy) +
-                                         "' chooses its dependent outputs by the coefficients of all samples, which differ "
-                                         "here: train without a buffer (buffer_bytes 0)");
+                                         "' chooses its dependent outputs by the coefficients of all samples, which "
+                                         "differ here: train without a buffer (buffer_bytes 0)");
   const RowMatrix& A = constraints.shared() ? data.A : data.training.A;
   const Eigen::VectorXd ones = Eigen::VectorXd::Ones(A.cols());
   if (options.dependent.empty()) return dependent_outputs(A, data.laws, ones);

@@ -33,8 +33,8 @@ struct TrainingData {
   /// the constant outputs, or that lose rank for a sample: named), non_finite (row named), invalid_argument, unsupported.
   TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
                const std::string& scaling = "standard");
-  /// The same from samples that are read a piece at a time (samples_of_piece), with the same bits: all sums are over the
-  /// samples in their order.
+  /// The same from samples that are read a piece at a time (samples_of_piece), with the same bits: all sums are over
+  /// the samples in their order.
   TrainingData(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation,
                const std::string& scaling, const RowStorage& storage);
 
@@ -56,7 +56,8 @@ struct TrainingData {
 /// Error(law_violated) if a reference misses a law by more than the law says it may.
 void require_closed(const Law& law, double residual, double term_magnitude, const std::string& sample);
 
-/// Error(shape_mismatch) unless the set has the numbers that its layout says, outputs too; unsupported where it is ragged.
+/// Error(shape_mismatch) unless the set has the numbers that its layout says, outputs too; unsupported where it is
+/// ragged.
 void require_numbers(const SampleSet& samples);
 
 /// All rows in the order of their places, `most` at a time.
