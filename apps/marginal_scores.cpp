@@ -161,7 +161,8 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
   return scores;
 }
 
-MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints, const SampleSource& samples) {
+MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints,
+                                const SampleSource& samples) {
   const auto n = static_cast<std::size_t>(samples.layout().elements(Role::output));
   const std::vector<double> physical(n, 1.0);
   MarginalScores all;

@@ -37,7 +37,8 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
                                const std::vector<double>& output_scale);
 
 /// Scores on the validation samples, which are read a piece at a time: means over all. mse_scaled: in physical units.
-MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints, const SampleSource& samples);
+MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints,
+                                const SampleSource& samples);
 
 /// Standard deviation of each output element.
 std::vector<double> output_deviations(const SampleSet& samples);

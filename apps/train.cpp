@@ -108,8 +108,8 @@ TrainingOptions options_from(const Arguments& arguments) {
   return options;
 }
 
-// What the model records of its options: whether it was interrupted and resumed, and where its data lay, isn't part of it,
-// so that each way gives the same file, digest and random numbers.
+// What the model records of its options: whether it was interrupted and resumed, and where its data lay, isn't part of
+// it, so that each way gives the same file, digest and random numbers.
 void record(const Arguments& arguments, std::map<std::string, std::string>& provenance) {
   ordered_json options = ordered_json::object();
   for (const auto& [name, value] : arguments.resolved()) {
@@ -239,8 +239,10 @@ const Command& train_command() {
           {"seed", "N", "of initial weights and shuffling", "0", false},
           {"checkpoint", "DIR", "where to keep checkpoints (default: OUTPUT.checkpoint, removed at the end)", "", false},
           {"resume", "", "go on from the checkpoint", "", false},
-          {"buffer-size", "MIB", "keep data on disk and no more than so much of them in memory (default: all in memory)", "", false},
-          {"scratch", "DIR", "with --buffer-size: folder of scratch files (default: that of the checkpoint folder)", "", false},
+          {"buffer-size", "MIB", "keep data on disk, so much of them at most in memory (default: all in memory)", "",
+           false},
+          {"scratch", "DIR", "with --buffer-size: folder of scratch files (default: that of the checkpoint folder)", "",
+           false},
           {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
@@ -291,8 +293,8 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   const SampleSource& samples = data->source();
   if (!quiet) {
     fmt::print("{}: {} training, {} validation, {} test samples; {} inputs, {} outputs, {} laws\n", domain.name,
-               samples.count(Subset::training), samples.count(Subset::validation), samples.count(Subset::test), samples.layout().elements(Role::input),
-               samples.layout().elements(Role::output), constraints.rows());
+               samples.count(Subset::training), samples.count(Subset::validation), samples.count(Subset::test),
+               samples.layout().elements(Role::input), samples.layout().elements(Role::output), constraints.rows());
     for (const LawReport& law : constraints.report()) {
       if (law.redundant) fmt::print("  law {} follows from {}\n", law.law, fmt::join(law.implied_by, ", "));
     }
@@ -311,8 +313,8 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
       std::map<std::string, std::string> resolved = arguments.resolved();
       resolved["loss"] = to_string(options.loss);  // some generators have another default
       log->start({{}, {}, std::move(resolved), options.provenance.at("data"), samples.count(Subset::training),
-                  samples.count(Subset::validation), samples.count(Subset::test), start.weights, options.device, start.threads,
-                  start.epochs_done});
+                  samples.count(Subset::validation), samples.count(Subset::test), start.weights, options.device,
+                  start.threads, start.epochs_done});
     }
     // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
     if (stderr_is_terminal()) progress.update(fmt::format("{} weights: first epoch", start.weights));

@@ -102,7 +102,8 @@ void require_split(const Domain& domain, const SampleSource& samples) {
 
 SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete) {
   const std::vector<std::filesystem::path> paths(files.begin(), files.end());
-  SampleSet samples = loaded(drop_incomplete, [&](const LoadOptions& options) { return load_samples(domain, paths, options); });
+  SampleSet samples =
+      loaded(drop_incomplete, [&](const LoadOptions& options) { return load_samples(domain, paths, options); });
   require_split(domain, SampleSetSource(samples));
   return samples;
 }

@@ -26,11 +26,11 @@ std::string shape(const std::vector<std::string>& names, const std::vector<std::
   if (y != nullptr)
     for (const auto& variable : domain.layout.with_role(Role::output))
       if (!std::isfinite(*y++)) missing.push_back(variable.name);
-  const std::string found = fmt::format("expected a number for every variable, found none for {}; rows like this can be "
-                                        "left out (drop incomplete)",
-                                        fmt::join(missing, ", "));
-  if (domain.table)
-    throw Error(Status::non_finite, fmt::format("{}: {}", reader.place(cell, missing.front()), found));
+  const std::string found = fmt::format(
+      "expected a number for every variable, found none for {}; rows like this can be "
+      "left out (drop incomplete)",
+      fmt::join(missing, ", "));
+  if (domain.table) throw Error(Status::non_finite, fmt::format("{}: {}", reader.place(cell, missing.front()), found));
   throw Error(Status::non_finite,
               fmt::format("\"{}\", row {} ({}): {}", path.string(), cell, reader.describe(cell), found));
 }
@@ -91,9 +91,10 @@ void add_piece(const Domain& domain, const std::filesystem::path& path, const Sa
 }
 
 /// Reads `most` cells at a time into `set`, which `take` may empty; `expect` hears each file's number of cells before.
-std::string read_files(const Domain& domain, const std::vector<std::filesystem::path>& files, const LoadOptions& options,
-                       std::int64_t most, SampleSet& set, const std::function<void(std::int64_t)>& expect,
-                       const std::function<void()>& take, LoadReport* report) {
+std::string read_files(const Domain& domain, const std::vector<std::filesystem::path>& files,
+                       const LoadOptions& options, std::int64_t most, SampleSet& set,
+                       const std::function<void(std::int64_t)>& expect, const std::function<void()>& take,
+                       LoadReport* report) {
   set.layout = domain.layout;
   LoadReport found;
   Place place;
@@ -103,7 +104,8 @@ std::string read_files(const Domain& domain, const std::vector<std::filesystem::
     begin_file(domain, files, path, reader, place);
     expect(reader.cells());
     for (std::int64_t first = 0; first < reader.cells(); first += most) {
-      add_piece(domain, path, reader, reader.read(first, std::min(most, reader.cells() - first)), options, place, set, found);
+      add_piece(domain, path, reader, reader.read(first, std::min(most, reader.cells() - first)), options, place, set,
+                found);
       take();
     }
     found.cells += reader.cells();
@@ -120,11 +122,12 @@ std::string read_files(const Domain& domain, const std::vector<std::filesystem::
 
 }  // namespace
 
-SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files, const LoadOptions& options,
-                       LoadReport* report) {
+SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
+                       const LoadOptions& options, LoadReport* report) {
   constexpr std::int64_t piece_cells = 1 << 16;
   SampleSet set;
-  set.source = read_files(domain, files, options, piece_cells, set, [](std::int64_t) {}, [] {}, report);
+  set.source = read_files(
+      domain, files, options, piece_cells, set, [](std::int64_t) {}, [] {}, report);
   return set;
 }
 
@@ -144,9 +147,10 @@ SampleFile load_sample_file(const Domain& domain, const std::vector<std::filesys
   };
   // Pieces of a megabyte, not of samples_of_piece(): few numbers a cell are read faster in long runs.
   const std::int64_t numbers = domain.layout.elements(Role::input) + domain.layout.elements(Role::output);
-  const std::int64_t most = std::clamp((std::int64_t{1} << 17) / std::max<std::int64_t>(numbers, 1), std::int64_t{1}, std::int64_t{1} << 16);
-  file.set_source(read_files(domain, files, options, most, set,
-                             [&](std::int64_t cells) { file.require_space(cells); }, take, report));
+  const std::int64_t most =
+      std::clamp((std::int64_t{1} << 17) / std::max<std::int64_t>(numbers, 1), std::int64_t{1}, std::int64_t{1} << 16);
+  file.set_source(read_files(
+      domain, files, options, most, set, [&](std::int64_t cells) { file.require_space(cells); }, take, report));
   return file;
 }
 

@@ -59,8 +59,9 @@ void ScratchFile::read(std::uint64_t offset, std::span<std::byte> bytes) const {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(errno, "can't be read");
     if (count == 0)
-      throw Error(Status::io_error, "the scratch file of the " + what_ + " in " + folder_.string() + " was cut short: expected " +
-                                        std::to_string(bytes.size()) + " more bytes at byte " + std::to_string(offset));
+      throw Error(Status::io_error, "the scratch file of the " + what_ + " in " + folder_.string() +
+                                        " was cut short: expected " + std::to_string(bytes.size()) +
+                                        " more bytes at byte " + std::to_string(offset));
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
   }

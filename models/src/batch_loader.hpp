@@ -25,16 +25,16 @@ struct LoadPlan {
 /// bounded by its bytes.
 class BatchLoader {
  public:
-  /// `budget`: bytes of rows that may wait, which the largest request must fit into; 0: no thread, each request is read when
-  /// it is asked for. `rows` is referred to.
+  /// `budget`: bytes of rows that may wait, which the largest request must fit into; 0: no thread, each request is read
+  /// when it is asked for. `rows` is referred to.
   BatchLoader(const SubsetRows& rows, std::int64_t row_bytes, LoadPlan plan, std::int64_t budget);
   /// Ends and joins the thread, whatever it is doing.
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
 
-  /// The rows of the next request; `to`'s memory is used for a later one. What reading them threw is thrown here, when their
-  /// turn has come.
+  /// The rows of the next request; `to`'s memory is used for a later one. What reading them threw is thrown here, when
+  /// their turn has come.
   void next(StandardisedRows& to);
 
  private:

@@ -328,7 +328,8 @@ void require_valid(const TrainingOptions& options) {
   require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
   require_word("selection", options.selection, {"best", "last"});
   require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
-  require(options.buffer_bytes >= 0, "buffer_bytes", "0 (all in memory) or more", static_cast<double>(options.buffer_bytes));
+  require(options.buffer_bytes >= 0, "buffer_bytes", "0 (all in memory) or more",
+          static_cast<double>(options.buffer_bytes));
   if (options.resume && options.checkpoint.empty())
     throw Error(Status::invalid_argument, "resume: expected the checkpoint folder of the training to go on with, found none");
 }

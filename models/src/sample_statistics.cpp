@@ -33,7 +33,8 @@ FirstLook::FirstLook(const SampleSource& samples, const LinearConstraints& const
   digest = sha256(std::as_bytes(std::span(digests)));
 }
 
-void FirstLook::look(const SampleSet& piece, std::int64_t first, const LinearConstraints& constraints, bool all_finite) {
+void FirstLook::look(const SampleSet& piece, std::int64_t first, const LinearConstraints& constraints,
+                     bool all_finite) {
   const ConstRows x = inputs_of(piece), y = outputs_of(piece);
   const auto of = [&](std::int64_t row) {
     return piece.subset.empty() ? Subset::training : piece.subset[static_cast<std::size_t>(row)];

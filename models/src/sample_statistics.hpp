@@ -14,8 +14,12 @@
 namespace lavoisier::detail {
 
 using ConstRows = Eigen::Map<const RowMatrix>;
-inline ConstRows inputs_of(const SampleSet& piece) { return {piece.inputs.data(), piece.samples, piece.input_elements()}; }
-inline ConstRows outputs_of(const SampleSet& piece) { return {piece.outputs.data(), piece.samples, piece.output_elements()}; }
+inline ConstRows inputs_of(const SampleSet& piece) {
+  return {piece.inputs.data(), piece.samples, piece.input_elements()};
+}
+inline ConstRows outputs_of(const SampleSet& piece) {
+  return {piece.outputs.data(), piece.samples, piece.output_elements()};
+}
 
 /// "sample 17 (column 204, step 3)": the piece's row that has index 17 among all samples.
 std::string sample_name(const SampleSet& piece, std::int64_t row, std::int64_t index);
@@ -35,17 +39,17 @@ struct ColumnStatistics {
   void finish() { mean /= static_cast<double>(rows); }
 };
 
-/// Everything that the first reading of the samples finds. Errors: non_finite (of a sample for training or validation; of any
-/// with `all_finite`), law_violated; both name the sample.
+/// Everything that the first reading of the samples finds. Errors: non_finite (of a sample for training or validation;
+/// of any with `all_finite`), law_violated; both name the sample.
 struct FirstLook {
   FirstLook(const SampleSource& samples, const LinearConstraints& constraints, bool all_finite);
-  ColumnStatistics inputs, outputs;                     ///< of the training samples
-  Eigen::VectorXd input_magnitude, output_magnitude;    ///< largest |value| of all samples
+  ColumnStatistics inputs, outputs;                   ///< of the training samples
+  Eigen::VectorXd input_magnitude, output_magnitude;  ///< largest |value| of all samples
   std::string digest;
 
  private:
   void look(const SampleSet& piece, std::int64_t first, const LinearConstraints& constraints, bool all_finite);
-  std::vector<std::optional<Error>> broken_;            ///< by law: its first sample that is too far from it
+  std::vector<std::optional<Error>> broken_;  ///< by law: its first sample that is too far from it
   Sha256 inputs_hash_, outputs_hash_, subsets_hash_;
 };
 

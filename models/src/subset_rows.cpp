@@ -35,7 +35,8 @@ RowsInMemory::RowsInMemory(StandardisedRows& rows, const RowShape& shape, std::i
 void RowsInMemory::gather(std::span<const std::int64_t> places, StandardisedRows& to) const {
   const StandardisedRows& from = rows_;
   const std::int64_t count = static_cast<std::int64_t>(places.size());
-  const std::int64_t inputs = static_cast<std::int64_t>(from.x.size() / from.rows.size());  // none where a generator keeps the rows
+  const std::int64_t inputs =
+      static_cast<std::int64_t>(from.x.size() / from.rows.size());  // none where a generator keeps the rows
   const Index laws = from.d.cols();
   resize(to, {inputs, from.y.cols(), laws, from.A.rows() > 0}, count);
   for (Index i = 0; i < count; ++i) {
@@ -54,13 +55,15 @@ void RowsInMemory::write(std::int64_t first, const StandardisedRows& rows) {
   const auto at = static_cast<std::ptrdiff_t>(first);
   std::copy(rows.rows.begin(), rows.rows.end(), rows_.rows.begin() + at);
   if (rows.count() > 0)
-    std::copy(rows.x.begin(), rows.x.end(), rows_.x.begin() + at * static_cast<std::ptrdiff_t>(rows.x.size() / rows.rows.size()));
+    std::copy(rows.x.begin(), rows.x.end(),
+              rows_.x.begin() + at * static_cast<std::ptrdiff_t>(rows.x.size() / rows.rows.size()));
   rows_.y.middleRows(first, rows.count()) = rows.y;
   rows_.d.middleRows(first, rows.count()) = rows.d;
   if (rows_.A.rows() > 0) rows_.A.middleRows(first * laws, rows.count() * laws) = rows.A;
 }
 
-RowsInFile::RowsInFile(const std::filesystem::path& folder, const RowShape& shape, std::int64_t count, const std::string& what)
+RowsInFile::RowsInFile(const std::filesystem::path& folder, const RowShape& shape, std::int64_t count,
+                       const std::string& what)
     : shape_(shape), count_(count), file_(folder, what) {
   file_.require_space(static_cast<std::uint64_t>(count * shape.bytes()));
 }
@@ -79,8 +82,7 @@ void RowsInFile::write(std::int64_t first, const StandardisedRows& rows) {
     to += 4 * (padded_inputs(shape_) - shape_.inputs);
     put(rows.y.data() + row * shape_.outputs, 8 * shape_.outputs);
     put(rows.d.data() + row * shape_.laws, 8 * shape_.laws);
-    if (shape_.own_laws)
-      put(rows.A.data() + row * shape_.laws * shape_.outputs, 8 * shape_.laws * shape_.outputs);
+    if (shape_.own_laws) put(rows.A.data() + row * shape_.laws * shape_.outputs, 8 * shape_.laws * shape_.outputs);
   }
   file_.write(static_cast<std::uint64_t>(first * shape_.bytes()), bytes);
 }
@@ -110,7 +112,8 @@ void RowsInFile::gather(std::span<const std::int64_t> places, StandardisedRows& 
   resize(to, shape_, static_cast<std::int64_t>(places.size()));
   std::vector<std::int64_t> order(places.size());
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) { return places[size(a)] < places[size(b)]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::int64_t a, std::int64_t b) { return places[size(a)] < places[size(b)]; });
   std::vector<std::byte> run;
   for (std::size_t begin = 0, end = 0; begin < order.size(); begin = end) {
     const std::int64_t first = places[size(order[begin])];

@@ -46,23 +46,23 @@ TrainingResult trained(const TrainingOptions& options, const TrainingListener& l
 TrainingResult train(const SampleSource& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener, const std::atomic<bool>* stop,
                      TrainingCommunicator* communicator) {
-  return trained(options, listener, stop, communicator, [&](const TrainingOptions& all, TrainingCommunicator* shared,
-                                                            std::optional<Training>& training) {
-    require_samples(all);
-    training.emplace(samples, constraints, all, shared);
-  });
+  return trained(options, listener, stop, communicator,
+                 [&](const TrainingOptions& all, TrainingCommunicator* shared, std::optional<Training>& training) {
+                   require_samples(all);
+                   training.emplace(samples, constraints, all, shared);
+                 });
 }
 
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener, const std::atomic<bool>* stop,
                      TrainingCommunicator* communicator) {
   std::optional<SampleSetSource> source;
-  return trained(options, listener, stop, communicator, [&](const TrainingOptions& all, TrainingCommunicator* shared,
-                                                            std::optional<Training>& training) {
-    require_samples(all);
-    require_numbers(samples);
-    training.emplace(source.emplace(samples), constraints, all, shared);
-  });
+  return trained(options, listener, stop, communicator,
+                 [&](const TrainingOptions& all, TrainingCommunicator* shared, std::optional<Training>& training) {
+                   require_samples(all);
+                   require_numbers(samples);
+                   training.emplace(source.emplace(samples), constraints, all, shared);
+                 });
 }
 
 TrainingResult train(const GraphSet& set, const TrainingOptions& options, const TrainingListener& listener,
@@ -71,21 +71,21 @@ TrainingResult train(const GraphSet& set, const TrainingOptions& options, const 
   std::optional<LinearConstraints> constraints;
   SampleSet samples;  // their fixed layout
   std::optional<SampleSetSource> source;
-  return trained(options, listener, stop, communicator, [&](const TrainingOptions& all, TrainingCommunicator* shared,
-                                                            std::optional<Training>& training) {
-    if (!trains_on_graphs(all.generator.name))
-      throw Error(Status::invalid_argument,
-                  "generator '" + all.generator.name + "' does not train on graphs; legal: mpnn, graph_vae");
-    if (all.buffer_bytes > 0)
-      throw Error(Status::unsupported, "buffer_bytes: graphs are trained in memory, generator '" + all.generator.name +
-                                           "' has no buffer; expected 0");
-    graphs.emplace(set, all);
-    samples.layout = graphs->layout.at_capacity();
-    samples.samples = set.graphs.samples;
-    samples.source = set.source;
-    constraints.emplace(samples.layout, set.laws, set.constants);
-    training.emplace(source.emplace(samples), *constraints, *graphs, all, shared);
-  });
+  return trained(options, listener, stop, communicator,
+                 [&](const TrainingOptions& all, TrainingCommunicator* shared, std::optional<Training>& training) {
+                   if (!trains_on_graphs(all.generator.name))
+                     throw Error(Status::invalid_argument, "generator '" + all.generator.name +
+                                                               "' does not train on graphs; legal: mpnn, graph_vae");
+                   if (all.buffer_bytes > 0)
+                     throw Error(Status::unsupported, "buffer_bytes: graphs are trained in memory, generator '" +
+                                                          all.generator.name + "' has no buffer; expected 0");
+                   graphs.emplace(set, all);
+                   samples.layout = graphs->layout.at_capacity();
+                   samples.samples = set.graphs.samples;
+                   samples.source = set.source;
+                   constraints.emplace(samples.layout, set.laws, set.constants);
+                   training.emplace(source.emplace(samples), *constraints, *graphs, all, shared);
+                 });
 }
 
 }  // namespace lavoisier

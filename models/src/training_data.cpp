@@ -19,7 +19,8 @@ using Eigen::Index;
 void require_fixed(const StateLayout& layout) {
   for (const Variable& variable : layout.variables())
     if (layout.is_ragged(variable))
-      throw Error(Status::unsupported, "variable '" + variable.name + "' is ragged: this release trains fixed layouts only");
+      throw Error(Status::unsupported,
+                  "variable '" + variable.name + "' is ragged: this release trains fixed layouts only");
 }
 
 void require_trainable(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation) {
@@ -28,8 +29,8 @@ void require_trainable(const SampleSource& samples, const LinearConstraints& con
   if (samples.layout().elements(Role::input) < 1 || n < 1)
     throw Error(Status::invalid_argument, "training needs at least one input and one output");
   if (constraints.outputs() != n)
-    throw Error(Status::shape_mismatch, "laws over " + std::to_string(constraints.outputs()) +
-                                            " outputs, samples with " + std::to_string(n));
+    throw Error(Status::shape_mismatch,
+                "laws over " + std::to_string(constraints.outputs()) + " outputs, samples with " + std::to_string(n));
   if (samples.count(Subset::training) == 0)
     throw Error(Status::invalid_argument, "no sample is in the training subset");
   if (samples.count(Subset::validation) == 0 && with_validation)
@@ -43,8 +44,8 @@ bool constant(double minimum, double maximum) {
   return maximum - minimum <= 1e-13 * std::max(std::abs(minimum), std::abs(maximum));
 }
 
-/// Laws that only bind constant outputs leave nothing that the model could move; they must be taken out. `A`: all outputs,
-/// `active`: its columns that vary. `sample`: empty where all samples share A.
+/// Laws that only bind constant outputs leave nothing that the model could move; they must be taken out. `A`: all
+/// outputs, `active`: its columns that vary. `sample`: empty where all samples share A.
 void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConstraints& constraints,
                   const std::string& sample) {
   RowMatrix basis(0, active.cols());
@@ -158,7 +159,8 @@ void require_numbers(const SampleSet& samples) {
                                             " (training needs a reference)");
 }
 
-void read_in_order(const SubsetRows& rows, std::int64_t most, const std::function<void(std::int64_t, StandardisedRows&)>& take) {
+void read_in_order(const SubsetRows& rows, std::int64_t most,
+                   const std::function<void(std::int64_t, StandardisedRows&)>& take) {
   StandardisedRows piece;
   for (std::int64_t first = 0; first < rows.count(); first += most) {
     std::vector<std::int64_t> places(static_cast<std::size_t>(std::min(most, rows.count() - first)));
@@ -185,7 +187,8 @@ std::vector<float> standardise(const double* inputs, std::int64_t rows, const do
   std::vector<float> x(static_cast<std::size_t>(rows * columns));
   for (std::int64_t row = 0; row < rows; ++row)
     for (std::int64_t j = 0; j < columns; ++j)
-      x[static_cast<std::size_t>(row * columns + j)] = static_cast<float>((inputs[row * columns + j] - mean[j]) / scale[j]);
+      x[static_cast<std::size_t>(row * columns + j)] =
+          static_cast<float>((inputs[row * columns + j] - mean[j]) / scale[j]);
   return x;
 }
 
@@ -198,7 +201,9 @@ RowMatrix spread(const RowMatrix& from, const std::vector<Index>& active, Index 
 }
 
 std::string sample_name(const SampleSet& samples, std::int64_t row) { return sample_name(samples, row, row); }
-std::string sample_name(const SampleSource& samples, std::int64_t row) { return sample_name(samples.read(row, 1), 0, row); }
+std::string sample_name(const SampleSource& samples, std::int64_t row) {
+  return sample_name(samples.read(row, 1), 0, row);
+}
 
 TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
                            const std::string& scaling, const TargetRules& rules)
@@ -252,8 +257,8 @@ TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints&
     const std::int64_t count = samples.count(subset);
     const bool of_training = subset == Subset::training;
     if (storage.in_file)
-      (of_training ? training_file : validation_file) =
-          std::make_shared<RowsInFile>(storage.scratch, shape, count, of_training ? "training rows" : "validation rows");
+      (of_training ? training_file : validation_file) = std::make_shared<RowsInFile>(
+          storage.scratch, shape, count, of_training ? "training rows" : "validation rows");
     else
       RowsInMemory(of_training ? training : validation, shape, count);
     const std::shared_ptr<SubsetRows> rows = rows_of(subset);
@@ -307,7 +312,8 @@ TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints&
   }
   const RowMatrix& physical = mover.physical;
   A = physical * scale.asDiagonal();
-  const Eigen::RowVectorXd shift = m > 0 && shared ? Eigen::RowVectorXd((physical * mean).transpose()) : Eigen::RowVectorXd();
+  const Eigen::RowVectorXd shift =
+      m > 0 && shared ? Eigen::RowVectorXd((physical * mean).transpose()) : Eigen::RowVectorXd();
   for (const Subset subset : {Subset::training, Subset::validation}) {
     const std::shared_ptr<SubsetRows> rows = rows_of(subset);
     read_in_order(*rows, most, [&](std::int64_t first, StandardisedRows& piece) {

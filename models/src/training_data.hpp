@@ -69,7 +69,8 @@ struct TrainingData {
 /// Error(law_violated) if a reference misses a law by more than the law says it may.
 void require_closed(const Law& law, double residual, double term_magnitude, const std::string& sample);
 
-/// Error(shape_mismatch) unless the set has the numbers that its layout says, outputs too; unsupported where it is ragged.
+/// Error(shape_mismatch) unless the set has the numbers that its layout says, outputs too; unsupported where it is
+/// ragged.
 void require_numbers(const SampleSet& samples);
 
 /// All rows in the order of their places, `most` at a time.

@@ -54,19 +54,21 @@ std::string Training::explosion_text(double mean, std::span<const std::int64_t> 
   for (std::size_t i = 0; i < std::min<std::size_t>(batch.size(), 5); ++i)
     names += (i == 0 ? "" : ", ") + name_of(batch[i]);
   const std::string first = state_.history.empty() ? std::string("at most 1e12 in the first epoch")
-                                                   : "at most 1e4 times that of the first epoch, " + text_of(state_.history.front().training_loss);
-  return "the loss explodes at " + position() + ": expected " + first + ", found " + text_of(mean) + " for the batch of " + names +
-         (batch.size() > 5 ? ", ..." : "") + kept_text() + ". A smaller learning rate, or gradient clipping, may help";
+                                                   : "at most 1e4 times that of the first epoch, " +
+                                                         text_of(state_.history.front().training_loss);
+  return "the loss explodes at " + position() + ": expected " + first + ", found " + text_of(mean) +
+         " for the batch of " + names + (batch.size() > 5 ? ", ..." : "") + kept_text() +
+         ". A smaller learning rate, or gradient clipping, may help";
 }
 
-std::string Training::non_finite_text(double mean, const Eigen::VectorXd& each, std::span<const std::int64_t> batch) const {
+std::string Training::non_finite_text(double mean, const Eigen::VectorXd& each,
+                                      std::span<const std::int64_t> batch) const {
   std::string names;
   int bad = 0;
   for (Index i = 0; i < each.size(); ++i)
     if (!std::isfinite(each[i]) && ++bad <= 5)
       names += (names.empty() ? "" : ", ") + name_of(batch[static_cast<std::size_t>(i)]);
-  const std::string where = bad == 0 ? "its gradient is not, in the batch that begins with " +
-                                           name_of(batch[0])
+  const std::string where = bad == 0 ? "its gradient is not, in the batch that begins with " + name_of(batch[0])
                                      : "not for " + std::to_string(bad) + " of " + std::to_string(each.size()) +
                                            " samples of the batch: " + names + (bad > 5 ? ", ..." : "");
   return "the loss is no longer finite at " + position() + " (" + text_of(mean) + "): " + where + kept_text() +

@@ -89,10 +89,11 @@ void Training::require_buffer() const {
   for (const RowRange& piece : judged_pieces()) rows = std::max(rows, piece.count());
   const std::int64_t needed = rows * data_.row_bytes;
   if (options_.buffer_bytes < needed)
-    throw Error(Status::invalid_argument,
-                "buffer_bytes: expected at least " + std::to_string(needed) + " (" + std::to_string((needed + 1048575) / 1048576) +
-                    " MiB): " + std::to_string(rows) + " rows, which are needed at once, of " +
-                    std::to_string(data_.row_bytes) + " bytes; found " + std::to_string(options_.buffer_bytes));
+    throw Error(Status::invalid_argument, "buffer_bytes: expected at least " + std::to_string(needed) + " (" +
+                                              std::to_string((needed + 1048575) / 1048576) +
+                                              " MiB): " + std::to_string(rows) +
+                                              " rows, which are needed at once, of " + std::to_string(data_.row_bytes) +
+                                              " bytes; found " + std::to_string(options_.buffer_bytes));
 }
 
 void Training::begin() {
@@ -125,8 +126,7 @@ void Training::start() {
     if (state_.weights.size() != size || state_.first_moment.size() != size || state_.second_moment.size() != size ||
         state_.average.size() != adam_.average.size() || (!state_.best.empty() && state_.best.size() != size))
       throw Error(Status::invalid_format,
-                  checkpoint_file(options_.checkpoint).string() +
-                      " holds another number of weights than the network");
+                  checkpoint_file(options_.checkpoint).string() + " holds another number of weights than the network");
     for (TrainingProgress& progress : state_.history) progress.epochs = options_.epochs;
     std::copy(state_.weights.begin(), state_.weights.end(), generator_->weights().begin());
     adam_.first = state_.first_moment;
@@ -139,7 +139,8 @@ void Training::start() {
 TrainingResult Training::run(const TrainingListener& listener, const std::atomic<bool>* stop) {
   std::optional<Clock::time_point> written;
   together(communicator_, [&] {
-    if (speaks() && options_.started) options_.started({generator_->parameters().size, training_threads(), state_.epoch});
+    if (speaks() && options_.started)
+      options_.started({generator_->parameters().size, training_threads(), state_.epoch});
   });
   while (!finished()) {
     train_epoch(stop);
@@ -228,8 +229,8 @@ void Training::finish_epoch() {
                            plateau_factor(options_, state_.history);
   state_.seconds = before_ + seconds_since(start_);
   progress.seconds = state_.seconds;
-  progress.seconds_left = state_.seconds / static_cast<double>(progress.epoch) *
-                          static_cast<double>(options_.epochs - progress.epoch);
+  progress.seconds_left =
+      state_.seconds / static_cast<double>(progress.epoch) * static_cast<double>(options_.epochs - progress.epoch);
   state_.history.push_back(progress);
   state_.loss_sum = 0.0;
   state_.step_in_epoch = 0;

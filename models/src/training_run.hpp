@@ -68,8 +68,8 @@ class Training {
   void take(BatchLoader& loader, std::span<const std::int64_t> batch, RowRange part, GeneratorRows& to);
   /// The mean loss of rows of a batch; its gradient is the generator's.
   double differentiate(GeneratorRows& at, Eigen::VectorXd& each);
-  /// A step's gradient, by micro-batches that the ranks share: the sum, weighted by rows, of the gradients of each one's
-  /// mean loss. Returns the sum of the rows' losses. `asked`: to stop, which all then do.
+  /// A step's gradient, by micro-batches that the ranks share: the sum, weighted by rows, of the gradients of each
+  /// one's mean loss. Returns the sum of the rows' losses. `asked`: to stop, which all then do.
   double differentiate_parts(BatchLoader& loader, std::span<const std::int64_t> batch, GeneratorRows& at,
                              Eigen::VectorXd& each, bool asked);
   /// The mean score of the validation rows, which ranks share by micro-batches too.

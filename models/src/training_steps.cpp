@@ -24,7 +24,8 @@ RowRange rows_of_parts(std::int64_t count, int parts, PartRange range) {
 }
 
 RowRange Training::batch_of(std::int64_t step_in_epoch) const {
-  return {step_in_epoch * training_->count() / steps_per_epoch_, (step_in_epoch + 1) * training_->count() / steps_per_epoch_};
+  return {step_in_epoch * training_->count() / steps_per_epoch_,
+          (step_in_epoch + 1) * training_->count() / steps_per_epoch_};
 }
 
 LoadPlan Training::plan_of(const std::vector<std::int64_t>& order) const {

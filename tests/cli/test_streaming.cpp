@@ -16,8 +16,9 @@ constexpr int inputs = 40;
 
 /// 40 inputs, and outputs with a + b = x0.
 std::string domain() {
-  std::string text = "format = 1\nname = \"wide\"\ntitle = \"Wide\"\n[samples]\ntable = true\n"
-                     "[split]\nkind = \"sequential\"\nvalidation = 0.2\ntest = 0.1\n";
+  std::string text =
+      "format = 1\nname = \"wide\"\ntitle = \"Wide\"\n[samples]\ntable = true\n"
+      "[split]\nkind = \"sequential\"\nvalidation = 0.2\ntest = 0.1\n";
   for (int i = 0; i < inputs; ++i) text += "[inputs.x" + std::to_string(i) + "]\nunits = \"1\"\n";
   for (const char* name : {"a", "b"}) text += std::string("[outputs.") + name + "]\nunits = \"1\"\n";
   return text + "[laws]\nbalance = { equation = \"a + b = x0\", tolerance = 1e-9 }\n";
@@ -61,9 +62,10 @@ TEST(Buffer, BoundsTheMemoryOfATrainingOnMoreData) {
   write_table(folder / "large.csv", 120000);
   ASSERT_GT(std::filesystem::file_size(folder / "large.csv"), 55'000'000U);
   const auto train = [&](const std::string& name, const std::string& data, const std::string& more) {
-    const Outcome outcome = run("train --quiet --domain ./wide.toml --data " + data + ".csv --hidden 8 --epochs 2 --batch 512 --threads 1 --output " +
-                                    name + ".safetensors " + more,
-                                "cd " + folder.path().string() + " && " + clock);
+    const Outcome outcome =
+        run("train --quiet --domain ./wide.toml --data " + data +
+                ".csv --hidden 8 --epochs 2 --batch 512 --threads 1 --output " + name + ".safetensors " + more,
+            "cd " + folder.path().string() + " && " + clock);
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return largest_child();
   };
@@ -73,8 +75,10 @@ TEST(Buffer, BoundsTheMemoryOfATrainingOnMoreData) {
   const long unbounded = train("model", "large", "");
   // Beside the buffer: a batch, pieces, the order of the samples and what the reader knows of each row.
   constexpr long buffer = 4 * 1024, beside = 14 * 1024;
-  std::printf("peak memory: %ld MiB of 400 rows; of 120000 (%ld MiB in FP64) %ld MiB more by a buffer of 4 MiB, %ld MiB more without\n",
-              small / 1024, 120000L * (inputs + 2) * 8 / 1048576, (bounded - small) / 1024, (unbounded - small) / 1024);
+  std::printf(
+      "peak memory: %ld MiB of 400 rows; of 120000 (%ld MiB in FP64) %ld MiB more by a buffer of 4 MiB, %ld MiB more "
+      "without\n",
+      small / 1024, 120000L * (inputs + 2) * 8 / 1048576, (bounded - small) / 1024, (unbounded - small) / 1024);
   EXPECT_LT(bounded - small, buffer + beside);
   EXPECT_GT(unbounded - small, 2 * (buffer + beside));  // else the bound above says nothing
   EXPECT_TRUE(streamed == content(folder / "model.safetensors"));
@@ -121,8 +125,10 @@ TEST(Buffer, IsAKeyOfTheConfigAndRefusesNonsense) {
 TEST(Buffer, AnInterruptedTrainingKeepsItsCheckpointAndNoFile) {
   const Folder folder;
   const std::string output = (folder / "ocean.safetensors").string();
-  const std::vector<std::string> words = {"train", "--domain", "ocean_heat_budget", "--data", ocean_file, "--hidden", "8", "--epochs", "100000",
-                                          "--threads", "1", "--quiet", "--buffer-size", "1", "--output", output};
+  const std::vector<std::string> words = {"train",    "--domain", "ocean_heat_budget", "--data", ocean_file,
+                                          "--hidden", "8",        "--epochs",          "100000", "--threads",
+                                          "1",        "--quiet",  "--buffer-size",     "1",      "--output",
+                                          output};
   const pid_t child = start(words, (folder / "err").string());
   for (int i = 0; i < 600 && !std::filesystem::exists(output + ".checkpoint"); ++i) usleep(50000);
   kill(child, SIGINT);

@@ -38,7 +38,8 @@ std::size_t count_of(const std::filesystem::path& folder) {
 }
 std::size_t threads_now() { return count_of("/proc/self/task"); }
 
-// The loader alone ---------------------------------------------------------------------------------------------------------
+// The loader alone
+// ---------------------------------------------------------------------------------------------------------
 
 /// Rows that are their places; counts what has been read, may fail at a place.
 class Places final : public detail::SubsetRows {
@@ -117,7 +118,8 @@ TEST(Loader, LeavesNoThreadBehind) {
   EXPECT_EQ(threads_now(), before);
 }
 
-// Whole trainings ----------------------------------------------------------------------------------------------------------
+// Whole trainings
+// ----------------------------------------------------------------------------------------------------------
 
 TrainingOptions options_for(const std::string& name) {
   TrainingOptions options;
@@ -212,7 +214,8 @@ TEST_P(OnDisk, TrainsToTheSameBits) {
   EXPECT_EQ(count_of(folder.path()), 0U);  // scratch files have no names
 }
 INSTANTIATE_TEST_SUITE_P(All, OnDisk,
-                         testing::Values("mlp", "libtorch", "max_abs", "parts", "vae", "ladder_vae", "ddpm", "flow_matching"),
+                         testing::Values("mlp", "libtorch", "max_abs", "parts", "vae", "ladder_vae", "ddpm",
+                                         "flow_matching"),
                          [](const auto& instance) { return std::string(instance.param); });
 
 TEST(OnDiskToo, CoefficientsOfEachSampleAndNoSplit) {
@@ -261,7 +264,8 @@ TEST(OnDiskToo, CheckpointsGoOnEitherWay) {
     // Within an epoch, not between two.
     std::atomic<bool> stop{false};
     const auto after_first = [&](const TrainingProgress&) { stop = true; };
-    EXPECT_ERROR(train(problem().samples, problem().constraints(), options, after_first, &stop), Status::interrupted, "resume");
+    EXPECT_ERROR(train(problem().samples, problem().constraints(), options, after_first, &stop), Status::interrupted,
+                 "resume");
     options.buffer_bytes = first_on_disk ? 0 : 100000;
     options.resume = true;
     EXPECT_EQ(in_memory(problem(), options), expected) << first_on_disk;
@@ -281,16 +285,19 @@ TEST(OnDiskToo, StopsAtAnyStepWithoutHangingOrLeavingAThread) {
       std::this_thread::sleep_for(std::chrono::milliseconds(7 * wait));
       stop = true;
     });
-    EXPECT_ERROR(train(problem().samples, problem().constraints(), options, {}, &stop), Status::interrupted, "stopped before step");
+    EXPECT_ERROR(train(problem().samples, problem().constraints(), options, {}, &stop), Status::interrupted,
+                 "stopped before step");
     stopper.join();
     EXPECT_EQ(threads_now(), threads);
   }
   const auto throws = [](const TrainingProgress&) { throw Error(Status::internal, "the listener's own"); };
-  EXPECT_ERROR(train(problem().samples, problem().constraints(), options, throws), Status::internal, "the listener's own");
+  EXPECT_ERROR(train(problem().samples, problem().constraints(), options, throws), Status::internal,
+               "the listener's own");
   EXPECT_EQ(threads_now(), threads);
 }
 
-/// Cuts the process' scratch files of a folder short: they have no names, but the system shows them by their descriptors.
+/// Cuts the process' scratch files of a folder short: they have no names, but the system shows them by their
+/// descriptors.
 int cut_scratch_files(const std::filesystem::path& folder) {
   int cut = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -310,8 +317,8 @@ TEST(OnDiskToo, AFileThatIsCutShortEndsTheTrainingWithItsName) {
   const std::size_t threads = threads_now();
   int cut = 0;
   const auto cutting = [&](const TrainingProgress&) { cut = cut_scratch_files(folder.path()); };
-  EXPECT_ERROR(train(problem().samples, problem().constraints(), options, cutting), Status::io_error,
-               "training rows", folder.path().string(), "cut short");
+  EXPECT_ERROR(train(problem().samples, problem().constraints(), options, cutting), Status::io_error, "training rows",
+               folder.path().string(), "cut short");
   EXPECT_EQ(cut, 2);  // of training and of validation
   EXPECT_EQ(threads_now(), threads);
 
@@ -337,7 +344,9 @@ TEST(OnDiskToo, RanksReadTheirOwnShare) {
     options.scratch = folder.path();
     options.buffer_bytes = needed(problem(), options);
     const auto failures = on_ranks(3, [&](TrainingCommunicator& communicator) {
-      EXPECT_EQ(train(problem().samples, problem().constraints(), options, {}, nullptr, &communicator).model.serialize(), expected);
+      EXPECT_EQ(
+          train(problem().samples, problem().constraints(), options, {}, nullptr, &communicator).model.serialize(),
+          expected);
     });
     for (const auto& failure : failures) EXPECT_FALSE(failure) << name;
   }
@@ -364,7 +373,8 @@ TEST(SampleFiles, HoldWhatWasPutInAndCheckTheRoom) {
   EXPECT_EQ(found.step, expected.step);
   EXPECT_ERROR(file.read(5999, 2), Status::out_of_range, "has 6000");
   EXPECT_NO_THROW(file.require_space(1000));
-  EXPECT_ERROR(file.require_space(std::int64_t{1} << 55), Status::no_space, "samples", "free in " + folder.path().string());
+  EXPECT_ERROR(file.require_space(std::int64_t{1} << 55), Status::no_space, "samples",
+               "free in " + folder.path().string());
   write_file_atomically(folder.path() / "file", std::string("no folder"));
   EXPECT_ERROR(SampleFile(set.layout, folder.path() / "file" / "x"), Status::io_error, "can't be made");
 }

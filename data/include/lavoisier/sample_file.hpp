@@ -17,7 +17,8 @@ class SampleFile final : public SampleSource {
   SampleFile(const StateLayout& layout, const std::filesystem::path& folder);
   /// Error(no_space) if the folder has no room for so many more.
   void require_space(std::int64_t samples) const;
-  /// Samples of the file's layout, with outputs, columns and steps; with subsets as the first had. Error(shape_mismatch).
+  /// Samples of the file's layout, with outputs, columns and steps; with subsets as the first had.
+  /// Error(shape_mismatch).
   void append(const SampleSet& samples);
   void set_source(std::string source) { source_ = std::move(source); }
 

@@ -40,11 +40,12 @@ class SampleSetSource final : public SampleSource {
   std::array<std::int64_t, 3> counts_{};
 };
 
-/// How many samples a piece has where they are read one after the other: about 1 MiB of inputs and outputs, at most 1024
-/// samples, whatever memory there is: so sums over pieces have the same bits everywhere.
+/// How many samples a piece has where they are read one after the other: about 1 MiB of inputs and outputs, at most
+/// 1024 samples, whatever memory there is: so sums over pieces have the same bits everywhere.
 std::int64_t samples_of_piece(const StateLayout& layout);
 
-/// All samples of a subset in their order, in pieces of samples_of_piece(), the last one shorter; `index`: of each among all.
+/// All samples of a subset in their order, in pieces of samples_of_piece(), the last one shorter; `index`: of each
+/// among all.
 void for_each_piece(const SampleSource& source, Subset subset,
                     const std::function<void(const SampleSet& piece, const std::vector<std::int64_t>& index)>& take);
 

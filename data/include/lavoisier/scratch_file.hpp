@@ -9,12 +9,12 @@
 
 namespace lavoisier {
 
-/// A file for numbers that memory doesn't hold. It has no name once it is open: however the process ends, a kill included,
-/// its space is free again.
+/// A file for numbers that memory doesn't hold. It has no name once it is open: however the process ends, a kill
+/// included, its space is free again.
 class ScratchFile {
  public:
-  /// In `folder`, which is made if need be. `what`: of what it holds, for messages ("samples"). Error(io_error): no file
-  /// can be made there.
+  /// In `folder`, which is made if need be. `what`: of what it holds, for messages ("samples"). Error(io_error): no
+  /// file can be made there.
   ScratchFile(const std::filesystem::path& folder, std::string what);
   ~ScratchFile();
   ScratchFile(ScratchFile&& other) noexcept;

@@ -120,9 +120,10 @@ struct TrainingOptions {
   std::string selection = "best";              ///< which epoch's weights: "best" validation score or "last"
   std::string device = "cpu";
   int threads = 0;                             ///< 0: all
-  std::int64_t buffer_bytes = 0;               ///< 0: all rows are in memory. Else standardised rows lie in scratch files and
-                                               ///< a thread reads those of the coming steps into so many bytes, which
-                                               ///< must hold a batch (a rank's micro-batch); weights have the same bits
+  std::int64_t buffer_bytes = 0;               ///< 0: all rows are in memory. Else standardised rows lie in scratch
+                                               ///< files and a thread reads those of the coming steps into so many
+                                               ///< bytes, which must hold a batch (a micro-batch, where there are
+                                               ///< several); weights have the same bits
   std::filesystem::path scratch;               ///< folder of these files; empty: the current one
   std::filesystem::path checkpoint;            ///< folder; empty: no checkpoints
   bool resume = false;
@@ -168,8 +169,10 @@ struct TrainingResult {
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
                      TrainingCommunicator* communicator = nullptr);
-/// The same from samples that need not lie in memory (a SampleFile). With options.buffer_bytes memory holds about so many
-/// bytes of rows, one batch, and 16 bytes a sample (the order of an epoch, the scores); without it all standardised rows.
+/// The same from samples that need not lie in memory (a SampleFile). With options.buffer_bytes memory holds about so
+/// many bytes of rows, one batch, and 16 bytes a sample (the order of an epoch, the scores); without it all
+/// standardised rows. Errors besides: no_space and io_error of the scratch files, named by folder;
+/// invalid_argument where the buffer is too small for a batch, with the bytes that are needed.
 TrainingResult train(const SampleSource& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
                      TrainingCommunicator* communicator = nullptr);
