@@ -78,10 +78,12 @@ bool given_sums(const TrainingOptions& options, Index laws) {
 void require_reached(const std::vector<Status>& status, const std::string& message, const SampleSet& samples,
                      const StandardisedRows& rows) {
   for (std::size_t i = 0; i < status.size(); ++i)
-    if (status[i] != Status::ok) throw Error(status[i], sample_name(samples, rows.rows[i]) + message.substr(message.find(':')));
+    if (status[i] != Status::ok)
+      throw Error(status[i], sample_name(samples, rows.rows[i]) + message.substr(message.find(':')));
 }
 
-void require_sums(const OutputHead& head, const SampleSet& samples, const TrainingData& data, const LawOptions& options) {
+void require_sums(const OutputHead& head, const SampleSet& samples, const TrainingData& data,
+                  const LawOptions& options) {
   for (const StandardisedRows* rows : {&data.training, &data.validation}) {
     if (rows->count() == 0) continue;
     const RowMatrix& A = data.A.rows() > 0 ? data.A : rows->A;
@@ -189,12 +191,13 @@ OutputHead output_head(const SampleSet& samples, const LinearConstraints& constr
       for (Index row = 0; row < rows->y.rows(); ++row) {
         const double value = rows->y(row, place) * data.output_scale[one.element];
         if (value > 0.0 || (value == 0.0 && has_atom(one.law))) continue;
-        refuse(name + " is " + text_of(value) + " for " + sample_name(samples, rows->rows[static_cast<std::size_t>(row)]) +
-               ": expected " +
+        refuse(name + " is " + text_of(value) + " for " +
+               sample_name(samples, rows->rows[static_cast<std::size_t>(row)]) + ": expected " +
                (head.family == HeadFamily::poisson ? "counts"
                 : has_atom(one.law)                ? "numbers of 0 or more"
-                : head.family == HeadFamily::gamma ? "positive numbers"
-                                                   : "positive numbers (0 has a chance under hurdle_log_normal and hurdle_gamma)"));
+                : head.family == HeadFamily::gamma
+                    ? "positive numbers"
+                    : "positive numbers (0 has a chance under hurdle_log_normal and hurdle_gamma)"));
       }
   }
   if (head.family == HeadFamily::poisson) {
@@ -206,9 +209,10 @@ OutputHead output_head(const SampleSet& samples, const LinearConstraints& constr
   for (const Law& law : constraints.independent_laws()) names.laws.push_back(law.name);
   for (Index k = 0; shares && k < data.A.rows(); ++k)
     if (data.A.row(k).minCoeff() < 0.0 && data.A.row(k).maxCoeff() > 0.0)
-      throw Error(Status::unsupported, "law '" + names.laws[static_cast<std::size_t>(k)] +
-                                           "' has coefficients of both signs: expected a sum, of which head 'gamma' draws "
-                                           "shares");
+      throw Error(Status::unsupported,
+                  "law '" + names.laws[static_cast<std::size_t>(k)] +
+                      "' has coefficients of both signs: expected a sum, of which head 'gamma' draws "
+                      "shares");
   require_sums(head, samples, data, names);
   return head;
 }
@@ -224,7 +228,8 @@ void start_head(const GeneratorContext& context, const NetworkPlan& plan, std::s
   const MlpOptions& network = context.options.network;
   if (head.family == HeadFamily::gaussian || network.initialization == "torch") return;
   const Parameter& bias = plan.parameters.back();
-  const std::span<float> values = weights.subspan(static_cast<std::size_t>(bias.offset), static_cast<std::size_t>(bias.elements()));
+  const std::span<float> values =
+      weights.subspan(static_cast<std::size_t>(bias.offset), static_cast<std::size_t>(bias.elements()));
   const auto raw_of = [&](double value) {
     const double above = value - network.floor;
     return static_cast<float>(network.parametrization == "exp" ? std::log(above) : std::log(std::expm1(above)));
