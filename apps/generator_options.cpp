@@ -28,10 +28,12 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
 const std::vector<Option>& generator_options() {
   static const std::vector<Option> options = {
       {"model", "NAME", fmt::format("generator: {}", fmt::join(all_generators(), ", ")), "mlp", false},
-      {"head", "NAME", "mlp, of its outputs: gaussian; mixed (positive and Gaussian), gamma (positive, shares of the laws' sums) or "
-                       "poisson (counts)", "gaussian", false},
-      {"positive", "NAME=LAW", "head mixed: a positive output (rain: all its elements, or rain[2]) and its law: log_normal, gamma, "
-                               "hurdle_log_normal or hurdle_gamma (0 with a probability)", "", true},
+      {"head", "NAME",
+       "mlp, of its outputs: gaussian; mixed (positive and Gaussian), gamma (positive, shares of the laws' sums) or "
+       "poisson (counts)", "gaussian", false},
+      {"positive", "NAME=LAW",
+       "head mixed: a positive output (rain: all its elements, or rain[2]) and its law: log_normal, gamma, "
+       "hurdle_log_normal or hurdle_gamma (0 with a probability)", "", true},
       {"backbone", "NAME", "mlp (dense layers), unet or column", "mlp", false},
       {"field-size", "H,W", "unet: rows and columns of the outputs' fields; column: 1 and the number of levels", "", true},
       {"channels", "N,N", "unet: channels at each resolution; column: one number; spectral_temporal: features a series", "16,32", true},

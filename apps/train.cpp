@@ -206,7 +206,8 @@ const Command& train_command() {
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},
           {"loss", "NAME", "likelihood, crps, energy or squared_error (of the constrained mean: no deviation is trained); vae and ladder_vae: "
-                             "likelihood; ddpm and flow_matching: squared_error; a --head other than gaussian: likelihood, mixed crps too", "crps", false},
+                             "likelihood; ddpm and flow_matching: squared_error; a --head other than gaussian: "
+                             "likelihood, mixed crps too", "crps", false},
           {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
           {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
           {"estimator", "NAME", "of the gradient of crps and energy: exact, marginal_expectation, pathwise, score_function, "

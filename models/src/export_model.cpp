@@ -146,8 +146,8 @@ void append_head(ModelFile& model, const GeneratorContext& context, const std::s
     append_gaussian_head(model, context, raw, 0);
   } else if (head.family == HeadFamily::poisson) {
     add_vector(model, "head.scale", head.scale);
-    graph.push_back({head.given_sums ? "multinomial_draw" : "poisson_draw", {raw}, {"outputs"}, {{"scale", "head.scale"}},
-                     {{"site", "0"}}});
+    const char* const op = head.given_sums ? "multinomial_draw" : "poisson_draw";
+    graph.push_back({op, {raw}, {"outputs"}, {{"scale", "head.scale"}}, {{"site", "0"}}});
   } else if (head.given_sums) {
     add_vector(model, "head.floor", Eigen::VectorXd::Constant(1, context.options.network.floor));
     graph.push_back({"dirichlet_draw", {raw}, {"outputs"}, {{"floor", "head.floor"}},

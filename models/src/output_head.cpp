@@ -80,7 +80,8 @@ bool given_sums(const TrainingOptions& options, Index laws) {
 void require_reached(const std::vector<Status>& status, const std::string& message, const SampleSource& samples,
                      const StandardisedRows& rows) {
   for (std::size_t i = 0; i < status.size(); ++i)
-    if (status[i] != Status::ok) throw Error(status[i], sample_name(samples, rows.rows[i]) + message.substr(message.find(':')));
+    if (status[i] != Status::ok)
+      throw Error(status[i], sample_name(samples, rows.rows[i]) + message.substr(message.find(':')));
 }
 
 void require_sums(const OutputHead& head, const SampleSource& samples, const TrainingData& data, const StandardisedRows& rows,
@@ -206,8 +207,9 @@ OutputHead output_head(const SampleSource& samples, const LinearConstraints& con
                sample_name(samples, rows.rows[static_cast<std::size_t>(row)]) + ": expected " +
                (head.family == HeadFamily::poisson ? "counts"
                 : has_atom(one.law)                ? "numbers of 0 or more"
-                : head.family == HeadFamily::gamma ? "positive numbers"
-                                                   : "positive numbers (0 has a chance under hurdle_log_normal and hurdle_gamma)"));
+                : head.family == HeadFamily::gamma
+                    ? "positive numbers"
+                    : "positive numbers (0 has a chance under hurdle_log_normal and hurdle_gamma)"));
       }
   });
   if (head.family == HeadFamily::poisson) {
@@ -242,7 +244,8 @@ void start_head(const GeneratorContext& context, const NetworkPlan& plan, std::s
   const MlpOptions& network = context.options.network;
   if (head.family == HeadFamily::gaussian || network.initialization == "torch") return;
   const Parameter& bias = plan.parameters.back();
-  const std::span<float> values = weights.subspan(static_cast<std::size_t>(bias.offset), static_cast<std::size_t>(bias.elements()));
+  const std::span<float> values =
+      weights.subspan(static_cast<std::size_t>(bias.offset), static_cast<std::size_t>(bias.elements()));
   const auto raw_of = [&](double value) {
     const double above = value - network.floor;
     return static_cast<float>(network.parametrization == "exp" ? std::log(above) : std::log(std::expm1(above)));

@@ -1,8 +1,8 @@
 #ifndef LAVOISIER_MODELS_OUTPUT_HEAD_HPP
 #define LAVOISIER_MODELS_OUTPUT_HEAD_HPP
 
-// Heads whose outputs are not all Gaussian (docs/generators.md, "Heads"): which outputs have which law, what that asks of
-// the targets, and the loss from raw values.
+// Heads whose outputs are not all Gaussian (docs/generators.md, "Heads"): which outputs have which law, what that asks
+// of the targets, and the loss from raw values.
 
 #include "head_loss.hpp"
 
@@ -57,14 +57,14 @@ std::int64_t raw_values(const OutputHead& head, std::int64_t outputs);
 void start_head(const GeneratorContext& context, const NetworkPlan& plan, std::span<float> weights);
 
 /// Loss of each row from raw values, as HeadLoss.
-using RowLoss = std::function<Eigen::VectorXd(const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y,
-                                              const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A,
-                                              const DrawAddress& draws)>;
+using RowLoss = std::function<Eigen::VectorXd(
+    const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d,
+    RowMatrix* h_bar, const RowMatrix& A, const DrawAddress& draws)>;
 RowLoss make_row_loss(const GeneratorContext& context, int threads);
 
 /// Parameters of positive outputs from the raw values of rows, in units of their scales, and their derivatives.
 struct PositiveValues {
-  RowMatrix a, b, zero;                  ///< rows x positive outputs, as PositiveSigned has them
+  RowMatrix a, b, zero;  ///< rows x positive outputs, as PositiveSigned has them
   RowMatrix deviation, slope, atom_slope;
 };
 PositiveValues positive_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<PositiveOutput>& positive,

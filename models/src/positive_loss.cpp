@@ -57,8 +57,9 @@ class MixedLoss {
       for (const Index place : context.dependent)
         if (place == signed_places_[j]) dependent.push_back(static_cast<Index>(j));
     if (options_.loss == Loss::likelihood && !signed_places_.empty())
-      signed_ = std::make_shared<HeadLoss>(options_, A_.rows() > 0 ? RowMatrix(A_(Eigen::all, signed_places_)) : RowMatrix(),
-                                           laws_, signed_elements_, dependent, threads);
+      signed_ =
+          std::make_shared<HeadLoss>(options_, A_.rows() > 0 ? RowMatrix(A_(Eigen::all, signed_places_)) : RowMatrix(),
+                                     laws_, signed_elements_, dependent, threads);
   }
 
   Eigen::VectorXd operator()(const Batch& h, const Batch& y, const Batch& d, RowMatrix* h_bar, const RowMatrix& A,
@@ -78,8 +79,9 @@ class MixedLoss {
   }
 
  private:
-  Eigen::VectorXd likelihood(const PositiveSigned& law, const PositiveValues& values, const Batch& h, const RowMatrix& p,
-                             const RowMatrix& q, const Batch& d, RowMatrix* h_bar, const RowMatrix& A) const {
+  Eigen::VectorXd likelihood(const PositiveSigned& law, const PositiveValues& values, const Batch& h,
+                             const RowMatrix& p, const RowMatrix& q, const Batch& d, RowMatrix* h_bar,
+                             const RowMatrix& A) const {
     LawOptions options;
     options.threads = batch_.threads;
     const PositiveSignedLogDensity of_positive = positive_log_density(law, p, h_bar != nullptr, options);
@@ -133,14 +135,16 @@ class MixedLoss {
       for (Index j = 0; j < n_q; ++j) {
         const Index element = signed_elements_[static_cast<std::size_t>(j)];
         h_bar->col(element) = share * found.gradient.mean.col(j);
-        h_bar->col(outputs_ + element) = share * found.gradient.standard_deviation.col(j).cwiseProduct(head.slope.col(j));
+        h_bar->col(outputs_ + element) =
+            share * found.gradient.standard_deviation.col(j).cwiseProduct(head.slope.col(j));
       }
     }
     return each * (found.p.rowwise().sum() + found.q.rowwise().sum());
   }
 
   /// share * gradient, from the laws' parameters to the raw values.
-  void add_positive(const PositiveValues& values, const PositiveSignedGradient& gradient, double share, RowMatrix& h_bar) const {
+  void add_positive(const PositiveValues& values, const PositiveSignedGradient& gradient, double share,
+                    RowMatrix& h_bar) const {
     Index atom = 2 * outputs_;
     for (Index i = 0; i < static_cast<Index>(positive_.size()); ++i) {
       const PositiveOutput& one = positive_[static_cast<std::size_t>(i)];
@@ -156,7 +160,8 @@ class MixedLoss {
         first += share * a_bar;
         second += share * b_bar * slope;
       }
-      if (has_atom(one.law)) h_bar.col(atom++).array() += share * gradient.zero.col(i).array() * values.atom_slope.col(i).array();
+      if (has_atom(one.law))
+        h_bar.col(atom++).array() += share * gradient.zero.col(i).array() * values.atom_slope.col(i).array();
     }
   }
 
@@ -174,8 +179,9 @@ class MixedLoss {
 RowLoss shares_loss(const GeneratorContext& context, int threads) {
   const bool exponential = context.options.network.parametrization == "exp";
   const double floor = context.options.network.floor;
-  return [A = context.data.A, exponential, floor, threads](const Batch& h, const Batch& y, const Batch& d, RowMatrix* h_bar,
-                                                           const RowMatrix& own, const DrawAddress&) -> Eigen::VectorXd {
+  return [A = context.data.A, exponential, floor, threads](const Batch& h, const Batch& y, const Batch& d,
+                                                           RowMatrix* h_bar, const RowMatrix& own,
+                                                           const DrawAddress&) -> Eigen::VectorXd {
     GammaGivenSum law;
     law.A = A.rows() > 0 ? A : own;
     law.d = d;
@@ -240,12 +246,15 @@ PositiveValues positive_values(const Batch& h, const std::vector<PositiveOutput>
 RowLoss make_row_loss(const GeneratorContext& context, int threads) {
   const OutputHead& head = context.head;
   switch (head.family) {
-    case HeadFamily::gaussian: break;
-    case HeadFamily::poisson: return counts_loss(context, threads);
+    case HeadFamily::gaussian:
+      break;
+    case HeadFamily::poisson:
+      return counts_loss(context, threads);
     case HeadFamily::gamma:
       if (head.given_sums) return shares_loss(context, threads);
       return MixedLoss(context, threads);
-    case HeadFamily::mixed: return MixedLoss(context, threads);
+    case HeadFamily::mixed:
+      return MixedLoss(context, threads);
   }
   return HeadLoss(context.options, context.data.A, context.data.laws, context.data.active, context.dependent, threads);
 }

@@ -24,7 +24,8 @@ using Eigen::Index;
 std::ptrdiff_t place_of_draw(const ModelFile& model) {
   const std::vector<GraphOperation>& graph = model.description.graph;
   const auto at = std::find_if(graph.begin(), graph.end(), [](const GraphOperation& one) {
-    return one.op == "positive_draw" || one.op == "dirichlet_draw" || one.op == "poisson_draw" || one.op == "multinomial_draw";
+    return one.op == "positive_draw" || one.op == "dirichlet_draw" || one.op == "poisson_draw" ||
+           one.op == "multinomial_draw";
   });
   return at == graph.end() ? -1 : at - graph.begin();
 }
@@ -42,15 +43,17 @@ RowMatrix raw_of(const ModelFile& model, const SampleSet& samples, const std::st
   const auto made = std::find_if(graph.begin(), graph.end(), [&](const GraphOperation& one) {
     return std::find(one.outputs.begin(), one.outputs.end(), name) != one.outputs.end();
   });
-  if (graph.front().op != "standardize" || graph.front().outputs.size() != 1 || made == graph.end() || made == graph.begin())
+  if (graph.front().op != "standardize" || graph.front().outputs.size() != 1 || made == graph.end() ||
+      made == graph.begin())
     throw Error(Status::invalid_format, "model file: the graph must begin with 'standardize' and make '" + name + "'");
   const Eigen::VectorXd mean = detail::vector_of(model, entry(graph.front().tensors, "mean"));
   const Eigen::VectorXd scale = detail::vector_of(model, entry(graph.front().tensors, "scale"));
   if (mean.size() != samples.input_elements() || scale.size() != mean.size())
     throw Error(Status::invalid_format, "model file: 'standardize' has another width than the inputs");
   std::vector<float> weights;
-  detail::Network<float> network(detail::plan_of(std::span(graph).subspan(1, static_cast<std::size_t>(made - graph.begin())),
-                                                 {{graph.front().outputs[0], mean.size()}}, name, model, weights));
+  detail::Network<float> network(
+      detail::plan_of(std::span(graph).subspan(1, static_cast<std::size_t>(made - graph.begin())),
+                      {{graph.front().outputs[0], mean.size()}}, name, model, weights));
   std::copy(weights.begin(), weights.end(), network.weights().begin());
   const std::vector<float> x =
       detail::standardise(samples.inputs.data(), samples.samples, mean.data(), scale.data(), mean.size());
@@ -70,7 +73,8 @@ void read_positive(const ModelFile& model, const GraphOperation& draw, const Row
   std::size_t begin = 0;
   for (const std::int64_t element : elements) {
     const std::size_t end = std::min(words.find(',', begin), words.size());
-    positive.push_back({element, detail::positive_law_from(words.substr(std::min(begin, end), end - std::min(begin, end)))});
+    positive.push_back(
+        {element, detail::positive_law_from(words.substr(std::min(begin, end), end - std::min(begin, end)))});
     found.positive.push_back(element);
     found.law.families.push_back(positive.back().law);
     begin = end + 1;
@@ -114,8 +118,8 @@ RowMatrix inputs_of(const SampleSet& samples) {
 }
 
 /// Of signed outputs given the positive ones.
-Eigen::VectorXd signed_density(const ModelFile& model, const PredictedLaw& found, const RowMatrix& A, const RowMatrix& d,
-                               const RowMatrix& q) {
+Eigen::VectorXd signed_density(const ModelFile& model, const PredictedLaw& found, const RowMatrix& A,
+                               const RowMatrix& d, const RowMatrix& q) {
   const RowMatrix &mean = found.law.mean, &deviation = found.law.standard_deviation;
   const GraphOperation& last = model.description.graph.back();
   if (last.op != "constrain" || A.rows() == 0) return null_space_log_density(A, mean, deviation, q);
@@ -161,8 +165,8 @@ PredictedLaw predict_law(const ModelFile& model, const LinearConstraints& constr
   return found;
 }
 
-Eigen::VectorXd negative_log_density(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
-                                     double* distance) {
+Eigen::VectorXd negative_log_density(const ModelFile& model, const LinearConstraints& constraints,
+                                     const SampleSet& samples, double* distance) {
   const PredictedLaw found = predict_law(model, constraints, samples);
   const RowMatrix y = Eigen::Map<const RowMatrix>(samples.outputs.data(), samples.samples, samples.output_elements());
   const bool laws = constraints.rows() > 0;
@@ -170,7 +174,8 @@ Eigen::VectorXd negative_log_density(const ModelFile& model, const LinearConstra
   const RowMatrix d = laws ? constraints.right_hand_side(inputs_of(samples)) : RowMatrix(y.rows(), 0);
   double moved = 0.0;
   if (distance) *distance = 0.0;
-  if (found.draw == "poisson_draw") return laws ? Eigen::VectorXd() : Eigen::VectorXd(-poisson_log_density(found.log_rate, y, false).value);
+  if (found.draw == "poisson_draw")
+    return laws ? Eigen::VectorXd() : Eigen::VectorXd(-poisson_log_density(found.log_rate, y, false).value);
   if (found.draw == "multinomial_draw") return -poisson_given_sum_log_density(A, found.log_rate, d, y, false).value;
   if (found.draw == "dirichlet_draw") {
     GammaGivenSum law;

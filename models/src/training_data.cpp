@@ -61,8 +61,8 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
       if (basis.rows() > 0) rest -= (rest * basis.transpose()) * basis;
     if (size <= tolerances::identity::rank || rest.norm() <= tolerances::identity::rank * std::max(1.0, size))
       throw Error(Status::rank_deficient,
-                  sample.empty() ? law + " can't be kept by any output that varies in training (and is not positive, of a mixed head): leave it out of "
-                                      "the domain"
+                  sample.empty() ? law + " can't be kept by any output that varies in training (and is not positive, of a "
+                                         "mixed head): leave it out of the domain"
                                  : law + " says nothing of its own for " + sample +
                                        ": on the outputs that vary its coefficients follow from the laws before it");
     basis.conservativeResize(basis.rows() + 1, Eigen::NoChange);
@@ -71,8 +71,8 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
 }
 
 /// Moves the targets of rows onto the laws as the rules say; the largest distance.
-double move_onto_laws(const TargetRules& rules, const std::vector<Index>& unshifted, const RowMatrix& A, const RowMatrix& d,
-                      RowMatrix& y) {
+double move_onto_laws(const TargetRules& rules, const std::vector<Index>& unshifted, const RowMatrix& A,
+                      const RowMatrix& d, RowMatrix& y) {
   const Index m = d.cols();
   const auto of_row = [&](Index row) -> RowMatrix { return A.rows() == m ? A : RowMatrix(A.middleRows(row * m, m)); };
   if (rules.onto == TargetRules::Onto::nothing) return 0.0;

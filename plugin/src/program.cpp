@@ -52,8 +52,9 @@ void Compiler::heads() const {
   const std::set<std::string> known = {"gaussian_diagonal", "sampled", "positive_signed", "gamma", "poisson"};
   for (const auto& head : description_.heads)
     if (!known.count(head.family))
-      fail(Status::unsupported, "head '" + head.name + "': the family '" + head.family +
-                                    "' (this release runs gaussian_diagonal, sampled, positive_signed, gamma, poisson)");
+      fail(Status::unsupported,
+           "head '" + head.name + "': the family '" + head.family +
+               "' (this release runs gaussian_diagonal, sampled, positive_signed, gamma, poisson)");
 }
 
 void Compiler::graph() {

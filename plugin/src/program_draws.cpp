@@ -121,13 +121,15 @@ void Compiler::require_groups(const Operation& operation) const {
                                            " laws; expected each in one");
   for (std::int32_t k = 0; k < laws.rows(); ++k) {
     const auto row = static_cast<std::size_t>(k);
-    const auto begin = static_cast<std::size_t>(laws.row_begin[row]), end = static_cast<std::size_t>(laws.row_begin[row + 1]);
+    const auto begin = static_cast<std::size_t>(laws.row_begin[row]),
+               end = static_cast<std::size_t>(laws.row_begin[row + 1]);
     const double first = laws.row_coefficient[begin];
     for (std::size_t t = begin; t < end; ++t) {
       const double weight = laws.row_coefficient[t];
       const std::string name = "law '" + laws.laws[static_cast<std::size_t>(laws.row_law[row])].name + "'";
       if (operation.kind == OperationKind::multinomial_draw && weight != first)
-        throw Error(Status::unsupported, where + name + " has several weights; expected one (no multinomial otherwise)");
+        throw Error(Status::unsupported,
+                    where + name + " has several weights; expected one (no multinomial otherwise)");
       if ((weight > 0.0) != (first > 0.0))
         throw Error(Status::unsupported, where + name + " has weights of both signs; expected one sign");
     }

@@ -21,7 +21,8 @@ double expectation(const PositiveLaw& law, double a, double b, double zero) noex
 }
 
 /// One draw, in units of the scale; NaN where there is none.
-double draw(const PositiveLaw& law, double a, double b, double zero, random::Sequence& sequence, double scale) noexcept {
+double draw(const PositiveLaw& law, double a, double b, double zero, random::Sequence& sequence,
+            double scale) noexcept {
   if (law.atom && random::uniform(sequence) < zero) return 0.0;
   const double drawn = law.gamma ? elementary::exp(random::log_gamma(sequence, a)) / b
                                  : elementary::exp(a + b * random::normal(sequence));
@@ -97,7 +98,8 @@ void Tile::dirichlet_draw(const Operation& operation) noexcept {
   for (std::int64_t j = 0; j < operation.n * stride; ++j) y[j] = 0.0;
   for (std::int32_t k = 0; k < laws.rows(); ++k) {
     const auto row = static_cast<std::size_t>(k);
-    const auto begin = static_cast<std::size_t>(laws.row_begin[row]), end = static_cast<std::size_t>(laws.row_begin[row + 1]);
+    const auto begin = static_cast<std::size_t>(laws.row_begin[row]),
+               end = static_cast<std::size_t>(laws.row_begin[row + 1]);
     const bool negative = laws.row_coefficient[begin] < 0.0;
     const double* d = right_hand_side + laws.row_law[row] * stride;
     for (std::int64_t c = 0; c < count; ++c) {
@@ -165,12 +167,14 @@ void Tile::multinomial_draw(const Operation& operation) noexcept {
   for (std::int64_t j = 0; j < operation.n * stride; ++j) y[j] = 0.0;
   for (std::int32_t k = 0; k < laws.rows(); ++k) {
     const auto row = static_cast<std::size_t>(k);
-    const auto begin = static_cast<std::size_t>(laws.row_begin[row]), end = static_cast<std::size_t>(laws.row_begin[row + 1]);
+    const auto begin = static_cast<std::size_t>(laws.row_begin[row]),
+               end = static_cast<std::size_t>(laws.row_begin[row + 1]);
     const double* d = right_hand_side + laws.row_law[row] * stride;
     for (std::int64_t c = 0; c < count; ++c) {
       const double ratio = d[c] / laws.row_coefficient[begin];
       if (!finite(ratio) || ratio < 0.0 || ratio > largest_count) {
-        refuse(c, !finite(ratio) || ratio > largest_count ? Status::non_finite : Status::inconsistent_laws, operation.n, y);
+        refuse(c, !finite(ratio) || ratio > largest_count ? Status::non_finite : Status::inconsistent_laws, operation.n,
+               y);
         continue;
       }
       const auto whole = static_cast<std::uint64_t>(ratio + (ratio < 0x1.0p52 ? 0.5 : 0.0));

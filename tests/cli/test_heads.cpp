@@ -42,14 +42,14 @@ class Heads : public testing::Test {
   void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name) << text; }
   Outcome train(const std::string& words, const std::string& more = "") const {
     return run("train --domain " + file("d.toml") + " --data " + file("d.csv") +
-               " --hidden 16 --epochs 20 --batch 32 --seed 1 --output " + file("m.safetensors") + " --json " + file("t.json") + " " +
-               words + more);
+               " --hidden 16 --epochs 60 --batch 32 --learning-rate 0.005 --seed 1 --output " + file("m.safetensors") +
+               " --json " + file("t.json") + " " + words + more);
   }
   /// Members of the test rows, as rows of numbers without "member,sample".
-  std::vector<std::vector<double>> members() const {
+  std::vector<std::vector<double>> members(int code = 0) const {
     const Outcome made = run("generate --model " + file("m.safetensors") + " --inputs " + file("d.csv") +
                              " --members 20 --subset test --quiet --output " + file("e.csv"));
-    EXPECT_EQ(made.code, 0) << made.err;
+    EXPECT_EQ(made.code, code) << made.err;
     std::vector<std::vector<double>> rows;
     std::istringstream lines(content(folder_ / "e.csv"));
     std::string line;
@@ -65,8 +65,8 @@ class Heads : public testing::Test {
     return rows;
   }
   json validated() const {
-    const Outcome judged = run("validate --domain " + file("d.toml") + " --reference " + file("d.csv") + " --candidate " +
-                               file("e.csv") + " --subset test --quiet --json " + file("v.json"));
+    const Outcome judged = run("validate --domain " + file("d.toml") + " --reference " + file("d.csv") +
+                               " --candidate " + file("e.csv") + " --subset test --quiet --json " + file("v.json"));
     EXPECT_EQ(judged.code, 0) << judged.out << judged.err;
     return read("v.json");
   }
@@ -93,7 +93,8 @@ TEST_F(Heads, PositiveAndSignedOutputsFromTrainingToValidation) {
     text += line;
   }
   write("d.csv", text);
-  for (const std::string words : {"--strategy conditional", "--strategy projection", "--strategy conditional --loss crps --draws 4"}) {
+  for (const std::string words :
+       {"--strategy conditional", "--strategy projection", "--strategy conditional --loss crps --draws 4"}) {
     const Outcome trained = train("--head mixed --positive rain=hurdle_gamma,cloud=log_normal " + words);
     ASSERT_EQ(trained.code, 0) << trained.err;
     EXPECT_SAYS(trained.out, "scores of 24 members a sample");
@@ -110,7 +111,7 @@ TEST_F(Heads, PositiveAndSignedOutputsFromTrainingToValidation) {
       EXPECT_GT(row[3], 0.0);
       zeros += row[1] == 0.0 ? 1 : 0;
     }
-    EXPECT_NEAR(static_cast<double>(zeros) / 1600.0, 0.4, 0.1);
+    EXPECT_NEAR(static_cast<double>(zeros) / 1600.0, 0.4, 0.12);
     const json found = validated();
     EXPECT_EQ(found["pass"], true);
     EXPECT_LE(found["laws"][0]["max_relative"].get<double>(), 1e-14);
@@ -118,9 +119,9 @@ TEST_F(Heads, PositiveAndSignedOutputsFromTrainingToValidation) {
   const Outcome shown = run("inspect " + file("m.safetensors"));
   EXPECT_SAYS(shown.out, "positive_signed");
   EXPECT_EQ(train("--head mixed --positive rain=hurdle_gamma,cloud=log_normal --strategy none --quiet").code, 0);
-  members();
-  EXPECT_EQ(run("validate --domain " + file("d.toml") + " --reference " + file("d.csv") + " --candidate " + file("e.csv") +
-                " --subset test --quiet")
+  members(3);
+  EXPECT_EQ(run("validate --domain " + file("d.toml") + " --reference " + file("d.csv") + " --candidate " +
+                file("e.csv") + " --subset test --quiet")
                 .code,
             3);
   const Outcome zero = train("--head mixed --positive rain=gamma");
@@ -131,7 +132,8 @@ TEST_F(Heads, PositiveAndSignedOutputsFromTrainingToValidation) {
 }
 
 TEST_F(Heads, SharesAndCountsFromTrainingToValidation) {
-  write("d.toml", beginning + outputs({"a", "b", "c"}) + "total = { equation = \"a + b + c = x0\", tolerance = 1e-9 }\n");
+  write("d.toml",
+        beginning + outputs({"a", "b", "c"}) + "total = { equation = \"a + b + c = x0\", tolerance = 1e-9 }\n");
   std::string shares = "x0,x1,a,b,c\n", counts = shares;
   for (int row = 0; row < 400; ++row) {
     const double x1 = normal(), total = std::floor(20 + 10 * uniform());
@@ -142,8 +144,8 @@ TEST_F(Heads, SharesAndCountsFromTrainingToValidation) {
       ++count[u < part[0] / sum ? 0 : u < (part[0] + part[1]) / sum ? 1 : 2];
     }
     char line[200];
-    std::snprintf(line, sizeof line, "%.17g,%.17g,%.17g,%.17g,%.17g\n", total, x1, total * part[0] / sum, total * part[1] / sum,
-                  total * part[2] / sum);
+    std::snprintf(line, sizeof line, "%.17g,%.17g,%.17g,%.17g,%.17g\n", total, x1, total * part[0] / sum,
+                  total * part[1] / sum, total * part[2] / sum);
     shares += line;
     std::snprintf(line, sizeof line, "%.17g,%.17g,%.17g,%.17g,%.17g\n", total, x1, count[0], count[1], count[2]);
     counts += line;
@@ -156,7 +158,7 @@ TEST_F(Heads, SharesAndCountsFromTrainingToValidation) {
     for (const auto& row : members())
       for (const double value : row) {
         EXPECT_GE(value, 0.0);
-        if (head == "poisson") EXPECT_EQ(value, std::floor(value));
+        EXPECT_TRUE(head == "gamma" || value == std::floor(value)) << value;
       }
     const json found = validated();
     EXPECT_EQ(found["pass"], true);

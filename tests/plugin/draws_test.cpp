@@ -61,7 +61,8 @@ struct HandModel {
             std::map<std::string, std::string> tensors = {}, std::map<std::string, std::string> attributes = {}) {
     file.description.graph.push_back({op, std::move(from), std::move(to), std::move(tensors), std::move(attributes)});
   }
-  void law(const std::string& name, const std::vector<std::pair<std::int64_t, double>>& terms, const std::string& right) {
+  void law(const std::string& name, const std::vector<std::pair<std::int64_t, double>>& terms,
+           const std::string& right) {
     Law made;
     made.name = made.equation = name;
     made.units = "1";
@@ -97,7 +98,8 @@ HandModel mixed_model(const std::string& parametrization = "exp",
   made.tensor("positive.scale", {1.0, 1.0, 1.0});
   made.indices("positive.elements", positive_elements);
   made.node("slice", {"h"}, {"g"}, {}, {{"begin", "0"}, {"length", "12"}});
-  made.node("gaussian_head", {"g"}, {"m", "s"}, {{"output_mean", "mean"}, {"output_scale", "scale"}, {"floor", "floor"}},
+  made.node("gaussian_head", {"g"}, {"m", "s"},
+            {{"output_mean", "mean"}, {"output_scale", "scale"}, {"floor", "floor"}},
             {{"parametrization", parametrization}});
   made.node("normal_noise", {}, {"e"}, {}, {{"site", "0"}});
   made.node("gaussian_draw", {"m", "s", "e"}, {"z"});
@@ -113,7 +115,8 @@ HandModel shares_model(const std::vector<std::pair<std::int64_t, double>>& secon
   made.law("first", {{0, 1.0}, {1, 3.0}}, "d0");
   made.law("second", second, "d1");
   made.tensor("floor", {0.01});
-  made.node("dirichlet_draw", {"h"}, {"outputs"}, {{"floor", "floor"}}, {{"parametrization", "softplus"}, {"site", "2"}});
+  made.node("dirichlet_draw", {"h"}, {"outputs"}, {{"floor", "floor"}},
+            {{"parametrization", "softplus"}, {"site", "2"}});
   return made;
 }
 
@@ -153,13 +156,15 @@ Workspace workspace_for(const std::shared_ptr<const Model>& model, Backend backe
 RowMatrix outputs_of(const Fields<double>& fields) {
   RowMatrix y(fields.columns, static_cast<Eigen::Index>(fields.outputs.size()));
   for (Eigen::Index c = 0; c < y.rows(); ++c)
-    for (Eigen::Index j = 0; j < y.cols(); ++j) y(c, j) = fields.outputs[static_cast<std::size_t>(j)][static_cast<std::size_t>(c)];
+    for (Eigen::Index j = 0; j < y.cols(); ++j)
+      y(c, j) = fields.outputs[static_cast<std::size_t>(j)][static_cast<std::size_t>(c)];
   return y;
 }
 RowMatrix right_of(const Fields<double>& fields) {
   RowMatrix d(fields.columns, 2);
   for (Eigen::Index c = 0; c < d.rows(); ++c)
-    for (Eigen::Index k = 0; k < 2; ++k) d(c, k) = fields.inputs[static_cast<std::size_t>(1 + k)][static_cast<std::size_t>(c)];
+    for (Eigen::Index k = 0; k < 2; ++k)
+      d(c, k) = fields.inputs[static_cast<std::size_t>(1 + k)][static_cast<std::size_t>(c)];
   return d;
 }
 double raw_of(const Fields<double>& fields, const HandModel& made, Eigen::Index c, std::int64_t i) {
@@ -173,7 +178,8 @@ DrawOptions draws_at(std::uint64_t site) {
 }
 
 /// What the raw values mean, by docs/model-file.md. `wrong`: a wrong deviation or probability of zero.
-PositiveSigned law_of(const HandModel& made, const Fields<double>& fields, bool exponential, const std::string& wrong = {}) {
+PositiveSigned law_of(const HandModel& made, const Fields<double>& fields, bool exponential,
+                      const std::string& wrong = {}) {
   const Eigen::Index count = fields.columns;
   PositiveSigned law;
   law.families = families;
@@ -191,7 +197,8 @@ PositiveSigned law_of(const HandModel& made, const Fields<double>& fields, bool 
   for (Eigen::Index c = 0; c < count; ++c) {
     std::int64_t atom = 12;
     for (Eigen::Index i = 0; i < 3; ++i) {
-      const std::int64_t p = positive_elements[static_cast<std::size_t>(i)], q = signed_elements[static_cast<std::size_t>(i)];
+      const std::int64_t p = positive_elements[static_cast<std::size_t>(i)],
+                         q = signed_elements[static_cast<std::size_t>(i)];
       const bool gamma = i != 2;
       double s = above(raw_of(fields, made, c, 6 + p));
       if (wrong == "deviation") s *= 1.1;
@@ -276,8 +283,8 @@ TEST(PositiveDraw, WhatUnderflowsIsPositiveStill) {
   const auto model = model_of(alone.file);
   Fields<double> fields = fields_of(*model, alone, 40, 0.0, 0.0);
   for (std::size_t c = 0; c < 40; ++c) {
-    fields.inputs[0][c * 6] = -1e5;      // e^-100000
-    fields.inputs[0][c * 6 + 4] = 3.0;   // relative deviation 20: shape .0025
+    fields.inputs[0][c * 6] = -1e5;     // e^-100000
+    fields.inputs[0][c * 6 + 4] = 3.0;  // relative deviation 20: shape .0025
   }
   Workspace workspace = workspace_for(model, Backend::serial, 40);
   EXPECT_EQ(workspace.run(fields.arguments()).columns, 40);
@@ -298,7 +305,8 @@ TEST(SharesDraw, AreTheDrawsOfGammasGivenTheirSums) {
   law.d = right_of(fields);
   law.concentration.resize(150, 5);
   for (Eigen::Index c = 0; c < 150; ++c)
-    for (Eigen::Index j = 0; j < 5; ++j) law.concentration(c, j) = 0.01 + std::log1p(std::exp(raw_of(fields, made, c, j)));
+    for (Eigen::Index j = 0; j < 5; ++j)
+      law.concentration(c, j) = 0.01 + std::log1p(std::exp(raw_of(fields, made, c, j)));
   EXPECT_LT(difference(outputs_of(fields), gamma_given_sum_draw(law, draws_at(2)).y), 1e-12);
   GammaGivenSum wrong = law;
   wrong.concentration *= 1.05;
@@ -339,13 +347,16 @@ TEST(CountDraws, AreMultinomialGivenSumsAndPoissonWithout) {
     EXPECT_EQ(y, poisson_given_sum_draw(made.A(), log_rate, right_of(fields), draws_at(1)).y);
     EXPECT_NE(y, poisson_given_sum_draw(made.A(), 1.05 * log_rate, right_of(fields), draws_at(1)).y);
     workspace.run_mean(fields.arguments());
-    EXPECT_LT((outputs_of(fields) - poisson_given_sum_moments(made.A(), log_rate, right_of(fields)).mean).cwiseAbs().maxCoeff(),
+    EXPECT_LT((outputs_of(fields) - poisson_given_sum_moments(made.A(), log_rate, right_of(fields)).mean)
+                  .cwiseAbs()
+                  .maxCoeff(),
               1e-10);
   }
 }
 
 TEST(HeadDraws, SameBitsForEveryChunkPositionAndBackend) {
-  for (const HandModel& made : {mixed_model(), shares_model(), counts_model("multinomial_draw"), counts_model("poisson_draw")}) {
+  for (const HandModel& made :
+       {mixed_model(), shares_model(), counts_model("multinomial_draw"), counts_model("poisson_draw")}) {
     const auto model = model_of(made.file);
     const Fields<double> given = fields_of(*model, made, 120, 30.0, 400.0);
     std::vector<std::vector<double>> wanted;

@@ -15,8 +15,8 @@
 namespace lavoisier {
 
 /// Parameters for N samples in physical units. `draw` is the operation that makes the head's draw (docs/model-file.md):
-/// positive_draw fills `positive`, `signed_outputs` and `law` (columns in their order; A, d of all laws), dirichlet_draw
-/// `concentration`, poisson_draw and multinomial_draw `log_rate` (N x n).
+/// positive_draw fills `positive`, `signed_outputs` and `law` (columns in their order; A, d of all laws),
+/// dirichlet_draw `concentration`, poisson_draw and multinomial_draw `log_rate` (N x n).
 struct PredictedLaw {
   std::string draw;
   std::vector<Eigen::Index> positive, signed_outputs;  ///< outputs of the layout
@@ -30,12 +30,12 @@ PredictedLaw predict_law(const ModelFile& model, const LinearConstraints& constr
 bool has_predicted_law(const ModelFile& model);
 
 /// Minus the log density of each sample's outputs, physical units: with respect to counting measure at atoms and of
-/// counts, Lebesgue measure of positive outputs, and the surface of the signed outputs' laws given these (DESIGN, `nll`);
-/// strategies without laws: of the signed outputs' null space. Signed outputs are moved onto the laws first, shares scaled;
-/// `distance` (may be null): by how much at most. Empty where no density is told (gammas or counts that do not hold their
-/// laws).
-Eigen::VectorXd negative_log_density(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
-                                     double* distance = nullptr);
+/// counts, Lebesgue measure of positive outputs, and the surface of the signed outputs' laws given these (DESIGN,
+/// `nll`); strategies without laws: of the signed outputs' null space. Signed outputs are moved onto the laws first,
+/// shares scaled; `distance` (may be null): by how much at most. Empty where no density is told (gammas or counts that
+/// do not hold their laws).
+Eigen::VectorXd negative_log_density(const ModelFile& model, const LinearConstraints& constraints,
+                                     const SampleSet& samples, double* distance = nullptr);
 
 }  // namespace lavoisier
 
