@@ -3,6 +3,7 @@
 #include "emulator_fixture.hpp"
 #include "graph_models.hpp"
 
+#include <lavoisier/global_laws.hpp>
 #include <lavoisier/lavoisier.h>
 
 #include <omp.h>
@@ -91,6 +92,30 @@ TEST(Host, RunAllocatesNothing) {
       workspace.run(arguments);
       counting = false;
       EXPECT_EQ(allocations, 0) << made.graph().size() << " operations";
+    }
+  }
+  {  // Both phases of global laws, and their closing.
+    const auto model = model_of(ModelBuilder::ocean().build());
+    WorkspaceOptions options;
+    options.global_rows = 2;
+    Workspace workspace(model, options);
+    GlobalLaws laws(model, {2, 1, 0});
+    Fields<double> fields(*model, 300);
+    std::vector<double> b(12 * 300);
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = 1.0 + static_cast<double>(i * i % 17);
+    auto arguments = fields.arguments();
+    arguments.global = &laws;
+    arguments.global_rows = {b.data(), 12, 6, 1, nullptr};
+    for (const bool count : {false, true}) {
+      allocations = 0;
+      counting = count;
+      laws.begin(nullptr);
+      workspace.run(arguments);
+      laws.close();
+      workspace.correct(arguments);
+      laws.finish();
+      counting = false;
+      EXPECT_EQ(allocations, 0);
     }
   }
   // The counter counts.
