@@ -8,8 +8,8 @@
 !! attribute and must exist, at the same place, for as long as runs use them; sections are taken by stride, not copied
 !! (no vector subscripts).
 module lavoisier
-  use, intrinsic :: iso_c_binding, only: c_char, c_double, c_f_pointer, c_int, c_int64_t, c_int8_t, c_intptr_t, &
-    c_associated, c_loc, c_null_char, c_null_ptr, c_ptr, c_size_t, c_sizeof
+  use, intrinsic :: iso_c_binding, only: c_associated, c_char, c_double, c_f_pointer, c_funptr, c_int, c_int64_t, &
+    c_int8_t, c_intptr_t, c_loc, c_null_char, c_null_funptr, c_null_ptr, c_ptr, c_size_t, c_sizeof
   use, intrinsic :: iso_fortran_env, only: error_unit, int64, real32, real64
   implicit none
   private
@@ -29,6 +29,7 @@ module lavoisier
     lavoisier_device = 3
 
   integer(c_int), parameter :: abi_version = 1
+  integer, parameter :: call_run = 1, call_run_mean = 2, call_correct = 3, call_correct_mean = 4
 
   !> What a run did with its columns.
   type, public :: lavoisier_report
@@ -43,6 +44,32 @@ module lavoisier
     real(real64) :: max_absolute = 0.0_real64, rms = 0.0_real64, max_relative = 0.0_real64
     integer(int64) :: worst_column = 0    !< from 1; 0 without columns
   end type lavoisier_closure
+
+  !> One global law of one member; sums are exact, and rounded once. (global_laws.hpp)
+  type, public :: lavoisier_global_closure
+    real(real64) :: right_hand_side = 0.0_real64, before = 0.0_real64, after = 0.0_real64
+    real(real64) :: relative_before = 0.0_real64, relative_after = 0.0_real64  !< after: NaN before finish
+    real(real64) :: multiplier = 0.0_real64
+    integer(int64) :: columns = 0, left_out = 0  !< over all ranks and members: with a result, without one
+  end type lavoisier_global_closure
+
+  !> Laws over all columns of all ranks, in two phases: begin; run of each chunk with global=; close, one reduction;
+  !! correct of each chunk with the arguments of its run; finish, if the closure is wanted. It can't be copied.
+  type, public :: lavoisier_global_laws
+    private
+    type(c_ptr) :: handle = c_null_ptr
+    integer :: rows = 0
+  contains
+    procedure :: create => global_create
+    procedure :: destroy => global_destroy
+    procedure :: begin => global_begin
+    procedure :: close => global_close
+    procedure :: finish => global_finish
+    procedure :: closure => global_closure
+    procedure, private :: global_assign
+    generic :: assignment(=) => global_assign
+    final :: global_finalize
+  end type lavoisier_global_laws
 
   !> What a model says of a variable or of a law.
   type, public :: lavoisier_variable
@@ -108,6 +135,7 @@ module lavoisier
     private
     type(c_ptr) :: handle = c_null_ptr
     type(c_ptr) :: model = c_null_ptr
+    integer(c_int64_t) :: outputs_of_model = 0  !< elements of a column
     type(field_set) :: inputs, outputs
     integer(c_int64_t), pointer :: active(:) => null(), column_ids(:) => null(), step_ids(:) => null()
     integer(c_int8_t), pointer :: mask(:) => null()
@@ -133,6 +161,8 @@ module lavoisier
       set_output_real64_1, set_output_real64_2, set_output_real64_3, set_output_real64_4
     procedure :: run => workspace_run
     procedure :: run_mean => workspace_run_mean
+    procedure :: correct => workspace_correct
+    procedure :: correct_mean => workspace_correct_mean
     procedure :: law_closure => workspace_law_closure
     procedure, private :: workspace_assign
     generic :: assignment(=) => workspace_assign
@@ -188,6 +218,16 @@ module lavoisier
     integer(c_int64_t) :: global_column_stride, global_row_stride, global_element_stride
     type(c_ptr) :: global_weights
   end type c_run_arguments
+  type, bind(c) :: c_global_options
+    integer(c_size_t) :: size
+    integer(c_int) :: rows, members
+    integer(c_int64_t) :: first_member
+  end type c_global_options
+  type, bind(c) :: c_global_closure
+    integer(c_size_t) :: size
+    real(c_double) :: right_hand_side, before, after, relative_before, relative_after, multiplier
+    integer(c_int64_t) :: columns, left_out
+  end type c_global_closure
   type, bind(c) :: c_run_report
     integer(c_size_t) :: size
     integer(c_int64_t) :: columns, non_finite, out_of_range, rank_deficient
@@ -322,6 +362,59 @@ module lavoisier
       type(c_run_report), intent(inout) :: report
       integer(c_int) :: status
     end function lav_run_mean
+    function lav_correct(workspace, arguments, report) bind(c) result(status)
+      import :: c_int, c_ptr, c_run_arguments, c_run_report
+      type(c_ptr), value :: workspace
+      type(c_run_arguments), intent(in) :: arguments
+      type(c_run_report), intent(inout) :: report
+      integer(c_int) :: status
+    end function lav_correct
+    function lav_correct_mean(workspace, arguments, report) bind(c) result(status)
+      import :: c_int, c_ptr, c_run_arguments, c_run_report
+      type(c_ptr), value :: workspace
+      type(c_run_arguments), intent(in) :: arguments
+      type(c_run_report), intent(inout) :: report
+      integer(c_int) :: status
+    end function lav_correct_mean
+    function lav_global_laws_create(model, options, laws) bind(c) result(status)
+      import :: c_global_options, c_int, c_ptr
+      type(c_ptr), value :: model
+      type(c_global_options), intent(in) :: options
+      type(c_ptr), intent(out) :: laws
+      integer(c_int) :: status
+    end function lav_global_laws_create
+    subroutine lav_global_laws_destroy(laws) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: laws
+    end subroutine lav_global_laws_destroy
+    function lav_global_laws_begin(laws, right_hand_side) bind(c) result(status)
+      import :: c_double, c_int, c_ptr
+      type(c_ptr), value :: laws
+      real(c_double), intent(in) :: right_hand_side(*)
+      integer(c_int) :: status
+    end function lav_global_laws_begin
+    function lav_global_laws_close(laws, mine, reduce, context) bind(c) result(status)
+      import :: c_funptr, c_int, c_ptr
+      type(c_ptr), value :: laws, context
+      integer(c_int), value :: mine
+      type(c_funptr), value :: reduce
+      integer(c_int) :: status
+    end function lav_global_laws_close
+    function lav_global_laws_finish(laws, mine, reduce, context) bind(c) result(status)
+      import :: c_funptr, c_int, c_ptr
+      type(c_ptr), value :: laws, context
+      integer(c_int), value :: mine
+      type(c_funptr), value :: reduce
+      integer(c_int) :: status
+    end function lav_global_laws_finish
+    function lav_global_laws_closure(laws, member, row, closure) bind(c) result(status)
+      import :: c_global_closure, c_int, c_int64_t, c_ptr
+      type(c_ptr), value :: laws
+      integer(c_int64_t), value :: member
+      integer(c_int), value :: row
+      type(c_global_closure), intent(inout) :: closure
+      integer(c_int) :: status
+    end function lav_global_laws_closure
     function lav_workspace_law_closure(workspace, index, closure) bind(c) result(status)
       import :: c_int, c_law_closure, c_ptr, c_size_t
       type(c_ptr), value :: workspace
@@ -489,20 +582,24 @@ contains
   ! --- workspaces ----------------------------------------------------------------------------------------------------
 
   !> max_columns: capacity of one run. stream: by default the model digest's. seed and stream are taken bit by bit.
-  subroutine workspace_create(self, model, max_columns, seed, stream, backend, stat, errmsg)
+  !! global_rows: of the global laws that its runs may belong to (default 0).
+  subroutine workspace_create(self, model, max_columns, seed, stream, backend, global_rows, stat, errmsg)
     class(lavoisier_workspace), intent(inout) :: self
     type(lavoisier_model), intent(in) :: model
-    integer, intent(in), optional :: max_columns, backend
+    integer, intent(in), optional :: max_columns, backend, global_rows
     integer(int64), intent(in), optional :: seed, stream
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
     type(c_workspace_options) :: options
+    type(c_variable_info) :: info
     integer(c_int) :: status
+    integer :: i
     call self%destroy()
     options = c_workspace_options(0_c_size_t, 1024_c_int64_t, 0_c_int, 0_c_int, 0_c_int64_t, 0_c_int64_t, 0_c_int)
     options%size = c_sizeof(options)
     if (present(max_columns)) options%max_columns = int(max_columns, c_int64_t)
     if (present(backend)) options%backend = int(backend, c_int)
+    if (present(global_rows)) options%global_rows = int(global_rows, c_int)
     if (present(seed)) options%seed = seed
     if (present(stream)) then
       options%override_stream = 1
@@ -513,6 +610,11 @@ contains
     if (status == 0) then
       call make_fields(self%inputs, int(lav_model_input_count(self%model)))
       call make_fields(self%outputs, int(lav_model_output_count(self%model)))
+      self%outputs_of_model = 0
+      do i = 1, self%outputs%count
+        call variable_info(self%model, .false., i, info, status)
+        self%outputs_of_model = self%outputs_of_model + info%elements
+      end do
     end if
     call conclude(status, stat, errmsg)
   end subroutine workspace_create
@@ -569,36 +671,79 @@ contains
   !! from 1) or mask select among them. Identities are the host's, zero-based as in files and taken bit by bit:
   !! column_ids, one a column, or first_column_id + index (default: 0, 1, 2, ...); step, or step_ids, one a column;
   !! member from 0 to 2**32 - 1. status: one a column, written for the computed columns only.
-  subroutine workspace_run(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
-                           report, stat, errmsg)
+  !! global: laws over all columns to which the run belongs; their rows B in global_coefficients(element, row, column),
+  !! elements through the model's outputs one after the other, a last extent of 1: the same for every column; times
+  !! global_weights(column).
+  subroutine workspace_run(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                     status, global, global_coefficients, global_weights, report, stat, errmsg)
     class(lavoisier_workspace), intent(inout) :: self
     integer, intent(in), optional :: columns
     integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
     integer, intent(in), optional :: active(:)
     logical, intent(in), optional :: mask(:)
     integer, intent(inout), optional :: status(:)
+    type(lavoisier_global_laws), intent(in), optional :: global
+    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
     type(lavoisier_report), intent(out), optional :: report
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    call run_any(self, .true., columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
-                 report, stat, errmsg)
+    call run_any(self, call_run, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                 status, global, global_coefficients, global_weights, report, stat, errmsg)
   end subroutine workspace_run
 
   !> The conditional mean instead of a draw.
   subroutine workspace_run_mean(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
-                                status, report, stat, errmsg)
+                     status, global, global_coefficients, global_weights, report, stat, errmsg)
     class(lavoisier_workspace), intent(inout) :: self
     integer, intent(in), optional :: columns
     integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
     integer, intent(in), optional :: active(:)
     logical, intent(in), optional :: mask(:)
     integer, intent(inout), optional :: status(:)
+    type(lavoisier_global_laws), intent(in), optional :: global
+    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
     type(lavoisier_report), intent(out), optional :: report
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    call run_any(self, .false., columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
-                 report, stat, errmsg)
+    call run_any(self, call_run_mean, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                 status, global, global_coefficients, global_weights, report, stat, errmsg)
   end subroutine workspace_run_mean
+
+  !> Draws again what run drew with these arguments, corrects it for the closed global laws, and stores it.
+  subroutine workspace_correct(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                     status, global, global_coefficients, global_weights, report, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
+    integer, intent(in), optional :: active(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(inout), optional :: status(:)
+    type(lavoisier_global_laws), intent(in), optional :: global
+    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
+    type(lavoisier_report), intent(out), optional :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call run_any(self, call_correct, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                 status, global, global_coefficients, global_weights, report, stat, errmsg)
+  end subroutine workspace_correct
+
+  !> The same of run_mean.
+  subroutine workspace_correct_mean(self, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                     status, global, global_coefficients, global_weights, report, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
+    integer, intent(in), optional :: active(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(inout), optional :: status(:)
+    type(lavoisier_global_laws), intent(in), optional :: global
+    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
+    type(lavoisier_report), intent(out), optional :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call run_any(self, call_correct_mean, columns, step, member, first_column_id, column_ids, step_ids, active, mask, &
+                 status, global, global_coefficients, global_weights, report, stat, errmsg)
+  end subroutine workspace_correct_mean
 
   !> Closure of law `index` (from 1) over the last successful run.
   subroutine workspace_law_closure(self, index, closure, stat, errmsg)
@@ -616,6 +761,130 @@ contains
                                                  found%worst_column + 1)
     call conclude(status, stat, errmsg)
   end subroutine workspace_law_closure
+
+  ! --- global laws ----------------------------------------------------------------------------------------------------
+
+  !> rows: laws, 1 to 64. members: of an ensemble, from first_member, reduced together.
+  subroutine global_create(self, model, rows, members, first_member, stat, errmsg)
+    class(lavoisier_global_laws), intent(inout) :: self
+    type(lavoisier_model), intent(in) :: model
+    integer, intent(in), optional :: rows, members
+    integer(int64), intent(in), optional :: first_member
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_global_options) :: options
+    call self%destroy()
+    options = c_global_options(0_c_size_t, 1_c_int, 1_c_int, 0_c_int64_t)
+    options%size = c_sizeof(options)
+    if (present(rows)) options%rows = int(rows, c_int)
+    if (present(members)) options%members = int(members, c_int)
+    if (present(first_member)) options%first_member = first_member
+    self%rows = int(options%rows)
+    call conclude(lav_global_laws_create(model%handle, options, self%handle), stat, errmsg)
+  end subroutine global_create
+
+  subroutine global_destroy(self)
+    class(lavoisier_global_laws), intent(inout) :: self
+    call lav_global_laws_destroy(self%handle)
+    self%handle = c_null_ptr
+    self%rows = 0
+  end subroutine global_destroy
+
+  subroutine global_finalize(self)
+    type(lavoisier_global_laws), intent(inout) :: self
+    call self%destroy()
+  end subroutine global_finalize
+
+  subroutine global_assign(self, other)
+    class(lavoisier_global_laws), intent(inout) :: self
+    type(lavoisier_global_laws), intent(in) :: other
+    if (c_associated(self%handle) .or. c_associated(other%handle)) then
+      write (error_unit, "(a)") "lavoisier: global laws cannot be copied"
+      error stop 1
+    end if
+  end subroutine global_assign
+
+  !> Empties the sums. right_hand_side: D, one a row, the same on every rank.
+  subroutine global_begin(self, right_hand_side, stat, errmsg)
+    class(lavoisier_global_laws), intent(inout) :: self
+    real(real64), intent(in) :: right_hand_side(:)
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    if (size(right_hand_side) /= self%rows) then
+      call complain(lavoisier_shape_mismatch, "right_hand_side: expected one a row ("// &
+                    decimal(int(self%rows, c_int64_t))//"), found "// &
+                    decimal(size(right_hand_side, kind=c_int64_t)), stat, errmsg)
+      return
+    end if
+    call conclude(lav_global_laws_begin(self%handle, right_hand_side), stat, errmsg)
+  end subroutine global_begin
+
+  !> status: lavoisier_ok, or how this rank failed before: then every rank fails and none waits. reduce: a lav_reduce
+  !! (c_funloc of lav_mpi_reduce, say) with its context; absent: one process.
+  subroutine global_close(self, status, reduce, context, stat, errmsg)
+    class(lavoisier_global_laws), intent(inout) :: self
+    integer, intent(in), optional :: status
+    type(c_funptr), intent(in), optional :: reduce
+    type(c_ptr), intent(in), optional :: context
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call end_phase(self%handle, .true., status, reduce, context, stat, errmsg)
+  end subroutine global_close
+  subroutine global_finish(self, status, reduce, context, stat, errmsg)
+    class(lavoisier_global_laws), intent(inout) :: self
+    integer, intent(in), optional :: status
+    type(c_funptr), intent(in), optional :: reduce
+    type(c_ptr), intent(in), optional :: context
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    call end_phase(self%handle, .false., status, reduce, context, stat, errmsg)
+  end subroutine global_finish
+
+  subroutine end_phase(handle, closing, status, reduce, context, stat, errmsg)
+    type(c_ptr), intent(in) :: handle
+    logical, intent(in) :: closing
+    integer, intent(in), optional :: status
+    type(c_funptr), intent(in), optional :: reduce
+    type(c_ptr), intent(in), optional :: context
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_funptr) :: function_of_host
+    type(c_ptr) :: context_of_host
+    integer(c_int) :: mine
+    mine = 0
+    function_of_host = c_null_funptr
+    context_of_host = c_null_ptr
+    if (present(status)) mine = int(status, c_int)
+    if (present(reduce)) function_of_host = reduce
+    if (present(context)) context_of_host = context
+    if (closing) then
+      call conclude(lav_global_laws_close(handle, mine, function_of_host, context_of_host), stat, errmsg)
+    else
+      call conclude(lav_global_laws_finish(handle, mine, function_of_host, context_of_host), stat, errmsg)
+    end if
+  end subroutine end_phase
+
+  !> row: from 1.
+  subroutine global_closure(self, row, closure, member, stat, errmsg)
+    class(lavoisier_global_laws), intent(in) :: self
+    integer, intent(in) :: row
+    type(lavoisier_global_closure), intent(out) :: closure
+    integer(int64), intent(in), optional :: member
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_global_closure) :: found
+    integer(c_int64_t) :: of_member
+    integer(c_int) :: status
+    of_member = 0
+    if (present(member)) of_member = member
+    found = c_global_closure(0_c_size_t, 0.0_c_double, 0.0_c_double, 0.0_c_double, 0.0_c_double, 0.0_c_double, &
+                             0.0_c_double, 0_c_int64_t, 0_c_int64_t)
+    found%size = c_sizeof(found)
+    status = lav_global_laws_closure(self%handle, of_member, int(row, c_int) - 1_c_int, found)
+    if (status == 0) closure = lavoisier_global_closure(found%right_hand_side, found%before, found%after, &
+      found%relative_before, found%relative_after, found%multiplier, found%columns, found%left_out)
+    call conclude(status, stat, errmsg)
+  end subroutine global_closure
 
   ! --- private -------------------------------------------------------------------------------------------------------
 
@@ -924,15 +1193,17 @@ contains
     allocate (buffer(max(count, 1_c_int64_t)))
   end subroutine reserve
 
-  subroutine run_any(self, draw, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
-                     report, stat, errmsg)
+  subroutine run_any(self, which, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
+                     global, global_coefficients, global_weights, report, stat, errmsg)
     class(lavoisier_workspace), intent(inout) :: self
-    logical, intent(in) :: draw
+    integer, intent(in) :: which
     integer, intent(in), optional :: columns
     integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
     integer, intent(in), optional :: active(:)
     logical, intent(in), optional :: mask(:)
     integer, intent(inout), optional :: status(:)
+    type(lavoisier_global_laws), intent(in), optional :: global
+    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
     type(lavoisier_report), intent(out), optional :: report
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
@@ -1031,13 +1302,27 @@ contains
       a%status = c_loc(self%status(1))
     end if
 
+    if (present(global)) then
+      a%global = global%handle
+      call place_global(self%outputs_of_model, global%rows, n, a, global_coefficients, global_weights, message)
+      if (allocated(message)) then
+        call complain(lavoisier_shape_mismatch, message, stat, errmsg)
+        return
+      end if
+    end if
+
     found = c_run_report(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t)
     found%size = c_sizeof(found)
-    if (draw) then
+    select case (which)
+    case (call_run)
       failure = lav_run(self%handle, a, found)
-    else
+    case (call_run_mean)
       failure = lav_run_mean(self%handle, a, found)
-    end if
+    case (call_correct)
+      failure = lav_correct(self%handle, a, found)
+    case default
+      failure = lav_correct_mean(self%handle, a, found)
+    end select
     if (failure == 0) then
       if (present(status)) status(1:n) = int(self%status(1:n))
       if (present(report)) report = lavoisier_report(found%columns, found%non_finite, found%out_of_range, &
@@ -1045,6 +1330,49 @@ contains
     end if
     call conclude(failure, stat, errmsg)
   end subroutine run_any
+
+  !> Where the rows of global laws lie, with their shapes checked.
+  subroutine place_global(elements, rows, columns, a, coefficients, weights, message)
+    integer(c_int64_t), intent(in) :: elements, columns
+    integer, intent(in) :: rows
+    type(c_run_arguments), intent(inout) :: a
+    real(real64), intent(in), optional, target :: coefficients(:, :, :), weights(:)
+    character(:), allocatable, intent(inout) :: message
+    type(c_ptr) :: first
+    if (columns == 0) return
+    if (.not. present(coefficients)) then
+      message = "global_coefficients: expected those of the global laws, found none"
+      return
+    end if
+    if (size(coefficients, 1) /= elements .or. size(coefficients, 2) /= rows .or. &
+        (size(coefficients, 3) < columns .and. size(coefficients, 3) /= 1)) then
+      message = "global_coefficients: expected (elements, rows, columns) = ("//decimal(elements)//", "// &
+                decimal(int(rows, c_int64_t))//", "//decimal(columns)//" or 1), found ("// &
+                decimal(size(coefficients, 1, c_int64_t))//", "//decimal(size(coefficients, 2, c_int64_t))//", "// &
+                decimal(size(coefficients, 3, c_int64_t))//")"
+      return
+    end if
+    first = c_loc(coefficients(1, 1, 1))
+    a%global_coefficients = first
+    if (elements > 1) a%global_element_stride = distance(first, c_loc(coefficients(2, 1, 1)), 8)
+    if (rows > 1) a%global_row_stride = distance(first, c_loc(coefficients(1, 2, 1)), 8)
+    if (size(coefficients, 3) > 1) a%global_column_stride = distance(first, c_loc(coefficients(1, 1, 2)), 8)
+    if (.not. present(weights)) return
+    if (size(weights) < columns) then
+      message = "global_weights: expected one a column ("//decimal(columns)//"), found "// &
+                decimal(size(weights, kind=c_int64_t))
+    else if (.not. is_contiguous_vector(weights)) then
+      message = "global_weights: expected contiguous numbers"
+    else
+      a%global_weights = c_loc(weights(1))
+    end if
+  end subroutine place_global
+
+  logical function is_contiguous_vector(values)
+    real(real64), intent(in), target :: values(:)
+    is_contiguous_vector = .true.
+    if (size(values) > 1) is_contiguous_vector = distance(c_loc(values(1)), c_loc(values(2)), 8) == 1
+  end function is_contiguous_vector
 
   subroutine check_length(name, values, columns, message)
     character(*), intent(in) :: name

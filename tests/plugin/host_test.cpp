@@ -4,6 +4,7 @@
 #include "graph_models.hpp"
 
 #include <lavoisier/lavoisier.h>
+#include <lavoisier/global_laws.hpp>
 
 #include <omp.h>
 #include <xmmintrin.h>
@@ -91,6 +92,30 @@ TEST(Host, RunAllocatesNothing) {
       workspace.run(arguments);
       counting = false;
       EXPECT_EQ(allocations, 0) << made.graph().size() << " operations";
+    }
+  }
+  {  // Both phases of global laws, and their closing.
+    const auto model = model_of(ModelBuilder::ocean().build());
+    WorkspaceOptions options;
+    options.global_rows = 2;
+    Workspace workspace(model, options);
+    GlobalLaws laws(model, {2, 1, 0});
+    Fields<double> fields(*model, 300);
+    std::vector<double> b(12 * 300);
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = 1.0 + static_cast<double>(i * i % 17);
+    auto arguments = fields.arguments();
+    arguments.global = &laws;
+    arguments.global_rows = {b.data(), 12, 6, 1, nullptr};
+    for (const bool count : {false, true}) {
+      allocations = 0;
+      counting = count;
+      laws.begin(nullptr);
+      workspace.run(arguments);
+      laws.close();
+      workspace.correct(arguments);
+      laws.finish();
+      counting = false;
+      EXPECT_EQ(allocations, 0);
     }
   }
   // The counter counts.
@@ -227,15 +252,46 @@ TEST(Host, ThreadsOfItsOwnShareOneModel) {
 }
 
 TEST(CInterface, StatusesAreTheSameNumbers) {
-  const lav_status all[] = {LAV_OK, LAV_INVALID_ARGUMENT, LAV_NOT_FOUND, LAV_INVALID_FORMAT, LAV_DIGEST_MISMATCH,
-                            LAV_UNSUPPORTED_VERSION, LAV_UNSUPPORTED, LAV_UNIT_MISMATCH, LAV_SHAPE_MISMATCH,
-                            LAV_NOT_INITIALIZED, LAV_NON_FINITE, LAV_OUT_OF_RANGE, LAV_INCONSISTENT_LAWS,
-                            LAV_RANK_DEFICIENT, LAV_LAW_VIOLATED, LAV_IO_ERROR, LAV_NO_SPACE, LAV_OUT_OF_MEMORY,
-                            LAV_INTERRUPTED, LAV_INTERNAL};
-  const char* names[] = {"ok", "invalid_argument", "not_found", "invalid_format", "digest_mismatch",
-                         "unsupported_version", "unsupported", "unit_mismatch", "shape_mismatch", "not_initialized",
-                         "non_finite", "out_of_range", "inconsistent_laws", "rank_deficient", "law_violated",
-                         "io_error", "no_space", "out_of_memory", "interrupted", "internal"};
+  const lav_status all[] = {LAV_OK,
+                            LAV_INVALID_ARGUMENT,
+                            LAV_NOT_FOUND,
+                            LAV_INVALID_FORMAT,
+                            LAV_DIGEST_MISMATCH,
+                            LAV_UNSUPPORTED_VERSION,
+                            LAV_UNSUPPORTED,
+                            LAV_UNIT_MISMATCH,
+                            LAV_SHAPE_MISMATCH,
+                            LAV_NOT_INITIALIZED,
+                            LAV_NON_FINITE,
+                            LAV_OUT_OF_RANGE,
+                            LAV_INCONSISTENT_LAWS,
+                            LAV_RANK_DEFICIENT,
+                            LAV_LAW_VIOLATED,
+                            LAV_IO_ERROR,
+                            LAV_NO_SPACE,
+                            LAV_OUT_OF_MEMORY,
+                            LAV_INTERRUPTED,
+                            LAV_INTERNAL};
+  const char* names[] = {"ok",
+                         "invalid_argument",
+                         "not_found",
+                         "invalid_format",
+                         "digest_mismatch",
+                         "unsupported_version",
+                         "unsupported",
+                         "unit_mismatch",
+                         "shape_mismatch",
+                         "not_initialized",
+                         "non_finite",
+                         "out_of_range",
+                         "inconsistent_laws",
+                         "rank_deficient",
+                         "law_violated",
+                         "io_error",
+                         "no_space",
+                         "out_of_memory",
+                         "interrupted",
+                         "internal"};
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(static_cast<int>(all[i]), i);
     EXPECT_STREQ(lav_status_name(all[i]), names[i]);
@@ -289,9 +345,11 @@ TEST(CInterface, GeneratesWhatTheCxxInterfaceGenerates) {
   std::vector<lav_input_field> inputs;
   std::vector<lav_output_field> outputs;
   for (const auto& f : found.input_fields)
-    inputs.push_back({f.name, f.units, f.data, LAV_F64, LAV_HOST, f.columns, f.elements, f.column_stride, f.element_stride});
+    inputs.push_back(
+        {f.name, f.units, f.data, LAV_F64, LAV_HOST, f.columns, f.elements, f.column_stride, f.element_stride});
   for (const auto& f : found.output_fields)
-    outputs.push_back({f.name, f.units, f.data, LAV_F64, LAV_HOST, f.columns, f.elements, f.column_stride, f.element_stride});
+    outputs.push_back(
+        {f.name, f.units, f.data, LAV_F64, LAV_HOST, f.columns, f.elements, f.column_stride, f.element_stride});
   std::vector<lav_status> statuses(60, LAV_INTERNAL);
   lav_run_arguments run = LAV_RUN_ARGUMENTS_INIT;
   run.inputs = inputs.data();
@@ -310,6 +368,30 @@ TEST(CInterface, GeneratesWhatTheCxxInterfaceGenerates) {
   ASSERT_EQ(lav_workspace_law_closure(workspace, 1, &closure), LAV_OK);
   EXPECT_EQ(closure.max_relative, cxx_report.laws[1].max_relative);
   EXPECT_EQ(closure.worst_column, cxx_report.laws[1].worst_column);
+
+  // Callers built with the first release's shorter structures: the same draws.
+  {
+    lav_workspace_options shorter = LAV_WORKSPACE_OPTIONS_INIT;
+    shorter.size = offsetof(lav_workspace_options, global_rows);
+    shorter.seed = 42;
+    shorter.global_rows = 1000;  // whatever lies behind their end
+    lav_workspace* old_workspace = nullptr;
+    lav_model* old_model = nullptr;
+    ASSERT_EQ(lav_model_parse(bytes.data(), bytes.size(), "memory", &old_model), LAV_OK);
+    ASSERT_EQ(lav_workspace_create(old_model, &shorter, &old_workspace), LAV_OK) << lav_last_error();
+    lav_run_arguments old_run = run;
+    old_run.size = offsetof(lav_run_arguments, block_columns);
+    old_run.block_columns = -7;
+    found.reset();
+    EXPECT_EQ(lav_run(old_workspace, &old_run, nullptr), LAV_OK) << lav_last_error();
+    EXPECT_TRUE(same_bits(expected.outputs, found.outputs));
+    old_run.size = sizeof old_run;
+    EXPECT_EQ(lav_run(old_workspace, &old_run, nullptr), LAV_INVALID_ARGUMENT);
+    ++old_run.size;
+    EXPECT_EQ(lav_run(old_workspace, &old_run, nullptr), LAV_UNSUPPORTED_VERSION);
+    lav_workspace_destroy(old_workspace);
+    lav_model_destroy(old_model);
+  }
 
   // Failures: a status, a message, nothing touched.
   const auto before = found.outputs;

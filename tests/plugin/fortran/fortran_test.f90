@@ -55,6 +55,7 @@ program fortran_test
   call layouts()
   call arguments()
   call mistakes()
+  call global_laws()
   call scopes()
   call model%destroy()
   call lavoisier_finalize()
@@ -436,6 +437,65 @@ contains
     call workspace%run(step=9_int64, member=3_int64)
     call check(all(h2 == heating) .and. all(f1 == flux), "and the workspace is as good as new")
   end subroutine mistakes
+
+  ! No net flux over all columns, weighted by areas; the heating of the first level adds up to 7. In chunks of 10.
+  subroutine global_laws()
+    type(lavoisier_workspace) :: workspace
+    type(lavoisier_global_laws) :: laws
+    type(lavoisier_global_closure) :: closure
+    real(real64), target :: t2(levels, columns), h2(levels, columns), p1(columns), f1(columns), area(columns)
+    real(real64), target :: b(levels + 1, 2, 1), wrong(levels, 2, 1)
+    integer :: c, first, last, phase, stat
+    character(400) :: errmsg
+    t2 = t
+    p1 = p
+    area = [(1 + 0.25_real64*modulo(c, 5), c=1, columns)]
+    b = 0
+    b(levels + 1, 1, 1) = 1
+    b(1, 2, 1) = 1
+    wrong = 0
+    call workspace%create(model, max_columns=10, seed=42_int64, global_rows=2)
+    call laws%create(model, rows=2)
+    call laws%begin([0.0_real64, 7.0_real64])
+    do phase = 1, 2
+      do first = 1, columns, 10
+        last = min(first + 9, columns)
+        call workspace%set_input("t", t2(:, first:last), layout="ec")
+        call workspace%set_input("p", p1(first:last))
+        call workspace%set_output("heating", h2(:, first:last), layout="ec")
+        call workspace%set_output("flux", f1(first:last))
+        if (phase == 1) then
+          call workspace%run(step=9_int64, first_column_id=int(first - 1, int64), global=laws, global_coefficients=b, &
+                             global_weights=area(first:last))
+        else
+          call workspace%correct(step=9_int64, first_column_id=int(first - 1, int64), global=laws, &
+                                 global_coefficients=b, global_weights=area(first:last))
+        end if
+      end do
+      if (phase == 1) call check(abs(sum(area*f1)) > 1, "the draws don't obey the global law")
+      if (phase == 1) call laws%close()
+      if (phase == 2) call laws%finish()
+    end do
+    call check(abs(sum(area*f1)) < 1e-10_real64, "no net flux")
+    call check(abs(sum(area*h2(1, :)) - 7) < 1e-10_real64, "the second global law")
+    call check(maxval(abs(sum(h2, 1) - f1)) < 1e-11_real64, "and the local law of every column")
+    call laws%closure(2, closure)
+    call check(closure%relative_after <= 1e-14_real64 .and. closure%columns == columns, "global closure")
+    call check(closure%right_hand_side == 7, "its right-hand side")
+    call laws%closure(3, closure, stat=stat)
+    call check(stat == lavoisier_out_of_range, "row 3 is refused")
+    call laws%begin([0.0_real64], stat=stat, errmsg=errmsg)
+    call check(stat == lavoisier_shape_mismatch, "one right-hand side for two rows: "//errmsg)
+    call laws%begin([0.0_real64, 0.0_real64])
+    call workspace%run(global=laws, global_coefficients=wrong, stat=stat, errmsg=errmsg)
+    call check(stat == lavoisier_shape_mismatch .and. index(errmsg, "(6, 2, ") > 0, "the shape of B: "//errmsg)
+    call workspace%run(global=laws, stat=stat, errmsg=errmsg)
+    call check(stat == lavoisier_shape_mismatch, "no B: "//errmsg)
+    call workspace%correct(global=laws, global_coefficients=b, stat=stat, errmsg=errmsg)
+    call check(stat == lavoisier_invalid_argument .and. index(errmsg, "closed") > 0, "not closed: "//errmsg)
+    call laws%close(status=lavoisier_no_space, stat=stat, errmsg=errmsg)
+    call check(stat == lavoisier_no_space, "a rank that failed: "//errmsg)
+  end subroutine global_laws
 
   ! Handles that end with their scope leave nothing behind; without FINAL this would be some hundred megabytes.
   subroutine scopes()
