@@ -97,6 +97,7 @@ TEST(Training, SharedDeviationsAreThoseOfEverySampleAndTrained) {
     options.epochs = 20;
     options.learning_rate = 1e-2;
     options.weight_decay = weight_decay;
+    options.network.initial_deviation = 1.0;
     for (const char* deviation : {"shared", "per_sample"}) {
       options.network.deviation = deviation;
       const TrainingResult result = train(problem.samples, problem.constraints(), options);
