@@ -28,6 +28,12 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
 const std::vector<Option>& generator_options() {
   static const std::vector<Option> options = {
       {"model", "NAME", fmt::format("generator: {}", fmt::join(all_generators(), ", ")), "mlp", false},
+      {"head", "NAME",
+       "mlp, of its outputs: gaussian; mixed (positive and Gaussian), gamma (positive, shares of the laws' sums) or "
+       "poisson (counts)", "gaussian", false},
+      {"positive", "NAME=LAW",
+       "head mixed: a positive output (rain: all its elements, or rain[2]) and its law: log_normal, gamma, "
+       "hurdle_log_normal or hurdle_gamma (0 with a probability)", "", true},
       {"backbone", "NAME", "mlp (dense layers), unet or column", "mlp", false},
       {"field-size", "H,W", "unet: rows and columns of the outputs' fields; column: 1 and the number of levels", "", true},
       {"channels", "N,N", "unet: channels at each resolution; column: one number; spectral_temporal: features a series", "16,32", true},
@@ -62,6 +68,11 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
   only(latent, {"latents", "kl-weight", "kl-warm-up"}, "vae or ladder_vae");
   only(denoiser, {"steps", "frequencies"}, "ddpm or flow_matching");
   only(generator.name == "ddpm", {"sampler", "prediction"}, "ddpm");
+  only(generator.name == "mlp", {"head", "positive"}, "mlp");
+  options.head.family = arguments.choice("head", {"gaussian", "mixed", "gamma", "poisson"});
+  if (arguments.given("positive") && options.head.family != "mixed")
+    throw UsageError(fmt::format("--positive: only --head mixed has it, found --head {}", options.head.family));
+  if (arguments.has("positive")) options.head.positive = arguments.words("positive");
   only(denoiser, {"projection"}, "ddpm or flow_matching");
 
   FieldOptions& fields = generator.fields;
@@ -97,6 +108,7 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
   if (!arguments.given("loss")) {
     if (latent) options.loss = Loss::likelihood;
     if (denoiser) options.loss = Loss::squared_error;
+    if (options.head.family != "gaussian") options.loss = Loss::likelihood;
   }
 }
 

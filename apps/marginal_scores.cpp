@@ -3,6 +3,7 @@
 #include "plugin_draw.hpp"
 #include "scores.hpp"
 
+#include <lavoisier/predicted_law.hpp>
 #include <lavoisier/projected_losses.hpp>
 #include <lavoisier/training.hpp>
 
@@ -122,12 +123,19 @@ bool has_marginals(const ModelFile& model) {
   const auto count = [&](const char* op) {
     return std::count_if(graph.begin(), graph.end(), [&](const GraphOperation& one) { return one.op == op; });
   };
-  return count("sample") == 0 && count("normal_noise") == 1;
+  return count("sample") == 0 && count("normal_noise") == 1 && !has_predicted_law(model);
 }
 
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale) {
-  if (!has_marginals(model)) return score_members(model, samples, output_scale);
+  if (!has_marginals(model)) {
+    MarginalScores scores = score_members(model, samples, output_scale);
+    if (has_predicted_law(model) && constraints.shared()) {
+      const Eigen::VectorXd nll = negative_log_density(model, constraints, samples, &scores.target_distance);
+      if (nll.size() > 0) scores.nll = nll.mean();
+    }
+    return scores;
+  }
   const PredictedMarginals p = predict(model, samples);
   const Index rows = samples.samples, n = samples.output_elements();
   const RowMatrix y = Eigen::Map<const RowMatrix>(samples.outputs.data(), rows, n);
@@ -151,6 +159,30 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
   }
   scores.nll = mean_negative_log_density(model, constraints, p, inputs, y, &scores.target_distance);
   return scores;
+}
+
+MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints,
+                                const SampleSource& samples) {
+  const auto n = static_cast<std::size_t>(samples.layout().elements(Role::output));
+  const std::vector<double> physical(n, 1.0);
+  MarginalScores all;
+  for (std::vector<double>* values : {&all.rmse, &all.crps, &all.coverage90, &all.mse_scaled}) values->assign(n, 0.0);
+  const auto count = static_cast<double>(samples.count(Subset::validation));
+  for_each_piece(samples, Subset::validation, [&](const SampleSet& piece, const std::vector<std::int64_t>&) {
+    const MarginalScores some = score_marginals(model, constraints, piece, physical);
+    const double share = static_cast<double>(piece.samples) / count;
+    for (std::size_t i = 0; i < n; ++i) {
+      all.crps[i] += share * some.crps[i];
+      all.coverage90[i] += share * some.coverage90[i];
+      all.mse_scaled[i] += share * some.mse_scaled[i];
+    }
+    all.nll += share * some.nll;
+    all.target_distance = std::max(all.target_distance, some.target_distance);
+    all.variables = some.variables;
+    all.members = some.members;
+  });
+  for (std::size_t i = 0; i < n; ++i) all.rmse[i] = std::sqrt(all.mse_scaled[i]);
+  return all;
 }
 
 std::vector<double> output_magnitudes(const SampleSet& samples) {

@@ -6,6 +6,7 @@
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
+#include <lavoisier/sample_source.hpp>
 
 #include <optional>
 #include <string>
@@ -34,6 +35,10 @@ inline constexpr int members_scored = 24;
 /// magnitudes over all samples where the network was trained with scaling max_abs.
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale);
+
+/// Scores on the validation samples, which are read a piece at a time: means over all. mse_scaled: in physical units.
+MarginalScores score_validation(const ModelFile& model, const LinearConstraints& constraints,
+                                const SampleSource& samples);
 
 /// Standard deviation of each output element.
 std::vector<double> output_deviations(const SampleSet& samples);

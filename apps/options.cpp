@@ -123,6 +123,7 @@ bool parse(const Command& command, int count, const char* const* words, Argument
   for (int i = 0; i < count; ++i) {
     list.emplace_back(words[i]);
     arguments.command_line_ += " " + shell_quoted(list.back());
+    arguments.words_.push_back(list.back());
   }
 
   po::variables_map map;
@@ -275,6 +276,23 @@ const std::string& Arguments::choice(const std::string& name, const std::vector<
                      suggestion(value, legal));
   }
   return value;
+}
+
+std::string Arguments::command_line_without(const std::vector<std::string>& flags,
+                                            const std::vector<std::string>& options) const {
+  const auto among = [](const std::vector<std::string>& names, const std::string& word) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return word == "--" + name; });
+  };
+  std::string line = "lavoisier " + command_;
+  for (std::size_t i = 0; i < words_.size(); ++i) {
+    const std::string& word = words_[i];
+    if (among(flags, word) || among(options, word.substr(0, word.find('=')))) {
+      if (among(options, word)) ++i;  // and its value
+      continue;
+    }
+    line += " " + shell_quoted(word);
+  }
+  return line;
 }
 
 std::map<std::string, std::string> Arguments::resolved() const {

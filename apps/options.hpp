@@ -52,6 +52,10 @@ class Arguments {
   std::map<std::string, std::string> resolved() const;
   std::string resolved_json() const;
   const std::string& command_line() const noexcept { return command_line_; }
+  /// The same without some flags and some options with their values.
+  std::string command_line_without(const std::vector<std::string>& flags,
+                                   const std::vector<std::string>& options) const;
+  std::vector<std::string> words_;  ///< of the command line
 
  private:
   friend bool parse(const Command&, int, const char* const*, Arguments&);

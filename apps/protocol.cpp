@@ -141,7 +141,7 @@ Protocol load_protocol(const std::string& name_or_file) {
     return *node->as_table();
   };
 
-  const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "floor",
+  const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "deviation", "floor",
                          "initialization", "initial_deviation"});
   std::string model = "mlp";
   network.read("model", model, "text");
@@ -151,6 +151,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   network.read("activation", mlp.activation, "text");
   network.read("dropout", mlp.dropout, "a number");
   network.read("parametrization", mlp.parametrization, "text");
+  network.read("deviation", mlp.deviation, "text");
   network.read("floor", mlp.floor, "a number");
   network.read("initialization", mlp.initialization, "text");
   network.read("initial_deviation", mlp.initial_deviation, "a number");

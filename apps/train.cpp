@@ -53,7 +53,8 @@ TrainingOptions options_from(const Arguments& arguments) {
                                  to_string(options.strategy)));
   options.estimator = estimator_from(arguments.choice("estimator", estimator_words()));
   options.draws = static_cast<int>(arguments.integer("draws", 2, 65536));
-  if (arguments.given("draws") && options.estimator == Estimator::exact)
+  const bool sampled = options.head.family == "mixed" && options.loss == Loss::crps;
+  if (arguments.given("draws") && options.estimator == Estimator::exact && !sampled)
     throw UsageError("--draws: --estimator exact has none");
   if (options.estimator != Estimator::exact) {
     if (options.loss != Loss::crps && options.loss != Loss::energy)
@@ -69,6 +70,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.network.layer_norm = arguments.flag("layer-norm");
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
   options.network.parametrization = arguments.choice("parametrization", {"softplus", "exp"});
+  options.network.deviation = arguments.choice("deviation", {"per_sample", "shared"});
   options.network.floor = arguments.number("floor", 0.0, 1.0);
   options.network.initialization = arguments.choice("initialization", {"lecun", "he", "torch"});
   options.network.initial_deviation = arguments.number("initial-deviation", 0.0, 1e3);
@@ -91,6 +93,13 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.threads = static_cast<int>(arguments.integer("threads", 0, 4096));
   options.checkpoint = arguments.text_or("checkpoint", arguments.text("output") + ".checkpoint");
   options.resume = arguments.flag("resume");
+  if (arguments.has("buffer-size")) {
+    options.buffer_bytes = arguments.integer("buffer-size", 1, 1073741824) * 1048576;
+    const std::filesystem::path beside = options.checkpoint.lexically_normal().parent_path();
+    options.scratch = arguments.text_or("scratch", beside.empty() ? "." : beside.string());
+  } else if (arguments.given("scratch")) {
+    throw UsageError("--scratch: only a training with --buffer-size has scratch files");
+  }
   try {
     require_valid(options);
   } catch (const Error& error) {
@@ -99,22 +108,15 @@ TrainingOptions options_from(const Arguments& arguments) {
   return options;
 }
 
-// What the model records of its options: whether it was interrupted and resumed isn't part of it, so that a resumed
-// training gives the same file, digest and random numbers as one that ran through.
+// What the model records of its options: whether it was interrupted and resumed, and where its data lay, isn't part of
+// it, so that each way gives the same file, digest and random numbers.
 void record(const Arguments& arguments, std::map<std::string, std::string>& provenance) {
   ordered_json options = ordered_json::object();
   for (const auto& [name, value] : arguments.resolved()) {
-    if (name != "resume") options[name] = value;
+    if (name != "resume" && name != "buffer-size" && name != "scratch") options[name] = value;
   }
   provenance["options"] = options.dump();
-  std::string command = arguments.command_line();
-  const std::string word = " --resume";
-  for (std::size_t at = command.find(word); at != std::string::npos; at = command.find(word, at)) {
-    const std::size_t end = at + word.size();
-    if (end == command.size() || command[end] == ' ') command.erase(at, word.size());
-    else at = end;
-  }
-  provenance["command"] = command;
+  provenance["command"] = arguments.command_line_without({"resume"}, {"buffer-size", "scratch"});
 }
 
 // Before hours of training, not at the first checkpoint.
@@ -204,18 +206,20 @@ const Command& train_command() {
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},
           {"loss", "NAME", "likelihood, crps, energy or squared_error (of the constrained mean: no deviation is trained); vae and ladder_vae: "
-                             "likelihood; ddpm and flow_matching: squared_error", "crps", false},
+                             "likelihood; ddpm and flow_matching: squared_error; a --head other than gaussian: "
+                             "likelihood, mixed crps too", "crps", false},
           {"penalty-weight", "W", "strategy penalty: of the squared residuals of the mean", "1", false},
           {"dependent", "NAME", "strategy completion: outputs computed from the others (default: chosen)", "", true},
           {"estimator", "NAME", "of the gradient of crps and energy: exact, marginal_expectation, pathwise, score_function, "
                                 "rao_blackwell or rao_blackwell_shrunk", "exact", false},
-          {"draws", "K", "draws a sample and step of a sampled estimator", "8", false},
+          {"draws", "K", "draws a sample and step of a sampled estimator, and of crps under --head mixed", "8", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
           {"activation", "NAME", "silu", "silu", false},
           {"residual", "", "add a hidden layer's input to its output where widths agree", "", false},
           {"layer-norm", "", "normalise before each activation", "", false},
           {"dropout", "P", "share of units dropped while training", "0", false},
           {"parametrization", "NAME", "of the standard deviation: softplus or exp", "exp", false},
+          {"deviation", "NAME", "standard deviations: per_sample, or shared (one an output for all samples)", "per_sample", false},
           {"floor", "S", "least standard deviation, in standardised units", "0.001", false},
           {"initialization", "NAME", "of the weights: lecun, he or torch", "he", false},
           {"initial-deviation", "S", "standard deviation that training starts from, in standardised units", "0.5", false},
@@ -236,6 +240,10 @@ const Command& train_command() {
           {"seed", "N", "of initial weights and shuffling", "0", false},
           {"checkpoint", "DIR", "where to keep checkpoints (default: OUTPUT.checkpoint, removed at the end)", "", false},
           {"resume", "", "go on from the checkpoint", "", false},
+          {"buffer-size", "MIB", "keep data on disk, so much of them at most in memory (default: all in memory)", "",
+           false},
+          {"scratch", "DIR", "with --buffer-size: folder of scratch files (default: that of the checkpoint folder)", "",
+           false},
           {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
@@ -250,7 +258,7 @@ const Command& train_command() {
 
 namespace {
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
 
 /// `log` may be null.
@@ -263,7 +271,7 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   const std::vector<std::string>& files = arguments.list("data");
   const bool quiet = arguments.flag("quiet") || !first;
   Domain domain;
-  SampleSet samples;
+  std::optional<TrainingSamples> data;
   std::optional<LinearConstraints> laws;
   together(processes, [&] {
     domain = load_domain(arguments.text("domain"));
@@ -277,18 +285,17 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
       }
       require_checkpoint_folder(options.checkpoint);
     }
-    samples = load_training_data(domain, files, arguments.flag("drop-incomplete"));
+    data.emplace(domain, files, arguments.flag("drop-incomplete"), options.scratch);
     laws.emplace(domain.layout, domain.laws, domain.constants);
     options.provenance = provenance_of(domain, files);
     record(arguments, options.provenance);
   });
   const LinearConstraints& constraints = *laws;
-
-  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
+  const SampleSource& samples = data->source();
   if (!quiet) {
     fmt::print("{}: {} training, {} validation, {} test samples; {} inputs, {} outputs, {} laws\n", domain.name,
-               count(Subset::training), count(Subset::validation), count(Subset::test), samples.input_elements(),
-               samples.output_elements(), constraints.rows());
+               samples.count(Subset::training), samples.count(Subset::validation), samples.count(Subset::test),
+               samples.layout().elements(Role::input), samples.layout().elements(Role::output), constraints.rows());
     for (const LawReport& law : constraints.report()) {
       if (law.redundant) fmt::print("  law {} follows from {}\n", law.law, fmt::join(law.implied_by, ", "));
     }
@@ -306,9 +313,9 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
     if (log != nullptr) {
       std::map<std::string, std::string> resolved = arguments.resolved();
       resolved["loss"] = to_string(options.loss);  // some generators have another default
-      log->start({{}, {}, std::move(resolved), options.provenance.at("data"), count(Subset::training),
-                  count(Subset::validation), count(Subset::test), start.weights, options.device, start.threads,
-                  start.epochs_done});
+      log->start({{}, {}, std::move(resolved), options.provenance.at("data"), samples.count(Subset::training),
+                  samples.count(Subset::validation), samples.count(Subset::test), start.weights, options.device,
+                  start.threads, start.epochs_done});
     }
     // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
     if (stderr_is_terminal()) progress.update(fmt::format("{} weights: first epoch", start.weights));
@@ -336,19 +343,17 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   return exit_ok;
 }
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSet& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
   const std::filesystem::path output = arguments.text("output");
   const bool quiet = arguments.flag("quiet");
-  const auto count = [&](Subset subset) { return std::count(samples.subset.begin(), samples.subset.end(), subset); };
-  const SampleSet validation = select(samples, Subset::validation);
   // A model that the plugin does not run has no scores; it is written all the same.
   std::optional<MarginalScores> scores;
   std::string unscored;
   try {
     std::optional<KokkosSession> kokkos;
     if (!has_marginals(result.model)) kokkos.emplace(options.threads);
-    scores = score_marginals(result.model, constraints, validation, output_deviations(select(samples, Subset::training)));
+    scores = score_validation(result.model, constraints, samples);
     result.model.description.provenance["validation_rmse"] = fmt::format("{}", scores->mean_rmse());
     result.model.description.provenance["validation_crps"] = fmt::format("{}", scores->mean_crps());
     result.model.description.provenance["validation_coverage90"] = fmt::format("{}", scores->mean_coverage90());
@@ -370,7 +375,7 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   if (!quiet) {
     fmt::print("trained in {}: {}; targets moved onto the laws by at most {:.2g}\n", duration(result.seconds), summary,
                result.target_distance);
-    print_scores(scores, unscored, samples.layout);
+    print_scores(scores, unscored, samples.layout());
     fmt::print("wrote {} (sha256 {})\n", output.string(), digest);
   }
 
@@ -381,9 +386,9 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   json["seconds"] = result.seconds;
   json["best_epoch"] = result.history.empty() ? 0 : result.history.back().best_epoch;
   json["target_distance"] = result.target_distance;
-  json["samples"] = {{"training", count(Subset::training)},
-                     {"validation", count(Subset::validation)},
-                     {"test", count(Subset::test)}};
+  json["samples"] = {{"training", samples.count(Subset::training)},
+                     {"validation", samples.count(Subset::validation)},
+                     {"test", samples.count(Subset::test)}};
   json["validation"] = scores ? scores_json(*scores) : ordered_json(nullptr);
   json["history"] = ordered_json::array();
   for (const TrainingProgress& p : result.history) {

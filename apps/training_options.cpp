@@ -71,26 +71,54 @@ std::map<std::string, std::string> provenance_of(const Domain& domain, const std
   return provenance;
 }
 
-SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete) {
+namespace {
+
+/// What `load` finds, with the command's word for what a refused row needs.
+template <class Load>
+auto loaded(bool drop_incomplete, const Load& load) {
   LoadOptions options;
   options.drop_incomplete = drop_incomplete;
-  SampleSet samples;
   try {
-    samples = load_samples(domain, std::vector<std::filesystem::path>(files.begin(), files.end()), options);
+    return load(options);
   } catch (const Error& error) {
     if (error.status() != Status::non_finite) throw;
     throw Error(error.status(), std::string(error.what()) + ": --drop-incomplete");
   }
-  if (samples.subset.empty()) {
+}
+
+void require_split(const Domain& domain, const SampleSource& samples) {
+  if (!samples.has_split()) {
     throw Error(Status::invalid_argument,
                 fmt::format("domain '{}' has no split: training needs training and validation samples", domain.name));
   }
   for (Subset subset : {Subset::training, Subset::validation}) {
-    if (std::find(samples.subset.begin(), samples.subset.end(), subset) == samples.subset.end()) {
-      throw Error(Status::invalid_argument, fmt::format("no {} samples in {}", to_string(subset), samples.source));
+    if (samples.count(subset) == 0) {
+      throw Error(Status::invalid_argument, fmt::format("no {} samples in {}", to_string(subset), samples.source()));
     }
   }
+}
+
+}  // namespace
+
+SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete) {
+  const std::vector<std::filesystem::path> paths(files.begin(), files.end());
+  SampleSet samples =
+      loaded(drop_incomplete, [&](const LoadOptions& options) { return load_samples(domain, paths, options); });
+  require_split(domain, SampleSetSource(samples));
   return samples;
+}
+
+TrainingSamples::TrainingSamples(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete,
+                                 const std::filesystem::path& scratch) {
+  if (scratch.empty()) {
+    set_ = load_training_data(domain, files, drop_incomplete);
+    memory_.emplace(set_);
+    return;
+  }
+  const std::vector<std::filesystem::path> paths(files.begin(), files.end());
+  file_.emplace(loaded(drop_incomplete,
+                       [&](const LoadOptions& options) { return load_sample_file(domain, paths, scratch, options); }));
+  require_split(domain, *file_);
 }
 
 std::string progress_line(const TrainingProgress& progress) {

@@ -4,10 +4,14 @@
 #include "options.hpp"
 
 #include <lavoisier/domain.hpp>
+#include <lavoisier/sample_file.hpp>
 #include <lavoisier/sample_set.hpp>
+#include <lavoisier/sample_source.hpp>
 #include <lavoisier/training.hpp>
 
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +28,22 @@ std::map<std::string, std::string> provenance_of(const Domain& domain, const std
 
 /// Loads the files, refuses a set without training or validation samples.
 SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete);
+
+/// What a training reads, in memory or in a scratch file.
+class TrainingSamples {
+ public:
+  /// As load_training_data. `scratch`: the folder of a scratch file; empty: in memory.
+  TrainingSamples(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete,
+                  const std::filesystem::path& scratch);
+  TrainingSamples(const TrainingSamples&) = delete;
+  TrainingSamples& operator=(const TrainingSamples&) = delete;
+  const SampleSource& source() const { return file_ ? static_cast<const SampleSource&>(*file_) : *memory_; }
+
+ private:
+  SampleSet set_;
+  std::optional<SampleSetSource> memory_;
+  std::optional<SampleFile> file_;
+};
 
 /// "epoch 12/60, 8 s left  loss 0.2131  validation 0.2240 (best 0.2235, epoch 11)": a narrow terminal cuts off the end.
 std::string progress_line(const TrainingProgress& progress);

@@ -7,8 +7,8 @@
 //
 //   study_images [--laws=brightness|blocks] [--generator=vae|ladder_vae|ddpm|flow_matching]
 //                [--variant=conditional|ambient|none] [--seed=0] [--training=20000] [--samples=10000] [--epochs=10]
-//                [--batch=128] [--rate=1e-3] [--hidden=400] [--latents=20] [--widths=8,16] [--steps=50] [--threads=1]
-//                [--output=results/images.jsonl] [--pictures=FOLDER]
+//                [--batch=128] [--rate=1e-3] [--hidden=400] [--latents=20] [--deviation=shared] [--floor=0.02] [--widths=8,16] [--steps=50]
+//                [--threads=1] [--output=results/images.jsonl] [--pictures=FOLDER]
 //   study_images --summarise=FILE     prints its tables: means and deviations over seeds, paired differences to the
 //   twin study_images --quick --output=FILE  every generator with few images; fails unless each model holds its laws
 //   (and no
@@ -73,6 +73,8 @@ Settings settings_from(int count, char** words) {
       {"rate", [&](const std::string& v) { run.learning_rate = std::stod(v); }},
       {"hidden", [&](const std::string& v) { run.hidden = numbers_of(v); }},
       {"latents", [&](const std::string& v) { run.latents = std::stoll(v); }},
+      {"deviation", [&](const std::string& v) { run.deviation = v; }},
+      {"floor", [&](const std::string& v) { run.floor = std::stod(v); }},
       {"widths", [&](const std::string& v) { run.widths = numbers_of(v); }},
       {"steps", [&](const std::string& v) { run.steps = numbers_of(v); }},
       {"threads", [&](const std::string& v) { run.threads = std::stoi(v); }},
@@ -110,6 +112,8 @@ json record(const ImageRun& run, const ImageScores& scores, const ImageStudy& st
   made["learning_rate"] = run.learning_rate;
   made["hidden"] = run.hidden;
   made["latents"] = run.latents;
+  made["deviation"] = run.deviation;
+  made["floor"] = run.floor;
   made["widths"] = run.widths;
   made["samples"] = run.samples;
   made["threads"] = run.threads;

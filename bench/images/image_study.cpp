@@ -37,7 +37,7 @@ ModelFile with_steps(const ModelFile& model, const TrainingOptions& options, con
   for (const Tensor& tensor : model.tensors())
     changed.add(tensor.name != "sampling.schedule"
                     ? tensor
-                    : Tensor::from(tensor.name, {table.schedule.rows(), 6},
+                    : Tensor::from(tensor.name, {table.schedule.rows(), table.schedule.cols()},
                                    std::span<const double>(table.schedule.data(),
                                                            static_cast<std::size_t>(table.schedule.size()))));
   return changed;
@@ -112,7 +112,8 @@ TrainingOptions training_options(const ImageRun& run) {
   options.network.hidden = run.hidden;
   if (is_latent(run.generator)) {
     options.loss = Loss::likelihood;
-    options.network.floor = 0.02;
+    options.network.floor = run.floor;
+    options.network.deviation = run.deviation;
     options.network.parametrization = "softplus";  // exp: a latent that training never met can make a deviation of 1e4
     options.generator.latents = {run.latents};
     if (run.generator == "ladder_vae") options.generator.latents.push_back(run.latents / 2);

@@ -25,6 +25,8 @@ struct ImageRun {
   double learning_rate = 1e-3;
   std::vector<std::int64_t> hidden = {400}, widths = {8, 16}, steps = {50};
   std::int64_t latents = 20;
+  std::string deviation = "shared";  ///< of a pixel: per_sample or shared, vae and ladder_vae
+  double floor = 0.02;  ///< least deviation of a pixel, vae and ladder_vae
   int likelihood_draws = 4;
   int threads = 1;
 };

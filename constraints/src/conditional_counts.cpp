@@ -227,6 +227,38 @@ CountLogDensity poisson_given_sum_log_density(const RowMatrix& A, const Batch& l
   return result;
 }
 
+CountLogDensity poisson_log_density(const Batch& log_rate, const Batch& y, bool with_gradient,
+                                    const LawOptions& options) {
+  detail::require_shape("poisson_log_density", "y", y.rows(), y.cols(), log_rate.rows(), log_rate.cols());
+  CountLogDensity result;
+  result.value = Eigen::VectorXd::Zero(y.rows());
+  RowMatrix gradient(y.rows(), y.cols());
+  std::vector<Failure> failures(static_cast<std::size_t>(y.rows()));
+  const int threads = detail::thread_count(options, y.rows(), 60.0 * static_cast<double>(y.cols()));
+  detail::for_each_sample(y.rows(), threads, [&](Eigen::Index s, int) {
+    Failure& failure = failures[static_cast<std::size_t>(s)];
+    for (Eigen::Index j = 0; j < y.cols() && !failure.failed(); ++j) {
+      const double count = y(s, j), rate = std::exp(log_rate(s, j));
+      if (!std::isfinite(rate))
+        failure = {Status::non_finite, "log_rate of output " + std::to_string(j) + " has no finite rate"};
+      else if (!(count >= 0.0 && count <= largest_count) || count != std::nearbyint(count))
+        failure = {std::isfinite(count) ? Status::invalid_argument : Status::non_finite,
+                   "output " + std::to_string(j) + " is " + text(count) + ", expected a count"};
+      else
+        result.value[s] += count * log_rate(s, j) - rate - detail::log_gamma_function(count + 1.0);
+      gradient(s, j) = count - rate;
+    }
+    if (failure.failed()) result.value[s] = detail::not_a_number;
+  });
+  if (with_gradient) {
+    void_rows(failures, gradient);
+    result.gradient = std::move(gradient);
+  }
+  result.status = detail::statuses(failures);
+  result.message = detail::first_failure(failures);
+  return result;
+}
+
 RowMatrix poisson_given_sum_score_function(const RowMatrix& A, const Batch& log_rate, const Batch& d,
                                            const Batch& draws, const Batch& loss, const LawOptions& options) {
   const char* function = "poisson_given_sum_score_function";

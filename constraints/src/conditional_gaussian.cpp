@@ -1,9 +1,11 @@
 #include <lavoisier/conditional_gaussian.hpp>
 
+#include "fused_losses.hpp"
 #include "fused_shared.hpp"
 #include "parallel.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 
 namespace lavoisier {
@@ -169,7 +171,16 @@ LogDensity conditional_log_density(const RowMatrix& A, const Batch& mean, const 
   result.value.resize(samples);
   result.status.assign(static_cast<std::size_t>(samples), Status::ok);
   if (with_gradient) result.gradient = {RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
-  detail::for_each_kernel(laws, samples, options, [&](auto& kernel, Eigen::Index s) {
+  std::vector<Eigen::Index> rest;
+  if (laws.shared() != nullptr && dependent.empty()) {
+    rest = detail::fused_conditional_log_density(*laws.shared(), mean, standard_deviation, d, y, options, result);
+  } else {
+    rest.resize(static_cast<std::size_t>(samples));
+    std::iota(rest.begin(), rest.end(), Eigen::Index{0});
+  }
+  // A stacked A: rest[i] is i.
+  detail::for_each_kernel(laws, static_cast<Eigen::Index>(rest.size()), options, [&](auto& kernel, Eigen::Index i) {
+    const Eigen::Index s = rest[static_cast<std::size_t>(i)];
     Status& status = result.status[static_cast<std::size_t>(s)];
     const double* deviation = row(standard_deviation, s);
     status = set_row(kernel, mean, standard_deviation, d, s);

@@ -43,6 +43,21 @@ struct SharedSums {
   std::int64_t first_slot;
 };
 
+/// ScaledCholesky of A A', shared by all samples.
+struct GramFactor {
+  const double *factor, *inverse_pivot, *scale;  ///< m x m, m, m
+};
+
+/// What a log density is made of besides tile.value, which holds the quadratic form: a number a sample, `pivot` and `scale` (of
+/// the factor of W) m a sample.
+struct DensityParts {
+  double *mantissa;        ///< LogProduct of the deviations
+  std::int64_t* exponent;
+  double *pivot, *scale;
+  double least_violation;  ///< relative residual of y, and noise relative to the quadratic form: beyond them a sample is done
+  double noise;            ///< alone, by SampleKernel's own rules
+};
+
 struct FusedKernels {
   const char* name;
   std::int64_t lanes;
@@ -52,6 +67,8 @@ struct FusedKernels {
   /// With one row of deviations for all (tile.deviation and deviation_bar unused); a bit is set where the value is not
   /// finite.
   std::uint32_t (*shared_crps[fused_rows])(const FusedTile&, const SharedLaw&, const SharedSums&);
+  /// Log density on the laws and its gradients, deviations of each sample. Bits as for crps.
+  std::uint32_t (*log_density[fused_rows])(const FusedTile&, const GramFactor&, const DensityParts&);
   /// CRPS of `count` normal marginals, one after another.
   void (*gaussian_crps)(const double* from_mean, const double* sigma, const double* inverse_sigma, std::int64_t count,
                         double* value, double* mean_bar, double* variance_bar);

@@ -116,7 +116,7 @@ struct Factor {
 };
 
 template <int M>
-LAVOISIER_LOCAL Mask factorize(const Vector (&W)[M][M], double least_pivot, Factor<M, Vector>& f) {
+LAVOISIER_LOCAL Mask factorize(const Vector (&W)[M][M], double least_pivot, Factor<M, Vector>& f, Vector* least = nullptr) {
   Mask good = ~Mask{};
 #pragma GCC unroll 8
   for (int k = 0; k < M; ++k) {
@@ -135,6 +135,7 @@ LAVOISIER_LOCAL Mask factorize(const Vector (&W)[M][M], double least_pivot, Fact
         f.factor[k][i] = sum * f.inverse_pivot[i];
       } else {
         good &= sum > least_pivot;
+        if (least != nullptr) *least = sum < *least ? sum : *least;
         const Vector pivot = root(sum);
         f.factor[k][k] = pivot;
         f.inverse_pivot[k] = 1.0 / pivot;
@@ -385,6 +386,8 @@ std::uint32_t shared_crps(const FusedTile& t, const SharedLaw& law, const Shared
   return bits_of(~(total - total == 0.0), t.count);
 }
 
+#include "fused_kernels_density.inl"
+
 void gaussian_crps_of_all(const double* from_mean, const double* sigma, const double* inverse, std::int64_t count,
                           double* value, double* mean_bar, double* variance_bar) {
   crps_of_all(from_mean, sigma, inverse, count, value, mean_bar, variance_bar);
@@ -398,6 +401,8 @@ const FusedKernels LAVOISIER_KERNEL_TABLE = {
     {crps<1>, crps<2>, crps<3>, crps<4>, crps<5>, crps<6>, crps<7>, crps<8>},
     {shared_crps<1>, shared_crps<2>, shared_crps<3>, shared_crps<4>, shared_crps<5>, shared_crps<6>, shared_crps<7>,
      shared_crps<8>},
+    {log_density<1>, log_density<2>, log_density<3>, log_density<4>, log_density<5>, log_density<6>, log_density<7>,
+     log_density<8>},
     gaussian_crps_of_all};
 
 }  // namespace lavoisier::detail

@@ -2,10 +2,14 @@
 
 #include "crps.hpp"
 #include "fused_kernels.hpp"
+#include "log_product.hpp"
 #include "parallel.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <numeric>
 
 namespace lavoisier::detail {
 
@@ -55,6 +59,30 @@ FusedTile tile_of(const LawMatrix& laws, const Batch& mean, const Batch& d, cons
 /// Contiguous rows are what the tiles read.
 bool contiguous(const Batch& matrix) { return matrix.rows() <= 1 || matrix.outerStride() == matrix.cols(); }
 
+/// Whether tiles of samples can do most of a batch of samples with deviations of their own.
+bool tiles_serve(const LawMatrix& laws, Index samples, std::initializer_list<const Batch*> read) {
+  // With fewer than 2m outputs some leverage passes 1/2: they sum to m.
+  if (fused_kernels() == nullptr || laws.rows < 1 || laws.rows > static_cast<std::size_t>(fused_rows) ||
+      laws.outputs < 2 * laws.rows || samples < 2)
+    return false;
+  return std::all_of(read.begin(), read.end(), [](const Batch* one) { return contiguous(*one); });
+}
+
+std::vector<Index> all_of(Index samples) {
+  std::vector<Index> all(static_cast<std::size_t>(samples));
+  std::iota(all.begin(), all.end(), Index{0});
+  return all;
+}
+
+/// The samples of the tiles' bits.
+std::vector<Index> those_left(const std::vector<std::uint32_t>& alone, Index lanes) {
+  std::vector<Index> rest;
+  for (std::size_t i = 0; i < alone.size(); ++i)
+    for (Index lane = 0; lane < lanes; ++lane)
+      if (alone[i] >> lane & 1u) rest.push_back(static_cast<Index>(i) * lanes + lane);
+  return rest;
+}
+
 }  // namespace
 
 std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& mean, const Batch& standard_deviation,
@@ -63,14 +91,7 @@ std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& me
   const Index samples = mean.rows();
   const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
   const FusedKernels* const kernels = fused_kernels();
-  std::vector<Index> rest;
-  // With fewer than 2m outputs some leverage passes 1/2: they sum to m.
-  if (kernels == nullptr || m < 1 || m > fused_rows || n < 2 * m || samples < 2 || !contiguous(mean) ||
-      !contiguous(standard_deviation) || !contiguous(d) || !contiguous(y)) {
-    rest.resize(static_cast<std::size_t>(samples));
-    for (Index s = 0; s < samples; ++s) rest[static_cast<std::size_t>(s)] = s;
-    return rest;
-  }
+  if (!tiles_serve(laws, samples, {&mean, &standard_deviation, &d, &y})) return all_of(samples);
   const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;
   const int threads = thread_count(options, samples, static_cast<double>(n * (30 + m * m)));
   const auto scratch = scratch_of(threads, fused_scratch(n, m, lanes));
@@ -84,10 +105,64 @@ std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& me
     tile.deviation_bar = row(loss.gradient.standard_deviation, s);
     alone[static_cast<std::size_t>(i)] = kernels->crps[m - 1](tile);
   });
-  for (Index i = 0; i < tiles; ++i)
-    for (Index lane = 0; lane < lanes; ++lane)
-      if (alone[static_cast<std::size_t>(i)] >> lane & 1u) rest.push_back(i * lanes + lane);
-  return rest;
+  return those_left(alone, lanes);
+}
+
+std::vector<Index> fused_conditional_log_density(const LawMatrix& laws, const Batch& mean, const Batch& standard_deviation,
+                                                 const Batch& d, const Batch& y, const BatchOptions& options,
+                                                 LogDensity& density) {
+  const Index samples = mean.rows();
+  const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
+  const FusedKernels* const kernels = fused_kernels();
+  SampleKernel<-1> kernel(laws);
+  const std::vector<double> ones(laws.outputs, 1.0);
+  if (!tiles_serve(laws, samples, {&mean, &standard_deviation, &d, &y}) || options.drop_dependent_rows ||
+      !kernel.set_gram(ones.data()))
+    return all_of(samples);
+  const GramFactor gram{kernel.gram_factor().factor(), kernel.gram_factor().inverse_pivot(), kernel.gram_factor().scale()};
+  const double log_det_gram = kernel.gram_factor().log_det();
+  const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;
+  const int threads = thread_count(options, samples, static_cast<double>(n * (30 + m * m)));
+  const bool with_gradient = density.gradient.mean.rows() > 0;
+  const std::int64_t parts_of_tile = lanes * (2 * m + 1), rows_of_tile = with_gradient ? 0 : 2 * n * lanes;
+  const auto scratch = scratch_of(threads, fused_scratch(n, m, lanes) + parts_of_tile + rows_of_tile);
+  std::vector<std::int64_t> exponents(static_cast<std::size_t>(threads * lanes));
+  std::vector<std::uint32_t> alone(static_cast<std::size_t>(tiles));
+  for_each_sample(tiles, threads, [&](Index i, int thread) {
+    const Index s = i * lanes;
+    double* const own = scratch[static_cast<std::size_t>(thread)].data();
+    double* const numbers = own + fused_scratch(n, m, lanes);
+    FusedTile tile{};
+    tile.n = n;
+    tile.count = std::min(lanes, samples - s);
+    tile.columns = laws.columns.data();
+    tile.row_scale = laws.row_scale.data();
+    tile.least_pivot = small_pivot;
+    tile.mean = row(mean, s);
+    tile.deviation = row(standard_deviation, s);
+    tile.y = row(y, s);
+    tile.d = row(d, s);
+    tile.value = density.value.data() + s;
+    tile.mean_bar = with_gradient ? row(density.gradient.mean, s) : numbers + parts_of_tile;
+    tile.deviation_bar = with_gradient ? row(density.gradient.standard_deviation, s) : tile.mean_bar + n * lanes;
+    tile.scratch = own;
+    const DensityParts parts{numbers,
+                             exponents.data() + thread * lanes,
+                             numbers + lanes,
+                             numbers + lanes * (1 + m),
+                             0.5 * tolerances::identity::relative_fp32,
+                             log_density_noise};
+    alone[static_cast<std::size_t>(i)] = kernels->log_density[m - 1](tile, gram, parts);
+    for (Index lane = 0; lane < tile.count; ++lane) {
+      double log_det_W = 0.0;
+      for (std::int64_t k = 0; k < m; ++k)
+        log_det_W += log_of(parts.pivot[lane * m + k]) - log_of(parts.scale[lane * m + k]);
+      const double log_det_S = 2.0 * LogProduct{parts.mantissa[lane], parts.exponent[lane]}.log();
+      tile.value[lane] = -0.5 * static_cast<double>(n - m) * log_two_pi - 0.5 * tile.value[lane] - 0.5 * log_det_S +
+                         0.5 * (2.0 * log_det_W) - 0.5 * log_det_gram;
+    }
+  });
+  return those_left(alone, lanes);
 }
 
 std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, const Batch& mean,

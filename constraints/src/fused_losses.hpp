@@ -19,7 +19,15 @@ std::vector<Eigen::Index> fused_conditional_crps(const LawMatrix& laws, const Ei
                                                  const Eigen::Ref<const RowMatrix>& y, const Eigen::VectorXd& weight,
                                                  const BatchOptions& options, BatchLoss& loss);
 
-/// The same with one row of deviations for all samples: W, its factor, leverages and variances once. Values and gradients
+/// conditional_log_density for tiles of samples, likewise: fills value and, where it has rows, gradient of `density`; returns the
+/// samples that are left.
+std::vector<Eigen::Index> fused_conditional_log_density(const LawMatrix& laws, const Eigen::Ref<const RowMatrix>& mean,
+                                                        const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                                        const Eigen::Ref<const RowMatrix>& d,
+                                                        const Eigen::Ref<const RowMatrix>& y,
+                                                        const BatchOptions& options, LogDensity& density);
+
+/// fused_conditional_crps with one row of deviations for all samples: W, its factor, leverages and variances once. Values and gradients
 /// in mu have SampleKernel's bits; the gradient in s (1 x n) is the sum over the samples, in one order. Status of s itself
 /// (then of every sample) or of single samples, whose rows, and the gradient in s, are NaN. Nothing where the laws are too
 /// many for tiles, rows may be dropped, or the sample is one that FP64 does not hold.

@@ -5,6 +5,7 @@
 
 #include <lavoisier/elementary.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -24,6 +25,32 @@ bool has_atom(PositiveFamily family) {
 }
 bool is_gamma(PositiveFamily family) {
   return family == PositiveFamily::gamma || family == PositiveFamily::hurdle_gamma;
+}
+
+/// Parameters of the positive outputs of sample s.
+Failure check_positive(const PositiveSigned& law, Eigen::Index s) {
+  for (Eigen::Index i = 0; i < law.a.cols(); ++i) {
+    const auto failure = [&](Status status, const char* name, double value, const char* expected) {
+      return Failure{status, std::string(name) + " of positive output " + std::to_string(i) + " is " + text(value) +
+                                 ", expected " + expected};
+    };
+    const double a = law.a(s, i), b = law.b(s, i);
+    if (!std::isfinite(a)) return failure(Status::non_finite, "a", a, "a number");
+    if (law.families[static_cast<std::size_t>(i)] == PositiveFamily::given) {
+      if (a < 0.0) return failure(Status::invalid_argument, "a", a, "0 or more");
+      continue;
+    }
+    if (!std::isfinite(b)) return failure(Status::non_finite, "b", b, "a number");
+    if (!(b > 0.0)) return failure(Status::invalid_argument, "b", b, "a positive number");
+    if (is_gamma(law.families[static_cast<std::size_t>(i)]) && !(a > 0.0))
+      return failure(Status::invalid_argument, "a", a, "a positive number");
+    if (!has_atom(law.families[static_cast<std::size_t>(i)])) continue;
+    const double zero = law.zero(s, i);
+    if (!std::isfinite(zero)) return failure(Status::non_finite, "zero", zero, "a number");
+    if (!(zero > 0.0 && zero < 1.0))
+      return failure(Status::invalid_argument, "zero", zero, "a probability between 0 and 1");
+  }
+  return {};
 }
 
 /// One block of A: the signed outputs' laws as kernels read them, and the positive outputs' coefficients, rows scaled
@@ -98,30 +125,7 @@ struct Problem {
     return {p, p, p, q, q};
   }
 
-  Failure check(Eigen::Index s) const {
-    for (Eigen::Index i = 0; i < n_p; ++i) {
-      const auto failure = [&](Status status, const char* name, double value, const char* expected) {
-        return Failure{status, std::string(name) + " of positive output " + std::to_string(i) + " is " + text(value) +
-                                   ", expected " + expected};
-      };
-      const double a = law.a(s, i), b = law.b(s, i);
-      if (!std::isfinite(a)) return failure(Status::non_finite, "a", a, "a number");
-      if (family(i) == PositiveFamily::given) {
-        if (a < 0.0) return failure(Status::invalid_argument, "a", a, "0 or more");
-        continue;
-      }
-      if (!std::isfinite(b)) return failure(Status::non_finite, "b", b, "a number");
-      if (!(b > 0.0)) return failure(Status::invalid_argument, "b", b, "a positive number");
-      if (is_gamma(family(i)) && !(a > 0.0))
-        return failure(Status::invalid_argument, "a", a, "a positive number");
-      if (!has_atom(family(i))) continue;
-      const double zero = law.zero(s, i);
-      if (!std::isfinite(zero)) return failure(Status::non_finite, "zero", zero, "a number");
-      if (!(zero > 0.0 && zero < 1.0))
-        return failure(Status::invalid_argument, "zero", zero, "a probability between 0 and 1");
-    }
-    return {};
-  }
+  Failure check(Eigen::Index s) const { return check_positive(law, s); }
 
   /// The kernel for q given p.
   Failure set_kernel(Block& block, Eigen::Index s, const double* p) const {
@@ -242,6 +246,39 @@ Failure draw_positive(const Problem& problem, const DrawOptions& options, Eigen:
   }
   if (sequence.failed || !std::isfinite(draw.value))
     return {Status::out_of_range, "the draw of positive output " + std::to_string(i) + " is no number"};
+  return {};
+}
+
+/// log p(p) of sample s added to `value`, its gradient into `gradient`.
+Failure add_positive_density(const PositiveSigned& law, Eigen::Index s, const Batch& p, double& value,
+                             PositiveSignedGradient& gradient) {
+  for (Eigen::Index i = 0; i < p.cols(); ++i) {
+    const PositiveFamily family = law.families[static_cast<std::size_t>(i)];
+    const double p_i = p(s, i), a = law.a(s, i), b = law.b(s, i);
+    if (!std::isfinite(p_i))
+      return Failure{Status::non_finite, "positive output " + std::to_string(i) + " is no number"};
+    const bool reachable = family == PositiveFamily::given || has_atom(family) ? p_i >= 0.0 : p_i > 0.0;
+    if (!reachable)
+      return Failure{Status::out_of_range, "positive output " + std::to_string(i) + " is " + text(p_i)};
+    if (family == PositiveFamily::given) continue;
+    if (has_atom(family)) {
+      const double zero = law.zero(s, i);
+      value += p_i == 0.0 ? std::log(zero) : std::log1p(-zero);
+      gradient.zero(s, i) = p_i == 0.0 ? 1.0 / zero : -1.0 / (1.0 - zero);
+      if (p_i == 0.0) continue;
+    }
+    const double log_p = std::log(p_i);
+    if (is_gamma(family)) {
+      value += a * std::log(b) - detail::log_gamma_function(a) + (a - 1.0) * log_p - b * p_i;
+      gradient.a(s, i) = std::log(b) - detail::digamma(a) + log_p;
+      gradient.b(s, i) = a / b - p_i;
+    } else {
+      const double z = (log_p - a) / b;
+      value += -0.5 * detail::log_two_pi - std::log(b) - log_p - 0.5 * z * z;
+      gradient.a(s, i) = z / b;
+      gradient.b(s, i) = (z * z - 1.0) / b;
+    }
+  }
   return {};
 }
 
@@ -461,33 +498,8 @@ PositiveSignedLogDensity positive_signed_log_density(const PositiveSigned& law, 
   PositiveSignedGradient gradient = problem.zero_gradient();
   const auto failures = problem.for_each(function, 200.0, [&](Block& block, Eigen::Index s) {
     double value = 0.0;
-    for (Eigen::Index i = 0; i < problem.n_p; ++i) {
-      const PositiveFamily family = problem.family(i);
-      const double p_i = p(s, i), a = law.a(s, i), b = law.b(s, i);
-      if (!std::isfinite(p_i))
-        return Failure{Status::non_finite, "positive output " + std::to_string(i) + " is no number"};
-      const bool reachable = family == PositiveFamily::given || has_atom(family) ? p_i >= 0.0 : p_i > 0.0;
-      if (!reachable)
-        return Failure{Status::out_of_range, "positive output " + std::to_string(i) + " is " + text(p_i)};
-      if (family == PositiveFamily::given) continue;
-      if (has_atom(family)) {
-        const double zero = law.zero(s, i);
-        value += p_i == 0.0 ? std::log(zero) : std::log1p(-zero);
-        gradient.zero(s, i) = p_i == 0.0 ? 1.0 / zero : -1.0 / (1.0 - zero);
-        if (p_i == 0.0) continue;
-      }
-      const double log_p = std::log(p_i);
-      if (is_gamma(family)) {
-        value += a * std::log(b) - detail::log_gamma_function(a) + (a - 1.0) * log_p - b * p_i;
-        gradient.a(s, i) = std::log(b) - detail::digamma(a) + log_p;
-        gradient.b(s, i) = a / b - p_i;
-      } else {
-        const double z = (log_p - a) / b;
-        value += -0.5 * detail::log_two_pi - std::log(b) - log_p - 0.5 * z * z;
-        gradient.a(s, i) = z / b;
-        gradient.b(s, i) = (z * z - 1.0) / b;
-      }
-    }
+    const Failure of_positive = add_positive_density(law, s, p, value, gradient);
+    if (of_positive.failed()) return of_positive;
     const Failure failure = problem.set_kernel(block, s, row(p, s));
     if (failure.failed()) return failure;
     Kernel& kernel = *block.kernel;
@@ -522,6 +534,36 @@ PositiveSignedLogDensity positive_signed_log_density(const PositiveSigned& law, 
   });
   if (with_gradient) {
     void_rows(failures, gradient);
+    result.gradient = std::move(gradient);
+  }
+  result.status = detail::statuses(failures);
+  result.message = detail::first_failure(failures);
+  return result;
+}
+
+PositiveSignedLogDensity positive_log_density(const PositiveSigned& law, const Batch& p, bool with_gradient,
+                                              const LawOptions& options) {
+  const char* function = "positive_log_density";
+  const Eigen::Index samples = p.rows(), n_p = static_cast<Eigen::Index>(law.families.size());
+  detail::require_shape(function, "p", p.rows(), p.cols(), samples, n_p);
+  detail::require_shape(function, "a", law.a.rows(), law.a.cols(), samples, n_p);
+  detail::require_shape(function, "b", law.b.rows(), law.b.cols(), samples, n_p);
+  if (std::any_of(law.families.begin(), law.families.end(), has_atom) || law.zero.size() != 0)
+    detail::require_shape(function, "zero", law.zero.rows(), law.zero.cols(), samples, n_p);
+  PositiveSignedLogDensity result;
+  result.value = Eigen::VectorXd::Zero(samples);
+  const RowMatrix none = RowMatrix::Zero(samples, n_p);
+  PositiveSignedGradient gradient{none, none, none, {}, {}};
+  std::vector<Failure> failures(static_cast<std::size_t>(samples));
+  const int threads = detail::thread_count(options, samples, 100.0 * static_cast<double>(n_p));
+  detail::for_each_sample(samples, threads, [&](Eigen::Index s, int) {
+    Failure& failure = failures[static_cast<std::size_t>(s)];
+    failure = check_positive(law, s);
+    if (!failure.failed()) failure = add_positive_density(law, s, p, result.value[s], gradient);
+    if (failure.failed()) result.value[s] = detail::not_a_number;
+  });
+  if (with_gradient) {
+    for (RowMatrix* part : {&gradient.a, &gradient.b, &gradient.zero}) void_rows(failures, *part);
     result.gradient = std::move(gradient);
   }
   result.status = detail::statuses(failures);

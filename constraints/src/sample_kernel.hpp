@@ -88,6 +88,8 @@ class SampleKernel {
   void special_columns(double* P) noexcept;
   const std::vector<std::size_t>& special() const noexcept { return special_; }
   const ScaledCholesky<Rows, Real>& factor() const noexcept { return whole_; }
+  /// Of A A', after set_gram().
+  const ScaledCholesky<Rows, Real>& gram_factor() const noexcept { return part_; }
 
   /// log density of y on the laws with respect to their surface measure, and its gradients unless null. With y - m and
   /// not y - mu in the exponent: the two quadratic forms of the formula cancel where r is large against W.

@@ -3,6 +3,7 @@
 
 // SampleKernel: log densities, entropy and their gradients.
 
+#include "log_product.hpp"
 #include "sample_kernel.hpp"
 
 namespace lavoisier::detail {
@@ -76,7 +77,7 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
     for (std::size_t j = 0; j < n && pass == 0; ++j)
       if (deviation[j] > 0.0) moved_[j] -= dot(j, row_.data());
   }
-  double log_det_S = 0.0;
+  LogProduct product;
   Real quadratic = 0.0;
   double noise = 0.0;  // what the rounding that is left does to the quadratic form
   std::size_t free = 0;
@@ -87,9 +88,10 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
                                 tolerances::identity::relative_fp64 * (std::abs(y[j]) + std::abs(mean[j]));
       continue;
     }
-    const Real from_mean = (moved_[j] - Real(mean[j])) / Real(deviation[j]) + deviation[j] * dot(j, lambda_.data());
+    const Real from_mean =
+        (moved_[j] - Real(mean[j])) * (Real(1.0) / Real(deviation[j])) + deviation[j] * dot(j, lambda_.data());
     quadratic += from_mean * from_mean;
-    log_det_S += 2.0 * std::log(deviation[j]);
+    product.multiply(deviation[j]);
     ++free;
     if constexpr (refines)
       noise += std::abs(from_mean) *
@@ -102,6 +104,7 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
       if (status != Status::ok) return status;
       return log_density(mean, deviation, y, value, mean_bar_out, deviation_bar_out);
     }
+  const double log_det_S = 2.0 * product.log();
   // The scales of the rows cancel between W and A A'.
   value = -0.5 * (static_cast<double>(free) - static_cast<double>(m)) * log_two_pi - 0.5 * to_double(quadratic) -
           0.5 * log_det_S + 0.5 * whole_.log_det() - 0.5 * log_det_gram_;
@@ -121,10 +124,12 @@ Status SampleKernel<Rows, Real>::log_density(const double* mean, const double* d
       deviation_bar_out[j] = 0.0;
       continue;
     }
-    const Real from_mean = (moved_[j] - Real(mean[j])) / variance_[j] + a_lambda;
-    mean_bar_out[j] = to_double(from_mean);
-    deviation_bar_out[j] = to_double(deviation[j] * (from_mean * (from_mean - 2.0 * a_lambda)) -
-                                     Real(marginal_variance[j]) / (variance_[j] * deviation[j]));
+    const Real inverse = Real(1.0) / Real(deviation[j]);
+    const Real from_mean = (moved_[j] - Real(mean[j])) * inverse + deviation[j] * a_lambda;
+    const Real bar = from_mean * inverse;
+    mean_bar_out[j] = to_double(bar);
+    deviation_bar_out[j] =
+        to_double(from_mean * (bar - 2.0 * a_lambda) - Real(marginal_variance[j]) * inverse * inverse * inverse);
   }
   return Status::ok;
 }
@@ -177,13 +182,14 @@ Status SampleKernel<Rows, Real>::entropy(const double* deviation, double& value,
     if (deviation_bar != nullptr) set_leverages();
     if (!factorize_gram(deviation)) return Status::rank_deficient;
   }
-  double log_det_S = 0.0;
+  LogProduct product;
   std::size_t free = 0;
   for (std::size_t j = 0; j < n; ++j) {
     if (deviation[j] == 0.0) continue;
-    log_det_S += 2.0 * std::log(deviation[j]);
+    product.multiply(deviation[j]);
     ++free;
   }
+  const double log_det_S = 2.0 * product.log();
   value = 0.5 * (static_cast<double>(free) - static_cast<double>(rows())) * (log_two_pi + 1.0) +
           0.5 * (log_det_S - whole_.log_det() + part_.log_det());
   if (deviation_bar == nullptr) return Status::ok;
@@ -202,13 +208,14 @@ double SampleKernel<Rows, Real>::null_space_log_density(const double* delta, con
   if (given_->status == Status::non_finite || (given_->status != Status::ok && !drop_dependent_rows_))
     return std::nan("");
   take_laws(*given_);
-  double log_det_S = 0.0;
+  LogProduct product;
   for (std::size_t j = 0; j < n; ++j) {
     variance_[j] = Real(1.0) / (Real(deviation[j]) * deviation[j]);
     if (!std::isfinite(to_double(variance_[j])) || !(variance_[j] > Real(0.0)) || !std::isfinite(delta[j]))
       return std::nan("");
-    log_det_S += 2.0 * std::log(deviation[j]);
+    product.multiply(deviation[j]);
   }
+  const double log_det_S = 2.0 * product.log();
   clear(W_.data());
   for (std::size_t j = 0; j < n; ++j) add_outer(W_.data(), j, variance_[j]);
   if constexpr (refines) {

@@ -3,6 +3,7 @@
 #include "batch_loss.hpp"
 #include "fused_losses.hpp"
 #include "fused_shared.hpp"
+#include "log_product.hpp"
 
 #include <numeric>
 #include <utility>
@@ -122,15 +123,18 @@ BatchLoss gaussian_likelihood_loss(const Batch& mean, const Batch& standard_devi
     const Status status = check_row(row(mean, s), row(standard_deviation, s), row(y, s), outputs, true);
     set_status(loss, s, status);
     if (status != Status::ok) return;
-    double value = 0.5 * static_cast<double>(outputs) * detail::log_two_pi;
+    const double *at = row(y, s), *centre = row(mean, s), *deviation = row(standard_deviation, s);
+    double *mean_bar = row(loss.gradient.mean, s), *deviation_bar = row(loss.gradient.standard_deviation, s);
+    LogProduct product;
+    double squares = 0.0;
     for (Eigen::Index j = 0; j < outputs; ++j) {
-      const double deviation = standard_deviation(s, j);
-      const double z = (y(s, j) - mean(s, j)) / deviation;
-      value += 0.5 * z * z + std::log(deviation);
-      loss.gradient.mean(s, j) = -z / deviation;
-      loss.gradient.standard_deviation(s, j) = (1.0 - z * z) / deviation;
+      const double inverse = 1.0 / deviation[j], z = (at[j] - centre[j]) * inverse;
+      squares += z * z;
+      product.multiply(deviation[j]);
+      mean_bar[j] = -z * inverse;
+      deviation_bar[j] = (1.0 - z * z) * inverse;
     }
-    loss.value[s] = value;
+    loss.value[s] = 0.5 * static_cast<double>(outputs) * detail::log_two_pi + 0.5 * squares + product.log();
   });
   return loss;
 }

@@ -138,6 +138,14 @@ std::string sha256(std::span<const std::byte> bytes) {
   return hash.digits();
 }
 
+struct Sha256::Implementation {
+  Hash hash;
+};
+Sha256::Sha256() : implementation_(std::make_unique<Implementation>()) {}
+Sha256::~Sha256() = default;
+void Sha256::add(std::span<const std::byte> bytes) { implementation_->hash.add(bytes.data(), bytes.size()); }
+std::string Sha256::digits() { return implementation_->hash.digits(); }
+
 std::string sha256_of_file(const std::filesystem::path& path) {
   const Descriptor fd = open_to_read(path);
   Hash hash;

@@ -22,6 +22,11 @@ def null_space(w, laws):
     return w - torch.linalg.solve(laws @ laws.T, laws @ w.T).T @ laws
 
 
+def nearest(c, laws):
+    """The point of the laws A x = c that is nearest to 0: A' (A A')^-1 c."""
+    return torch.linalg.solve(laws @ laws.T, c) @ laws
+
+
 class Denoiser(nn.Module):
     """The velocity, in standardised units, of a state at a time from 0 (noise) to 1 (fluxes)."""
 
@@ -62,33 +67,32 @@ class Flow(nn.Module):
         return torch.tanh(self.trunk(((x - self.input_mean) / self.input_scale).float()))
 
     def loss(self, x, y, generator):
-        """Conditional flow matching on straight paths, all of it in the null space of the laws."""
-        end = null_space((y - self.output_mean) / self.output_scale, self.laws)
+        """Conditional flow matching on straight paths; the noise is in the null space of the laws, the fluxes on them."""
+        end = (y - self.output_mean) / self.output_scale
         begin = null_space(torch.randn(y.shape, generator=generator, dtype=torch.float64), self.laws)
         time = torch.rand(len(y), 1, generator=generator, dtype=torch.float64)
         velocity = self.denoiser(self.condition(x), ((1 - time) * begin + time * end).float(), time)
-        return (null_space(velocity.double(), self.laws) - (end - begin)).square().sum(1).mean()
+        return null_space(velocity.double() - (end - begin), self.laws).square().sum(1).mean()
 
     def draw(self, x, noise):
         """The sampler of docs/model-file.md: method flow, projection null_space; then the constrain step."""
         condition = self.condition(x)
         state = null_space(noise, self.laws)
+        # Onto the laws: A_s x = c, c = 0 - A output_mean.
+        shift = nearest(-(A @ self.output_mean), self.laws)
         for k in range(STEPS):
             time = torch.full((len(x), 1), k / STEPS, dtype=torch.float64)
-            net = self.denoiser(condition, state.float(), time).double()
+            net = self.denoiser(condition, (state + k / STEPS * shift).float(), time).double()
             state = state + null_space(net, self.laws) / STEPS
-        # Onto the laws: A_s x = c, c = 0 - A output_mean.
-        c = -(A @ self.output_mean)
-        state = state - (torch.linalg.solve(self.laws @ self.laws.T, self.laws @ state.T - c[:, None]).T @ self.laws)
-        return slab_ocean.constrain(self.output_mean + self.output_scale * state, self.output_scale**2)
+        return slab_ocean.constrain(self.output_mean + self.output_scale * (state + shift), self.output_scale**2)
 
     def export(self):
         graph = model_file.Graph()
         x = graph.add("standardize", ["inputs"], mean=self.input_mean, scale=self.input_scale)
         condition = graph.add("tanh", [graph.dense(x, self.trunk)])
         self.denoiser.export(graph.subgraph("denoiser"), condition)
-        schedule = torch.zeros(STEPS, 6, dtype=torch.float64)  # t, p, q, r, u, v; a flow uses t and r
-        schedule[:, 0] = torch.arange(STEPS) / STEPS
+        schedule = torch.zeros(STEPS, 7, dtype=torch.float64)  # t, p, q, r, u, v, a; a flow uses t, r and a
+        schedule[:, 0] = schedule[:, 6] = torch.arange(STEPS) / STEPS
         schedule[:, 3] = 1 / STEPS
         z = graph.add("sample", [condition], schedule=schedule, output_mean=self.output_mean,
                       output_scale=self.output_scale, subgraph="denoiser", method="flow", projection="null_space",

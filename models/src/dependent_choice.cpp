@@ -8,11 +8,9 @@
 #include <string>
 
 namespace lavoisier::detail {
-namespace {
 
 using Eigen::Index;
 
-/// "flux[2]": how an element of the flat outputs is named.
 std::string element_name(const StateLayout& layout, Index element) {
   for (const Variable& variable : layout.with_role(Role::output)) {
     const Index first = layout.offset(variable.name), count = layout.elements(variable);
@@ -22,8 +20,7 @@ std::string element_name(const StateLayout& layout, Index element) {
   return "output " + std::to_string(element);
 }
 
-/// Flat outputs that a word of `dependent` names.
-std::vector<Index> elements_of(const StateLayout& layout, const std::string& word) {
+std::vector<Index> elements_of(const StateLayout& layout, const std::string& word, const std::string& option) {
   std::vector<Index> all;
   std::vector<std::string> names;
   for (const Variable& variable : layout.with_role(Role::output)) {
@@ -33,31 +30,36 @@ std::vector<Index> elements_of(const StateLayout& layout, const std::string& wor
       if (word == variable.name || word == variable.name + "[" + std::to_string(e) + "]") all.push_back(first + e);
   }
   if (!all.empty()) return all;
-  std::string message = "dependent: no output '" + word + "'; outputs:";
+  std::string message = option + ": no output '" + word + "'; outputs:";
   for (const std::string& name : names) message += (&name == &names.front() ? " " : ", ") + name;
   const std::string nearest = nearest_name(word, names);
   throw Error(Status::invalid_argument, message + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
 }
 
-}  // namespace
-
-std::vector<Index> dependent_of(const SampleSet& samples, const LinearConstraints& constraints,
+std::vector<Index> dependent_of(const StateLayout& layout, const LinearConstraints& constraints,
                                 const TrainingOptions& options, const TrainingData& data) {
   const bool one_shared_law = data.laws == 1 && constraints.shared();
   if (data.laws > 0) require_admitted(options.strategy, options.loss, one_shared_law);
   if (data.laws == 0 || (options.strategy != Strategy::completion && !(options.strategy == Strategy::l1_layer && one_shared_law)))
     return {};
-  const RowMatrix& A = constraints.shared() ? data.A : data.training.A;
+  if (!constraints.shared() && data.training_file)
+    throw Error(Status::unsupported, std::string("strategy '") + to_string(options.strategy) +
+                                         "' chooses its dependent outputs by the coefficients of all samples, which differ "
+                                         "here: train without a buffer (buffer_bytes 0)");
+  RowMatrix A = constraints.shared() ? data.A : data.training.A;
+  for (const Index place : data.unshifted) A.col(place).setZero();  // no law moves them
   const Eigen::VectorXd ones = Eigen::VectorXd::Ones(A.cols());
   if (options.dependent.empty()) return dependent_outputs(A, data.laws, ones);
   std::vector<Index> dependent;
   std::string names;
   for (const std::string& word : options.dependent)
-    for (const Index element : elements_of(samples.layout, word)) {
+    for (const Index element : elements_of(layout, word, "dependent")) {
       const auto at = std::find(data.active.begin(), data.active.end(), element);
-      const std::string name = element_name(samples.layout, element);
+      const std::string name = element_name(layout, element);
       if (at == data.active.end())
         throw Error(Status::invalid_argument, "dependent: output '" + name + "' is constant in training");
+      if (std::find(data.unshifted.begin(), data.unshifted.end(), at - data.active.begin()) != data.unshifted.end())
+        throw Error(Status::invalid_argument, "dependent: output '" + name + "' is positive: expected a signed one");
       dependent.push_back(static_cast<Index>(at - data.active.begin()));
       names += (names.empty() ? "" : ", ") + name;
     }

@@ -43,11 +43,9 @@ Eigen::VectorXd DenoisingModel<Real>::loss(const std::vector<Real>& x, const Row
       e(i, j) = random::normal(key, {.column = at.samples[static_cast<std::size_t>(i)],
                                      .step = at.step,
                                      .element = static_cast<std::uint64_t>(j)});
-  RowMatrix data = y;
-  if (shape_.projection == "null_space") {
-    data = null_space.project(y);
-    e = null_space.project(e);
-  }
+  // y is on the laws: its part outside their null space is A^+ d, which the network is shown and the loss leaves out.
+  const RowMatrix& data = y;
+  if (shape_.projection == "null_space") e = null_space.project(e);
   const bool flow = shape_.method == "flow";
   const std::uint64_t lead = at.batch > 0 ? at.lead : at.samples[0];
   const double start = random::uniform_open_right(random::words(key, {.column = lead, .step = at.step, .site = 1})[0]);
@@ -129,7 +127,7 @@ class Denoiser final : public Generator {
     const GeneratorOptions& generator = context_.options.generator;
     const SamplingTable table =
         sampling_table(flow_ ? "flow" : generator.sampler, generator.prediction, projection_, generator.steps);
-    model.add(Tensor::from("sampling.schedule", {table.schedule.rows(), 6},
+    model.add(Tensor::from("sampling.schedule", {table.schedule.rows(), table.schedule.cols()},
                            std::span<const double>(table.schedule.data(), static_cast<std::size_t>(table.schedule.size()))));
     append_plan(model, model.description.subgraphs["denoiser"], model_.networks().plan(0), weights);
     std::vector<GraphOperation>& graph = model.description.graph;

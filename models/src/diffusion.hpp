@@ -12,7 +12,7 @@ namespace lavoisier::detail {
 
 /// A denoiser net(x_t, x, t), conditional on the inputs x, which the laws' right-hand sides are expressions of.
 /// Diffusion (Ho et al. 2020) or straight flow (Lipman et al. 2023), of which the state is
-/// null_space: x_t = a P0 y + s P0 e; ambient, none: x_t = a y + s e.
+/// null_space: x_t = a y + s P0 e (y = P0 y + A^+ d, so A x_t = a d); ambient, none: x_t = a y + s e.
 /// Loss of a row: |P0 (net - target)|^2 / n (no P0 for none), target the velocity a e - s y, the noise e or the data y; of a flow
 /// y - e. t runs over equal steps from a random start in a batch, so that each batch sees all times; `at` says which
 /// part of the batch the rows are.

@@ -12,7 +12,7 @@
 namespace lavoisier::detail {
 
 /// The model file of a trained generator: layout, laws, scalers, its graph, weights, provenance.
-ModelFile export_model(const SampleSet& samples, const LinearConstraints& constraints, const GeneratorContext& context,
+ModelFile export_model(const StateLayout& layout, const LinearConstraints& constraints, const GeneratorContext& context,
                        const Generator& generator, std::span<const float> weights,
                        std::map<std::string, std::string> provenance);
 
@@ -25,6 +25,8 @@ void append_plan(ModelFile& model, std::vector<GraphOperation>& nodes, const Net
 /// 0.
 void append_gaussian_head(ModelFile& model, const GeneratorContext& context, const std::string& raw, std::size_t site,
                           const std::string& count = {});
+/// The head of mlp, whatever its family.
+void append_head(ModelFile& model, const GeneratorContext& context, const std::string& raw);
 
 }  // namespace lavoisier::detail
 

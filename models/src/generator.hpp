@@ -3,6 +3,7 @@
 
 #include "head_loss.hpp"
 #include "network_plan.hpp"
+#include "output_head.hpp"
 #include "training_data.hpp"
 
 #include <Eigen/Dense>
@@ -46,6 +47,7 @@ struct GeneratorContext {
   const TrainingData& data;
   std::int64_t inputs = 0, outputs = 0;           ///< elements of the layout
   std::vector<Eigen::Index> dependent;            ///< of completion, among the active outputs
+  OutputHead head = {};                           ///< of mlp
   bool has_laws() const { return data.laws > 0; }
 };
 

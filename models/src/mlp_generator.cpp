@@ -1,4 +1,4 @@
-// One Gaussian head behind a network, and which generator the options name.
+// One head behind a network, and which generator the options name.
 
 #include "backbones.hpp"
 #include "export_model.hpp"
@@ -13,12 +13,18 @@ namespace {
 using Eigen::Index;
 using FloatRows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-NetworkPlan plan_for(const GeneratorContext& context) {
+NetworkPlan head_plan(const GeneratorContext& context) {
   const GeneratorOptions& generator = context.options.generator;
-  const std::int64_t raw = 2 * context.outputs;
+  const std::int64_t raw = raw_values(context.head, context.outputs);
   if (generator.name == "spectral_temporal") return plan_spectral_temporal(generator, context.inputs, raw);
   if (generator.fields.backbone == "mlp") return plan_mlp(context.options.network, context.inputs, raw);
   return plan_backbone(context.options.network, generator.fields, {{}, {{"x0", context.inputs}}, "", raw, "head", "", true});
+}
+
+NetworkPlan plan_for(const GeneratorContext& context) {
+  NetworkPlan plan = head_plan(context);
+  if (context.options.network.deviation == "shared") plan.share_deviations();
+  return plan;
 }
 
 class Mlp final : public Generator {
@@ -28,7 +34,7 @@ class Mlp final : public Generator {
         plan_(plan_for(context)),
         network_(plan_, context.options.batch),
         evaluator_(plan_, context.options.batch),
-        loss_(context.options, context.data.A, context.data.laws, context.data.active, context.dependent, training_threads()) {}
+        loss_(make_row_loss(context_, training_threads())) {}
 
   const NetworkPlan& parameters() const override { return plan_; }
   std::span<float> weights() override { return network_.weights(); }
@@ -39,11 +45,8 @@ class Mlp final : public Generator {
     const std::vector<double> start = initial_weights(plan_, context_.options.network, seed);
     const std::span<float> weights = network_.weights();
     for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
-    if (!dense_alone()) {
-      const Parameter& bias = plan_.parameters.back();
-      const std::int64_t half = bias.elements() / 2;
-      level_rows(plan_, weights, half, half, weights[static_cast<std::size_t>(bias.offset + half)]);
-    }
+    if (!dense_alone() || context_.options.network.deviation == "shared") level_deviations(plan_, weights);
+    start_head(context_, plan_, weights);
     if (plan_.parameters.back().elements() != plan_.outputs) return;  // a field's channels: no weights of one output alone
     for (Index i = 0; i < context_.outputs; ++i)
       if (!(context_.data.output_scale[i] > 0.0)) leave_out(weights, i);
@@ -67,12 +70,12 @@ class Mlp final : public Generator {
     std::copy(weights.begin(), weights.end(), evaluator_.weights().begin());
     FloatRows h(rows.count(), plan_.outputs);
     evaluator_.evaluate(rows.x.data(), rows.count(), h.data());
-    return loss_(h.cast<double>(), rows.y, rows.d, nullptr, rows.A);
+    return loss_(h.cast<double>(), rows.y, rows.d, nullptr, rows.A, rows.at);
   }
 
   void append_to(ModelFile& model, std::span<const float> weights) const override {
     append_plan(model, model.description.graph, plan_, weights);
-    append_gaussian_head(model, context_, plan_.output, 0);
+    append_head(model, context_, plan_.output);
   }
 
  private:
@@ -90,7 +93,7 @@ class Mlp final : public Generator {
   GeneratorContext context_;
   NetworkPlan plan_;
   TrainingNetwork network_, evaluator_;
-  HeadLoss loss_;
+  RowLoss loss_;
   RowMatrix raw_, raw_gradient_;
 };
 

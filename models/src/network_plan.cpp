@@ -25,9 +25,19 @@ std::int64_t NetworkPlan::columns() const {
   return std::accumulate(more.begin(), more.end(), inputs, [](std::int64_t sum, const Port& port) { return sum + port.width; });
 }
 
+void NetworkPlan::share_deviations() {
+  Parameter& weight = parameters[parameters.size() - 2];
+  weight.fixed_from = weight.shape[0] / 2;
+}
+
 void NetworkPlan::hold_fixed(std::span<float> gradient) const {
   for (const Parameter& parameter : parameters)
-    if (!parameter.fixed.empty()) std::fill_n(gradient.begin() + parameter.offset, parameter.elements(), 0.0F);
+    if (!parameter.fixed.empty()) {
+      std::fill_n(gradient.begin() + parameter.offset, parameter.elements(), 0.0F);
+    } else if (parameter.fixed_from >= 0) {
+      const std::int64_t kept = parameter.fixed_from * (parameter.elements() / parameter.shape[0]);
+      std::fill_n(gradient.begin() + parameter.offset + kept, parameter.elements() - kept, 0.0F);
+    }
 }
 
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs) {

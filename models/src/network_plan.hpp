@@ -21,6 +21,7 @@ struct Parameter {
   std::int64_t fan_in = 0;          ///< terms of a sum of the layer that it belongs to; 0 for norms
   bool decays = false;              ///< weight decay: matrices only
   std::vector<double> fixed = {};   ///< values that training leaves as they are; empty: trained
+  std::int64_t fixed_from = -1;     ///< rows of a matrix from this one on that it leaves; -1: none
   std::int64_t elements() const;
 };
 
@@ -44,6 +45,9 @@ struct NetworkPlan {
   std::int64_t size = 0;                   ///< length of the flat vector
 
   std::int64_t columns() const;            ///< of a row of all that it reads
+  /// Makes deviations of a head those of all samples: rows of the last matrix's second half (raw deviations) stay as they are, and
+  /// start as zero by level_deviations; their biases are trained.
+  void share_deviations();
   /// Sets the gradient of fixed parameters to zero: Adam then leaves them.
   void hold_fixed(std::span<float> gradient) const;
 };
@@ -77,6 +81,14 @@ void level_rows(const NetworkPlan& plan, std::span<Real> weights, std::int64_t f
   const std::int64_t row = weight.elements() / weight.shape[0];
   std::fill_n(weights.begin() + weight.offset + first * row, count * row, Real(0));
   std::fill_n(weights.begin() + bias.offset + first, count, raw);
+}
+
+/// The same for the second half of a head's rows, its raw deviations: they start as their first bias says.
+template <class Real>
+void level_deviations(const NetworkPlan& plan, std::span<Real> weights) {
+  const Parameter& bias = plan.parameters.back();
+  const std::int64_t half = bias.elements() / 2;
+  level_rows(plan, weights, half, half, weights[static_cast<std::size_t>(bias.offset + half)]);
 }
 
 /// Streams of the training's own random numbers: key (seed, stream).

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "output_head.hpp"
+
 #include <lavoisier/layout.hpp>
 #include <lavoisier/status.hpp>
 
@@ -131,6 +133,8 @@ void require_generator(const TrainingOptions& options) {
   };
   plain(options.network.dropout == 0.0, "network.dropout");
   plain(!options.network.layer_norm, "network.layer_norm");
+  if (generator.name != "vae" && generator.name != "ladder_vae")
+    plain(options.network.deviation == "per_sample", "network.deviation 'shared'");
   if (detail::trains_on_graphs(generator.name)) {
     plain(!options.network.residual, "network.residual");
     plain(options.input_noise == 0.0, "input_noise");
@@ -194,6 +198,7 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.network.dropout", text_of(options.network.dropout)},
           {"option.network.parametrization", options.network.parametrization},
           {"option.network.floor", text_of(options.network.floor)},
+          {"option.network.deviation", options.network.deviation},
           {"option.network.initialization", options.network.initialization},
           {"option.network.initial_deviation", text_of(options.network.initial_deviation)},
           {"option.scaling", options.scaling},
@@ -210,6 +215,12 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
   if (options.estimator != Estimator::exact) {
     all["option.estimator"] = to_string(options.estimator);
     all["option.draws"] = std::to_string(options.draws);
+  }
+  if (options.head.family != "gaussian") all["option.head"] = options.head.family;
+  if (!options.head.positive.empty()) {
+    std::string& positive = all["option.head.positive"];
+    for (const std::string& word : options.head.positive) positive += (positive.empty() ? "" : " ") + word;
+    if (options.loss == Loss::crps) all["option.draws"] = std::to_string(options.draws);
   }
   if (options.micro_batches > 1) all["option.micro_batches"] = std::to_string(options.micro_batches);
   if (options.schedule == "plateau") all["option.patience"] = std::to_string(options.patience);
@@ -274,6 +285,7 @@ void require_valid(const TrainingOptions& options) {
   require_admitted(options.strategy, options.loss, true);
   require_trained_by(options);
   require_generator(options);
+  detail::require_head(options);
   require(options.draws >= 2 && options.draws <= 65536, "draws", "2 to 65536: scores have pairs of draws", options.draws);
   require(options.penalty_weight >= 0.0 && std::isfinite(options.penalty_weight), "penalty_weight",
           "a number that is not negative", options.penalty_weight);
@@ -286,6 +298,7 @@ void require_valid(const TrainingOptions& options) {
     require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
   require_word("activation", network.activation, {"silu"});
   require_word("parametrization", network.parametrization, {"softplus", "exp"});
+  require_word("deviation", network.deviation, {"per_sample", "shared"});
   require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);
   require(network.floor > 0.0 && std::isfinite(network.floor), "network.floor", "a positive number", network.floor);
   require_word("initialization", network.initialization, {"lecun", "he", "torch"});
@@ -315,6 +328,8 @@ void require_valid(const TrainingOptions& options) {
   require(options.ema >= 0.0 && options.ema < 1.0, "ema", "a decay in [0, 1)", options.ema);
   require_word("selection", options.selection, {"best", "last"});
   require(options.threads >= 0, "threads", "0 (all) or more", options.threads);
+  require(options.buffer_bytes >= 0, "buffer_bytes", "0 (all in memory) or more",
+          static_cast<double>(options.buffer_bytes));
   if (options.resume && options.checkpoint.empty())
     throw Error(Status::invalid_argument, "resume: expected the checkpoint folder of the training to go on with, found none");
 }

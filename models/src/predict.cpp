@@ -1,5 +1,6 @@
 #include "head_loss.hpp"
 #include "network.hpp"
+#include "predict.hpp"
 #include "reference_run.hpp"
 #include "training_data.hpp"
 
@@ -10,17 +11,12 @@
 #include <numeric>
 
 namespace lavoisier {
-namespace {
+
+namespace detail {
 
 Eigen::VectorXd vector_of(const ModelFile& model, const std::string& name) {
   const auto values = model.tensor(name).f64();
   return Eigen::Map<const Eigen::VectorXd>(values.data(), static_cast<Eigen::Index>(values.size()));
-}
-
-const GraphOperation& operation_of(const ModelFile& model, const std::string& op) {
-  for (const GraphOperation& operation : model.description.graph)
-    if (operation.op == op) return operation;
-  throw Error(Status::invalid_format, "model file: the graph has no '" + op + "'");
 }
 
 void require_same_inputs(const ModelFile& model, const SampleSet& samples) {
@@ -35,6 +31,19 @@ void require_same_inputs(const ModelFile& model, const SampleSet& samples) {
     };
     throw Error(Status::shape_mismatch, "the model expects the inputs " + list(expected) + "; found " + list(found));
   }
+}
+
+}  // namespace detail
+
+namespace {
+
+using detail::require_same_inputs;
+using detail::vector_of;
+
+const GraphOperation& operation_of(const ModelFile& model, const std::string& op) {
+  for (const GraphOperation& operation : model.description.graph)
+    if (operation.op == op) return operation;
+  throw Error(Status::invalid_format, "model file: the graph has no '" + op + "'");
 }
 
 void require_finite(const RowMatrix& mean, const RowMatrix& variance, const SampleSet& samples) {
@@ -91,7 +100,10 @@ PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   require_same_inputs(model, samples);
   const ModelDescription& description = model.description;
   if (description.heads.size() != 1 || description.heads[0].family != "gaussian_diagonal")
-    throw Error(Status::unsupported, "model file: expected one head of the family 'gaussian_diagonal'");
+    throw Error(Status::unsupported,
+                "model file: expected one head of the family 'gaussian_diagonal', which has Gaussian marginals; found " +
+                    (description.heads.size() == 1 ? "'" + description.heads[0].family + "'"
+                                                   : std::to_string(description.heads.size()) + " heads"));
   const auto masked = [](const GraphOperation& operation) { return operation.op == "mask"; };
   if (std::any_of(description.graph.begin(), description.graph.end(), masked)) {
     PredictedMarginals found = predict_graphs(model, samples);

@@ -124,7 +124,8 @@ class ReferenceRun {
     }
     const auto numbers = model_.tensor(operation.tensors.at("schedule")).f64();
     const SamplingTable table{operation.attributes.at("method"), operation.attributes.at("projection"),
-                              Eigen::Map<const RowMatrix>(numbers.data(), static_cast<Index>(numbers.size() / 6), 6)};
+                              Eigen::Map<const RowMatrix>(numbers.data(), static_cast<Index>(numbers.size()) / SamplingTable::columns,
+                                                           SamplingTable::columns)};
     const std::int64_t site = integer_attribute(operation, "site");
     // The laws in standardised units: A diag(scale) y = d - A mean.
     const RowMatrix A = A_ * scale.asDiagonal();

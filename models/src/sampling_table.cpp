@@ -23,7 +23,7 @@ double largest_time(const std::string& prediction) { return prediction == "noise
 
 SamplingTable sampling_table(const std::string& method, const std::string& prediction, const std::string& projection,
                              std::int64_t steps) {
-  SamplingTable table{method, projection, RowMatrix::Zero(steps, 6)};
+  SamplingTable table{method, projection, RowMatrix::Zero(steps, SamplingTable::columns)};
   const auto time_of = [&](std::int64_t k) {
     const double share = static_cast<double>(k) / static_cast<double>(steps);
     const double t = method == "flow" ? share : largest_time(prediction) * (1.0 - share);
@@ -35,9 +35,11 @@ SamplingTable sampling_table(const std::string& method, const std::string& predi
     row[0] = t;
     if (method == "flow") {
       row[3] = next - t;
+      row[6] = straight_process(t).data;
       continue;
     }
     const auto [a, s] = cosine_process(t);
+    row[6] = a;
     const auto [a_next, s_next] = cosine_process(next);
     if (prediction == "noise") {
       row[1] = 1.0 / a;
@@ -93,7 +95,7 @@ RowMatrix run_sampling(const SamplingTable& table, const RowMatrix& A, const Row
   if (inside) x = laws.project(x);
   for (Index k = 0; k < table.schedule.rows(); ++k) {
     const auto row = table.schedule.row(k);
-    const RowMatrix net = prediction(x, row[0]);
+    const RowMatrix net = inside ? prediction(x + row[6] * shift, row[0]) : prediction(x, row[0]);
     if (table.method == "flow") {
       x += row[3] * (inside || ambient ? laws.project(net) : net);
       continue;

@@ -18,12 +18,14 @@ ProcessPoint cosine_process(double t);
 /// Straight paths (Lipman et al. 2023; Liu et al. 2023): noise at t = 0, data at t = 1.
 ProcessPoint straight_process(double t);
 
-/// The loop of a `sample` node (docs/model-file.md). Row k of `schedule`: t, p, q, r, u, v.
-/// ddpm, ddim: x0 = projection of p x + q net; x <- r x + u x0 + v e_k. flow: x <- x + r P0 net.
+/// The loop of a `sample` node (docs/model-file.md). Row k of `schedule`: t, p, q, r, u, v, a.
+/// ddpm, ddim: x0 = projection of p x + q net; x <- r x + u x0 + v e_k. flow: x <- x + r P0 net. In the null space the
+/// network sees x + a A^+ d: the data's share of the state at t, as it is in ambient coordinates.
 struct SamplingTable {
   std::string method;      ///< "ddpm", "ddim", "flow"
   std::string projection;  ///< "null_space", "ambient", "none"
-  RowMatrix schedule;      ///< steps x 6
+  RowMatrix schedule;      ///< steps x columns
+  static constexpr Eigen::Index columns = 7;
 };
 /// `prediction` (ddpm, ddim): what the network says of x_t: "velocity" data e - noise x0 (Salimans and Ho 2022), "noise" e,
 /// or "data" x0. ddpm: the ancestral steps of Ho et al. 2020 (variance of q(x_s | x_t, x0)); ddim: Song et al. 2021, eta 0.

@@ -30,6 +30,7 @@ std::vector<NetworkPlan> plans_of(const typename LatentModel<Real>::Shape& shape
     return ports;
   };
   plans.push_back(plan_backbone(options.network, fields, {{}, behind(0), "", 2 * shape.outputs, "head", "decoder.", true}));
+  if (options.network.deviation == "shared") plans.back().share_deviations();
   for (std::size_t layer = latents.size() - 1; layer-- > 0;) {
     const std::string name = "prior" + std::to_string(layer + 1);
     plans.push_back(plan_mlp(options.network, fields, {{}, behind(layer + 1), "", 2 * latents[layer], name, name + ".", true}));
@@ -107,10 +108,8 @@ template <class Real>
 void LatentModel<Real>::initialise(std::uint64_t seed) {
   for (std::size_t i = 0; i < networks_.size(); ++i) {
     networks_.initialise(i, options_, seed, i == 1);
-    const Parameter& bias = networks_.plan(i).parameters.back();
     if (i == 1) {  // the head's
-      const std::int64_t half = bias.elements() / 2;
-      level_rows(networks_.plan(i), networks_[i].weights(), half, half, networks_[i].weights()[static_cast<std::size_t>(bias.offset + half)]);
+      level_deviations(networks_.plan(i), networks_[i].weights());
       continue;
     }
     const double raw = std::log(std::expm1(1.0 - floor));  // latents: deviations of 1
@@ -215,6 +214,7 @@ class Vae final : public Generator {
 
   double differentiate(const GeneratorRows& rows, Eigen::VectorXd& each) override {
     each = run(rows, kl_weight(rows), true);
+    parameters().hold_fixed(gradient());
     return each.mean();
   }
   Eigen::VectorXd evaluate(const GeneratorRows& rows, std::span<const float> weights) override {

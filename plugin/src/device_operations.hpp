@@ -19,6 +19,10 @@ inline bool runs_on_device(const Operation& operation) noexcept {
     case OperationKind::scatter_add:
     case OperationKind::embedding:
     case OperationKind::mask:
+    case OperationKind::positive_draw:
+    case OperationKind::dirichlet_draw:
+    case OperationKind::poisson_draw:
+    case OperationKind::multinomial_draw:
     case OperationKind::sample:
       return false;
     default:

@@ -12,6 +12,7 @@ Program Compiler::run() {
   heads();
   graph();  // before the laws: it ties the number of outputs to what the file holds
   program_.laws = compile_laws(description_, program_.minimum, program_.maximum);
+  for (const Operation& operation : program_.operations) require_groups(operation);
   for (const Operation& operation : program_.operations)
     if (operation.loop >= 0) standardise_laws(operation, program_.loops[static_cast<std::size_t>(operation.loop)]);
   arena();
@@ -48,10 +49,12 @@ void Compiler::ranges() {
 }
 
 void Compiler::heads() const {
+  const std::set<std::string> known = {"gaussian_diagonal", "sampled", "positive_signed", "gamma", "poisson"};
   for (const auto& head : description_.heads)
-    if (head.family != "gaussian_diagonal" && head.family != "sampled")
+    if (!known.count(head.family))
       fail(Status::unsupported,
-           "head '" + head.name + "': the family '" + head.family + "' (this release runs gaussian_diagonal, sampled)");
+           "head '" + head.name + "': the family '" + head.family +
+               "' (this release runs gaussian_diagonal, sampled, positive_signed, gamma, poisson)");
 }
 
 void Compiler::graph() {

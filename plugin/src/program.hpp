@@ -52,6 +52,10 @@ enum class OperationKind {
   gaussian_head,
   normal_noise,
   gaussian_draw,
+  positive_draw,
+  dirichlet_draw,
+  poisson_draw,
+  multinomial_draw,
   sample,
   constrain,
   identity
@@ -65,6 +69,11 @@ struct Value {
   std::int64_t length = 0;
   std::size_t slot = 0;
   std::size_t bytes_a_column() const noexcept { return static_cast<std::size_t>(length) * (f64 ? 8 : 4); }
+};
+
+/// Law of a positive output: log-normal or gamma, with or without an atom at 0.
+struct PositiveLaw {
+  bool gamma = false, atom = false;
 };
 
 /// Geometry of conv2d and upsample2d, y before x.
@@ -92,12 +101,14 @@ struct Operation {
   AlignedBuffer<float> bias;              ///< dense, conv2d, gru: padded to whole panels; norms: bias
   AlignedBuffer<float> weight_hidden, bias_hidden;  ///< gru
   std::vector<double> first;   ///< standardize: mean; gaussian_head, sample: output_mean; constrain: squared
-                               ///< scale; time_embedding: frequencies
-  std::vector<double> second;  ///< standardize: scale; gaussian_head, sample: output_scale
-  double number = 0.0;         ///< norms: epsilon; gaussian_head: floor
-  bool exponential = false;    ///< gaussian_head: parametrization `exp`
+                               ///< scale; time_embedding: frequencies; count draws: log scale
+  std::vector<double> second;  ///< standardize: scale; gaussian_head, sample: output_scale; positive_draw: scale
+  std::vector<std::int32_t> elements;  ///< positive_draw: outputs
+  std::vector<PositiveLaw> laws;       ///< and their laws
+  double number = 0.0;         ///< norms: epsilon; heads, positive_draw, dirichlet_draw: floor
+  bool exponential = false;    ///< these: parametrization `exp`
   bool fixed_metric = false;   ///< constrain: metric `scale`
-  std::uint64_t site = 0;      ///< normal_noise; sample: of the first state
+  std::uint64_t site = 0;      ///< normal_noise, draws; sample: of the first state
   int loop = -1;               ///< sample: index into Program::loops
 };
 
@@ -121,7 +132,8 @@ struct SampleLoop {
   SampleMethod method = SampleMethod::diffusion;
   SampleProjection projection = SampleProjection::none;
   std::int64_t steps = 0;
-  std::vector<double> schedule;       ///< steps x 6: t, p, q, r, u, v
+  static constexpr std::int64_t columns = 7;
+  std::vector<double> schedule;       ///< steps x columns: t, p, q, r, u, v, a
   std::vector<Operation> operations;  ///< the subgraph
   int state = -1, time = -1, prediction = -1;
   StandardisedLaws laws;

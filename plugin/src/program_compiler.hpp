@@ -90,6 +90,16 @@ class Compiler {
   void settle_noise(int index, std::int64_t n);
   void take_site(std::uint64_t site);
 
+  // program_draws.cpp
+  void positive_draw(const GraphOperation& node, Operation& made);
+  void dirichlet_draw(const GraphOperation& node, Operation& made);
+  void count_draw(const GraphOperation& node, Operation& made);
+  void draw_site(const GraphOperation& node, Operation& made);
+  void parametrization(const GraphOperation& node, Operation& made);
+  std::vector<double> positive_scale(const GraphOperation& node, std::int64_t length) const;
+  /// Once the laws are compiled: a draw given sums needs disjoint groups that hold every output.
+  void require_groups(const Operation& operation) const;
+
   // program_sample.cpp
   void sample(const GraphOperation& node, Operation& made);
   void subgraph(const GraphOperation& node, const std::string& name, std::int64_t n, SampleLoop& loop);

@@ -38,6 +38,10 @@ constexpr Word words[] = {
     {"gaussian_head", OperationKind::gaussian_head},
     {"normal_noise", OperationKind::normal_noise},
     {"gaussian_draw", OperationKind::gaussian_draw},
+    {"positive_draw", OperationKind::positive_draw},
+    {"dirichlet_draw", OperationKind::dirichlet_draw},
+    {"poisson_draw", OperationKind::poisson_draw},
+    {"multinomial_draw", OperationKind::multinomial_draw},
     {"sample", OperationKind::sample},
     {"constrain", OperationKind::constrain},
     {"identity", OperationKind::identity},
@@ -135,6 +139,16 @@ void Compiler::operation(const GraphOperation& node) {
     case OperationKind::gaussian_draw:
       gaussian_draw(node, made);
       break;
+    case OperationKind::positive_draw:
+      positive_draw(node, made);
+      break;
+    case OperationKind::dirichlet_draw:
+      dirichlet_draw(node, made);
+      break;
+    case OperationKind::poisson_draw:
+    case OperationKind::multinomial_draw:
+      count_draw(node, made);
+      break;
     case OperationKind::sample:
       sample(node, made);
       break;
@@ -146,7 +160,9 @@ void Compiler::operation(const GraphOperation& node) {
       break;
   }
   // Where noise goes: a network fed with it has no mean that a run without noise would give.
-  bool drawn = made.kind == OperationKind::normal_noise || made.kind == OperationKind::sample;
+  bool drawn = made.kind == OperationKind::normal_noise || made.kind == OperationKind::sample ||
+               made.kind == OperationKind::positive_draw || made.kind == OperationKind::dirichlet_draw ||
+               made.kind == OperationKind::poisson_draw || made.kind == OperationKind::multinomial_draw;
   for (const int v : made.input) drawn = drawn || (v >= 0 && drawn_[static_cast<std::size_t>(v)]);
   for (const int v : made.inputs) drawn = drawn || drawn_[static_cast<std::size_t>(v)];
   for (const int v : made.output)

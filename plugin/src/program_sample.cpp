@@ -22,9 +22,9 @@ void Compiler::sample(const GraphOperation& node, Operation& made) {
                                               : SampleProjection::null_space;
 
   const Tensor& schedule = tensor(node.tensors.at("schedule"));
-  if (schedule.shape.size() != 2 || schedule.shape[0] < 1 || schedule.shape[1] != 6)
+  if (schedule.shape.size() != 2 || schedule.shape[0] < 1 || schedule.shape[1] != SampleLoop::columns)
     fail(Status::invalid_format,
-         "tensor '" + schedule.name + "': expected shape [steps, 6], found " + list(schedule.shape));
+         "tensor '" + schedule.name + "': expected shape [steps, 7], found " + list(schedule.shape));
   loop.steps = schedule.shape[0];
   const auto numbers = schedule.f64();
   for (const double x : numbers)

@@ -5,6 +5,7 @@
 
 #include "tile_runner.hpp"
 
+#include <lavoisier/random.hpp>
 #include <lavoisier/status.hpp>
 
 #include <cstring>
@@ -71,6 +72,16 @@ struct Tile {
   void global_covariances() noexcept;
   void global_correct() noexcept;
   ConstrainArguments local_pass() const noexcept;
+
+  // tile_draws.cpp
+  void positive_draw(const Operation& operation) noexcept;
+  void dirichlet_draw(const Operation& operation) noexcept;
+  void poisson_draw(const Operation& operation) noexcept;
+  void multinomial_draw(const Operation& operation) noexcept;
+  /// The first block of an element of the tile's column c.
+  random::Sequence sequence(std::int64_t c, std::uint64_t site, std::uint64_t element) const noexcept;
+  /// Column c cannot be drawn: flagged, its n values 0.
+  void refuse(std::int64_t c, Status why, std::int64_t n, double* y) noexcept;
 
   // tile_sample.cpp
   void sample(const Operation& operation) noexcept;

@@ -310,6 +310,18 @@ void Tile::run(const std::vector<Operation>& operations) noexcept {
           for (std::int64_t j = 0; j < size; ++j) variance[j] = x64(1)[j] * x64(1)[j];
         }
         break;
+      case OperationKind::positive_draw:
+        positive_draw(operation);
+        break;
+      case OperationKind::dirichlet_draw:
+        dirichlet_draw(operation);
+        break;
+      case OperationKind::poisson_draw:
+        poisson_draw(operation);
+        break;
+      case OperationKind::multinomial_draw:
+        multinomial_draw(operation);
+        break;
       case OperationKind::sample:
         sample(operation);
         break;

@@ -1,5 +1,7 @@
 #include "tile.hpp"
 
+#include <algorithm>
+
 // The sampling loop of diffusion and flow models: docs/model-file.md, "Sampling". Everything but the network in FP64.
 
 namespace lavoisier::detail {
@@ -61,15 +63,23 @@ void Tile::sample(const Operation& operation) noexcept {
   double* x = at<double>(layout.state);
   double* estimate = at<double>(layout.estimate);
   double* e = at<double>(layout.step_noise);
+  double* shift = at<double>(layout.shift);
+  double* shown = at<double>(layout.shown);
   const auto draw = [&](double* to, std::uint64_t site) {
     noise(to, n, site);
     if (null_space) project(loop, to, false);
   };
+  if (null_space) {  // the point of the laws that is nearest to 0
+    std::fill_n(shift, size, 0.0);
+    project(loop, shift, true);
+  }
   draw(x, operation.site);
   for (std::int64_t k = 0; k < loop.steps; ++k) {
-    const double* row = loop.schedule.data() + 6 * k;
+    const double* row = loop.schedule.data() + SampleLoop::columns * k;
     const double p = row[1], q = row[2], r = row[3], u = row[4], v = row[5];
-    kernels.single(x, value<float>(loop.state), size);
+    if (null_space)
+      for (std::int64_t j = 0; j < size; ++j) shown[j] = x[j] + row[6] * shift[j];
+    kernels.single(null_space ? shown : x, value<float>(loop.state), size);
     double* time = value<double>(loop.time);
     for (std::int64_t c = 0; c < stride; ++c) time[c] = row[0];
     run(loop.operations);
@@ -87,7 +97,8 @@ void Tile::sample(const Operation& operation) noexcept {
     draw(e, operation.site + 1 + static_cast<std::uint64_t>(k));
     for (std::int64_t j = 0; j < size; ++j) x[j] += v * e[j];
   }
-  if (null_space) project(loop, x, true);
+  if (null_space)
+    for (std::int64_t j = 0; j < size; ++j) x[j] += shift[j];
   double* z = value<double>(operation.output[0]);
   for (std::int64_t i = 0; i < n; ++i) {
     const double mean = operation.first[static_cast<std::size_t>(i)],

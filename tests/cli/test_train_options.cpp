@@ -26,6 +26,8 @@ TEST(TrainOptions, NameEveryStrategyAndLoss) {
   for (const std::string& word : estimator_words()) EXPECT_NE(help.find(word), std::string::npos) << word;
   EXPECT_EQ(estimator_words().size(), 6U);
   EXPECT_NE(help.find("--draws"), std::string::npos);
+  for (const char* word : {"--head", "--positive", "mixed", "poisson", "log_normal", "hurdle_log_normal", "hurdle_gamma"})
+    EXPECT_NE(help.find(word), std::string::npos) << word;
   EXPECT_EQ(loss_words(), (std::vector<std::string>{"likelihood", "crps", "squared_error", "energy"}));
 }
 
@@ -58,6 +60,17 @@ TEST(TrainOptions, ThatDoNotGoTogetherAreRefused) {
   EXPECT_EQ(refused_by_train({"--model", "vae", "--loss", "crps"}), "generator 'vae' does not admit the loss 'crps'; legal: likelihood");
   EXPECT_EQ(refused_by_train({"--model", "vae", "--channels", "3"}), "--channels: --backbone mlp has none");
   EXPECT_EQ(refused_by_train({"--model", "vae", "--backbone", "unet"}), "--backbone unet: expected --field-size H,W");
+  EXPECT_EQ(refused_by_train({"--positive", "y=gamma"}), "--positive: only --head mixed has it, found --head gaussian");
+  EXPECT_EQ(refused_by_train({"--model", "vae", "--head", "gamma"}), "--head: only mlp has it, found --model vae");
+  EXPECT_NE(refused_by_train({"--head", "mixd"}).find("did you mean 'mixed'"), std::string::npos);
+  EXPECT_NE(refused_by_train({"--head", "mixed"}).find("expected positive outputs (NAME=LAW)"), std::string::npos);
+  EXPECT_NE(refused_by_train({"--head", "mixed", "--positive", "y=beta"}).find("log_normal, gamma, hurdle_log_normal, hurdle_gamma"),
+            std::string::npos);
+  EXPECT_EQ(refused_by_train({"--head", "mixed", "--positive", "y=gamma", "--loss", "energy"}),
+            "head 'mixed' has no loss 'energy'; legal: likelihood, crps");
+  EXPECT_EQ(refused_by_train({"--head", "poisson", "--strategy", "projection"}),
+            "head 'poisson' has no strategy 'projection'; legal: none, conditional");
+  EXPECT_NE(refused_by_train({"--head", "gamma", "--draws", "4"}).find("--draws"), std::string::npos);
   EXPECT_NE(refused_by_train({"--model", "vaee"}).find("did you mean 'vae'"), std::string::npos);
   EXPECT_NE(refused_by_train({"--schedule", "plateau", "--selection", "last"}).find("legal with them: best"), std::string::npos);
   EXPECT_NE(refused_by_train({"--loss", "squared"}).find("squared_error"), std::string::npos);

@@ -5,6 +5,7 @@
 #include "law_matrix.hpp"
 #include "sample_kernel.hpp"
 
+#include <lavoisier/conditional_gaussian.hpp>
 #include <lavoisier/training_losses.hpp>
 
 #include "dense_gaussian.hpp"
@@ -133,6 +134,115 @@ TEST(FusedConditionalCrps, EveryInstructionSetGivesTheSameBits) {
       all << value, mean_bar, deviation_bar;
       results.push_back(all);
       EXPECT_GE((value.array() > 0.0).count(), size.samples / 2) << size.n;
+    }
+    for (int i = 1; i < count; ++i)
+      EXPECT_TRUE(same(results[0].data(), results[static_cast<std::size_t>(i)].data(), results[0].size()))
+          << tables[0]->name << " and " << tables[i]->name;
+  }
+}
+
+/// One sample is never a tile: the reference.
+void expect_density_as_alone(const RandomProblem& p, const LogDensity& batch, bool with_gradient) {
+  const Index n = p.A.cols();
+  for (Index s = 0; s < p.mean.rows(); ++s) {
+    const LogDensity one = conditional_log_density(p.A, p.mean.row(s), p.standard_deviation.row(s), p.d.row(s), p.y.row(s), true);
+    EXPECT_EQ(batch.status[static_cast<std::size_t>(s)], one.status[0]) << "sample " << s;
+    EXPECT_TRUE(same(&batch.value[s], &one.value[0], 1)) << "sample " << s << ": " << batch.value[s] - one.value[0];
+    if (!with_gradient) continue;
+    EXPECT_TRUE(same(batch.gradient.mean.row(s).data(), one.gradient.mean.data(), n)) << "sample " << s;
+    EXPECT_TRUE(same(batch.gradient.standard_deviation.row(s).data(), one.gradient.standard_deviation.data(), n))
+        << "sample " << s;
+  }
+}
+
+TEST(FusedConditionalLogDensity, HasTheBitsOfASampleAlone) {
+  unsigned seed = 71;
+  for (const Size& size : {Size{2, 2, 1}, Size{7, 784, 1}, Size{8, 16, 4}, Size{9, 77, 2}, Size{37, 128, 4}, Size{19, 91, 3},
+                           Size{16, 141, 5}, Size{5, 123, 6}, Size{11, 129, 7}, Size{23, 167, 8}, Size{13, 40, 11}}) {
+    const RandomProblem p(size.n, size.m, size.samples, seed++, 0.1);
+    if (detail::fused_kernels() != nullptr && size.n >= 12 * size.m) {
+      LogDensity density{Eigen::VectorXd(size.samples), {}, std::vector<Status>(static_cast<std::size_t>(size.samples))};
+      EXPECT_LE(detail::fused_conditional_log_density(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y, {1},
+                                                      density).size(),
+                static_cast<std::size_t>(size.samples / 2)) << size.n;
+    }
+    for (const int threads : {1, 3})
+      for (const bool with_gradient : {true, false})
+        expect_density_as_alone(p, conditional_log_density(p.A, p.mean, p.standard_deviation, p.d, p.y, with_gradient, {threads}),
+                                with_gradient);
+  }
+}
+
+TEST(FusedConditionalLogDensity, SamplesThatNeedSpecialCareAreDoneAlone) {
+  RandomProblem p(24, 3, 26, 75);
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  p.mean(1, 2) = nan;
+  p.standard_deviation(3, 4) = -1.0;
+  p.standard_deviation(5, 6) = 0.0;
+  p.standard_deviation(6, 7) = 1e4;  // leverage near 1
+  p.standard_deviation.row(8).setZero();
+  p.d(9, 1) = infinity;
+  p.y(10, 0) = nan;
+  p.y(11, 0) += 1.0;  // off the laws
+  p.standard_deviation(12, 3) = infinity;
+  p.standard_deviation(13, 3) = 1e-310;
+  p.mean(14, 0) = 1e305;
+  p.standard_deviation(25, 1) = nan;
+  const LogDensity batch = conditional_log_density(p.A, p.mean, p.standard_deviation, p.d, p.y, true, {2});
+  expect_density_as_alone(p, batch, true);
+  using enum Status;
+  EXPECT_EQ(batch.status[0], ok);
+  EXPECT_EQ(batch.status[1], non_finite);
+  EXPECT_EQ(batch.status[3], invalid_argument);
+  EXPECT_EQ(batch.status[11], law_violated);
+}
+
+/// Every table's log density: value (without its logarithms), gradients and factors.
+TEST(FusedConditionalLogDensity, EveryInstructionSetGivesTheSameBits) {
+  const detail::FusedKernels* tables[3];
+  const int count = detail::runnable_fused_kernels(tables);
+  if (count == 0) GTEST_SKIP() << "this compiler has no vector extensions";
+  for (const Size& size : {Size{11, 87, 4}, Size{8, 40, 1}, Size{10, 170, 8}}) {
+    const RandomProblem p(size.n, size.m, size.samples, 77, 0.1);
+    const detail::LawMatrix laws(p.A);
+    detail::SampleKernel<-1> kernel(laws);
+    ASSERT_TRUE(kernel.set_gram(std::vector<double>(static_cast<std::size_t>(size.n), 1.0).data()));
+    const detail::GramFactor gram{kernel.gram_factor().factor(), kernel.gram_factor().inverse_pivot(), kernel.gram_factor().scale()};
+    std::vector<RowMatrix> results;
+    for (int i = 0; i < count; ++i) {
+      const detail::FusedKernels& kernels = *tables[i];
+      std::vector<double> scratch(static_cast<std::size_t>(detail::fused_scratch(size.n, size.m, kernels.lanes)));
+      RowMatrix all(size.samples, 2 * size.n + 3 + 2 * size.m);
+      all.setZero();
+      for (Index s = 0; s < size.samples; s += kernels.lanes) {
+        const Index lanes = std::min<Index>(kernels.lanes, size.samples - s);
+        Eigen::VectorXd value(kernels.lanes), mantissa(kernels.lanes);
+        RowMatrix mean_bar(kernels.lanes, size.n), deviation_bar(kernels.lanes, size.n), pivot(kernels.lanes, size.m),
+            scale(kernels.lanes, size.m);
+        std::vector<std::int64_t> exponent(static_cast<std::size_t>(kernels.lanes));
+        detail::FusedTile tile{};
+        tile.n = size.n;
+        tile.count = lanes;
+        tile.columns = laws.columns.data();
+        tile.row_scale = laws.row_scale.data();
+        tile.least_pivot = detail::small_pivot;
+        tile.mean = p.mean.row(s).data();
+        tile.deviation = p.standard_deviation.row(s).data();
+        tile.y = p.y.row(s).data();
+        tile.d = p.d.row(s).data();
+        tile.value = value.data();
+        tile.mean_bar = mean_bar.data();
+        tile.deviation_bar = deviation_bar.data();
+        tile.scratch = scratch.data();
+        const std::uint32_t left = kernels.log_density[size.m - 1](
+            tile, gram, {mantissa.data(), exponent.data(), pivot.data(), scale.data(), 1e-7, 1e-11});
+        for (Index lane = 0; lane < lanes; ++lane)
+          if ((left >> lane & 1u) == 0)
+            all.row(s + lane) << 1.0, value[lane], mantissa[lane] + static_cast<double>(exponent[static_cast<std::size_t>(lane)]),
+                mean_bar.row(lane), deviation_bar.row(lane), pivot.row(lane), scale.row(lane);
+      }
+      EXPECT_GE(all.col(0).sum(), static_cast<double>(size.samples / 2)) << size.n;
+      results.push_back(all);
     }
     for (int i = 1; i < count; ++i)
       EXPECT_TRUE(same(results[0].data(), results[static_cast<std::size_t>(i)].data(), results[0].size()))

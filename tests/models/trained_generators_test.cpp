@@ -397,6 +397,8 @@ TEST(Refusals, OfWhatOnlySomeGeneratorsHave) {
   refused("vae", [](TrainingOptions& o) { o.generator.latents = {2, 3}; }, "ladder_vae has more");
   refused("ladder_vae", [](TrainingOptions& o) { o.generator.latents = {2}; }, "two or more widths");
   refused("flow_matching", [](TrainingOptions& o) { o.generator.projection = "ambient"; }, "legal: null_space");
+  refused("ddpm", [](TrainingOptions& o) { o.network.deviation = "shared"; }, "network.deviation 'shared': generator 'ddpm' has none");
+  refused("vae", [](TrainingOptions& o) { o.network.deviation = "common"; }, "per_sample");
   refused("ddpm", [](TrainingOptions& o) { o.generator.steps = 0; }, "steps");
   refused("ddpm", [](TrainingOptions& o) { o.generator.sampler = "dpm"; }, "legal: ddpm, ddim");
   refused("ddpm", [](TrainingOptions& o) { o.generator.fields.backbone = "column"; }, "fields.width");

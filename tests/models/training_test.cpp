@@ -90,6 +90,30 @@ TEST_P(Recovery, ConditionalFindsTheExactLaw) {
 INSTANTIATE_TEST_SUITE_P(Losses, Recovery, testing::Values(Loss::likelihood, Loss::crps),
                          [](const auto& instance) { return std::string(to_string(instance.param)); });
 
+TEST(Training, SharedDeviationsAreThoseOfEverySampleAndTrained) {
+  const Synthetic problem = synthetic(4000);
+  for (const double weight_decay : {0.0, 0.1}) {
+    TrainingOptions options = quick(Strategy::conditional, Loss::likelihood);
+    options.epochs = 20;
+    options.learning_rate = 1e-2;
+    options.weight_decay = weight_decay;
+    for (const char* deviation : {"shared", "per_sample"}) {
+      options.network.deviation = deviation;
+      const TrainingResult result = train(problem.samples, problem.constraints(), options);
+      const RowMatrix found = predict(result.model, problem.samples).network_standard_deviation;
+      const double spread = (found.rowwise() - found.row(0)).cwiseAbs().maxCoeff();
+      if (std::string(deviation) == "per_sample") {
+        EXPECT_GT(spread, 1e-3);
+        continue;
+      }
+      EXPECT_EQ(spread, 0.0);
+      const auto scale = result.model.tensor("output.scale").f64();
+      for (Eigen::Index j = 0; j < 3; ++j)
+        EXPECT_GT(std::abs(found(0, j) / scale[static_cast<std::size_t>(j)] - options.network.initial_deviation), 0.02) << j;
+    }
+  }
+}
+
 TEST(Training, RepeatsItselfBitForBit) {
   const Synthetic problem = synthetic();
   TrainingOptions options = quick();

@@ -250,15 +250,16 @@ inline GraphModel sample_model(const SampleChoice& choice) {
                  s = std::sin(1.5 * t);
     const bool flow = choice.method == "flow", ddpm = choice.method == "ddpm";
     // Numbers of the right size; the loop's arithmetic is what is tested.
-    const double row[6] = {t,
+    const double row[7] = {t,
                            1.1 * a,
                            flow ? 0.0 : -0.6 * s,
                            flow ? 1.0 / static_cast<double>(choice.steps) : 0.7 * s,
                            0.9 * a,
-                           ddpm && k + 1 < choice.steps ? 0.3 * s : 0.0};
-    schedule.insert(schedule.end(), row, row + 6);
+                           ddpm && k + 1 < choice.steps ? 0.3 * s : 0.0,
+                           0.8 * a};
+    schedule.insert(schedule.end(), row, row + 7);
   }
-  m.f64("schedule", {choice.steps, 6}, schedule);
+  m.f64("schedule", {choice.steps, 7}, schedule);
   m.f64("output.mean", {6}, {0.5, -1.0, 2.0, 10.0, 0.0, 3.0});
   m.f64("output.scale", {6}, {1.0, 2.0, 0.5, 4.0, 1.5, 3.0});
   m.node("sample", {"condition"}, {"z"},

@@ -176,13 +176,18 @@ class GraphOracle {
       w = oracle_constrain(shifted ? own : homogeneous, w, ones);
     };
     auto x = normals(n, site);
-    if (projection == "null_space") project(x, false);
-    for (std::size_t k = 0; k < schedule.size() / 6; ++k) {
-      const double* row = &schedule[6 * k];
+    std::vector<double> shift(n, 0.0);
+    if (projection == "null_space") {
+      project(x, false);
+      project(shift, true);
+    }
+    for (std::size_t k = 0; k < schedule.size() / 7; ++k) {
+      const double* row = &schedule[7 * k];
       Values values;
       for (const auto& name : node.inputs) values[name] = outer.at(name);
-      for (const double v : x) values["state"].push_back(narrow(v));
-      values["time"] = {twisted("time") && k > 0 ? row[-6] : row[0]};
+      for (std::size_t i = 0; i < n; ++i)
+        values["state"].push_back(narrow(x[i] + (twisted("share") ? 0.0 : row[6]) * shift[i]));
+      values["time"] = {twisted("time") && k > 0 ? row[-7] : row[0]};
       nodes(file_.description.subgraphs.at(node.attributes.at("subgraph")), values);
       auto w = values.at("prediction");
       if (method == "flow") {
@@ -198,8 +203,7 @@ class GraphOracle {
       if (row[5] != 0.0)
         for (std::size_t i = 0; i < n; ++i) x[i] += row[5] * e[i];
     }
-    if (projection == "null_space") project(x, true);
-    for (std::size_t i = 0; i < n; ++i) x[i] = mean[i] + scale[i] * x[i];
+    for (std::size_t i = 0; i < n; ++i) x[i] = mean[i] + scale[i] * (x[i] + shift[i]);
     return x;
   }
 

@@ -58,9 +58,10 @@ TEST(Sample, FollowsAPlainLoopWithTheSameNumbers) {
         worst = std::max(worst, difference(fields.flat_outputs(c), expected(made.file, fields, c, 2)));
       // The state is rounded to FP32 for the network: a last bit of FP64 may turn one of FP32.
       EXPECT_LT(worst, 1e-5) << what;
-      for (const std::string twist : {"site", "time", "units", "projection"}) {
+      for (const std::string twist : {"site", "time", "units", "projection", "share"}) {
         const bool silent = (twist == "site" && std::string(method) != "ddpm") ||
-                            (std::string(projection) == "none" && (twist == "units" || twist == "projection"));
+                            (std::string(projection) == "none" && (twist == "units" || twist == "projection")) ||
+                            (std::string(projection) != "null_space" && twist == "share");
         if (silent) continue;  // nothing there to get wrong
         EXPECT_GT(difference(fields.flat_outputs(4), expected(made.file, fields, 4, 2, twist)), 1e-3)
             << what << ": " << twist;
@@ -112,11 +113,11 @@ TEST(Sample, ExactDenoiserOfAGaussianGivesTheGaussian) {
       // DDIM (Song et al. 2021, eq. 12), v the noise that makes it DDPM.
       const double eta = ddpm ? g.s(to) / g.s(t) * std::sqrt(1.0 - std::pow(g.a(t) / g.a(to), 2)) : 0.0;
       const double r = std::sqrt(std::max(0.0, g.s(to) * g.s(to) - eta * eta)) / g.s(t), u = g.a(to) - r * g.a(t);
-      const double row[6] = {t, p, q, r, u, eta};
-      schedule.insert(schedule.end(), row, row + 6);
+      const double row[7] = {t, p, q, r, u, eta, g.a(t)};
+      schedule.insert(schedule.end(), row, row + 7);
       for (int i = 0; i < 2; ++i) state[i] = std::pow(r + u * g.gain(variance[i], t), 2) * state[i] + eta * eta;
     }
-    m.f64("schedule", {steps, 6}, schedule);
+    m.f64("schedule", {steps, 7}, schedule);
     m.f64("mean", {2}, {3.0, -1.0});
     m.f64("scale", {2}, {2.0, 5.0});
     m.node("sample", {}, {"z"}, {{"schedule", "schedule"}, {"output_mean", "mean"}, {"output_scale", "scale"}},
@@ -162,15 +163,15 @@ TEST(Sample, NullSpaceGivesTheGaussianOnTheLaws) {
     const double eta = g.s(to) / g.s(t) * std::sqrt(1.0 - std::pow(g.a(t) / g.a(to), 2));
     const double r = std::sqrt(std::max(0.0, g.s(to) * g.s(to) - eta * eta)) / g.s(t), u = g.a(to) - r * g.a(t);
     // Variance 1 and a^2 + s^2 = 1 leave each marginal N(0, P0) at every time, so one step's error is all there is.
-    const double row[6] = {t, g.gain(1.0, t), 0.0, r, u, eta};
-    schedule.insert(schedule.end(), row, row + 6);
+    const double row[7] = {t, g.gain(1.0, t), 0.0, r, u, eta, g.a(t)};
+    schedule.insert(schedule.end(), row, row + 7);
   }
-  made.f64("long", {steps, 6}, schedule);
+  made.f64("long", {steps, 7}, schedule);
   for (auto& node : made.graph())
     if (node.op == "sample") node.tensors["schedule"] = "long";
   double state = 1.0;
   for (std::int64_t k = 0; k < steps; ++k) {
-    const double* row = &schedule[static_cast<std::size_t>(6 * k)];
+    const double* row = &schedule[static_cast<std::size_t>(7 * k)];
     state = std::pow(row[3] + row[4] * row[1], 2) * state + row[5] * row[5];
   }
   EXPECT_NEAR(state, 1.0, 0.06);
@@ -232,7 +233,7 @@ TEST(Sample, MistakesAreRefusedByName) {
   change("the method 'euler'", unsupported, set("method", "euler"));
   change("the projection 'tangent'", unsupported, set("projection", "tangent"));
   change("'site'", invalid, set("site", "4294967290"));
-  change("expected shape [steps, 6], found [6]", invalid,
+  change("expected shape [steps, 7], found [6]", invalid,
          [](GraphModel&, GraphOperation& node) { node.tensors["schedule"] = "output.mean"; });
   change("'output.mean': expected shape [5], found [6]", invalid, [](GraphModel& m, GraphOperation& node) {
     node.tensors["output_scale"] = "output.mean";

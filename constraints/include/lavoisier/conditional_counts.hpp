@@ -56,6 +56,11 @@ CountLogDensity poisson_given_sum_log_density(const RowMatrix& A, const Eigen::R
                                               const Eigen::Ref<const RowMatrix>& y, bool with_gradient,
                                               const LawOptions& options = {});
 
+/// log P(y) of the independent counts, without laws; its gradient in log_rate is y - exp(log_rate). Status:
+/// invalid_argument (y no count), non_finite.
+CountLogDensity poisson_log_density(const Eigen::Ref<const RowMatrix>& log_rate, const Eigen::Ref<const RowMatrix>& y,
+                                    bool with_gradient, const LawOptions& options = {});
+
 /// Score-function gradient of E loss(y) in log_rate from K >= 2 draws a sample, each with the mean of the others' losses
 /// as its baseline (leave one out: unbiased). loss: N x K; draws: N K x n, the K draws of a sample one after another.
 RowMatrix poisson_given_sum_score_function(const RowMatrix& A, const Eigen::Ref<const RowMatrix>& log_rate,

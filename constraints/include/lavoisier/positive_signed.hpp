@@ -100,6 +100,10 @@ PositiveSignedLogDensity positive_signed_log_density(const PositiveSigned& law, 
                                                      PositiveSignedMeasure measure, bool with_gradient,
                                                      const LawOptions& options = {});
 
+/// log p(p) of the positive outputs alone, and its gradient in a, b and zero: the rest of `law` is not read.
+PositiveSignedLogDensity positive_log_density(const PositiveSigned& law, const Eigen::Ref<const RowMatrix>& p,
+                                              bool with_gradient, const LawOptions& options = {});
+
 /// CRPS of every output under the mixture over p, from `draws` >= 2 independent draws of p: the mean of E|Y - y| less
 /// half the mean over pairs of E|Y - Y'|, q given p in closed form (the mixture's score; not the average of scores given
 /// p). Unbiased. Elements: draw * n_p + i.

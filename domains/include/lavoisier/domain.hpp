@@ -5,6 +5,7 @@
 #include <lavoisier/law.hpp>
 #include <lavoisier/layout.hpp>
 #include <lavoisier/netcdf_reader.hpp>
+#include <lavoisier/sample_file.hpp>
 #include <lavoisier/sample_set.hpp>
 
 #include <cstdint>
@@ -130,6 +131,10 @@ struct LoadReport {
 /// steps are 0; each file is split by itself.
 SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
                        const LoadOptions& options = {}, LoadReport* report = nullptr);
+/// The same samples in a scratch file in `folder`: some of them are in memory at a time, about 1 MiB. Needs outputs.
+SampleFile load_sample_file(const Domain& domain, const std::vector<std::filesystem::path>& files,
+                            const std::filesystem::path& folder, const LoadOptions& options = {},
+                            LoadReport* report = nullptr);
 
 }  // namespace lavoisier
 

@@ -7,6 +7,7 @@
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/sample_set.hpp>
+#include <lavoisier/sample_source.hpp>
 #include <lavoisier/strategy.hpp>
 #include <lavoisier/training_communicator.hpp>
 
@@ -27,6 +28,8 @@ struct MlpOptions {
   bool layer_norm = false;                     ///< before each activation
   double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
   std::string parametrization = "exp";         ///< of the standard deviation: "softplus" or "exp"
+  std::string deviation = "per_sample";        ///< "per_sample", or "shared": of each output one that all samples share,
+                                               ///< trained too (mlp and its backbones, spectral_temporal, vae, ladder_vae)
   double floor = 1e-3;                         ///< least standard deviation, standardised units
   std::string initialization = "he";           ///< of weights: "lecun", "he", "torch" (docs/method.md, "Training")
   double initial_deviation = 0.5;              ///< standard deviation that training starts from, standardised units
@@ -69,6 +72,14 @@ struct GeneratorOptions {
   std::int64_t steps = 50;                     ///< of sampling
 };
 
+/// What the outputs of an `mlp` are drawn from (docs/generators.md, "Heads").
+struct HeadOptions {
+  std::string family = "gaussian";    ///< "gaussian"; "mixed": positive and Gaussian outputs; "gamma": positive ones, shares
+                                      ///< of the laws' sums under `conditional`; "poisson": counts, likewise
+  std::vector<std::string> positive;  ///< of "mixed": "NAME=LAW"; NAME "rain" (all its elements) or "rain[2]"; LAW
+                                      ///< log_normal, gamma, hurdle_log_normal or hurdle_gamma
+};
+
 /// What is known once the data and the network are prepared and a checkpoint has been accepted, before the first step.
 struct TrainingStart {
   std::int64_t weights = 0;      ///< numbers that are trained
@@ -82,11 +93,13 @@ struct TrainingOptions {
   Estimator estimator = Estimator::exact;      ///< of the gradient of crps and energy under conditional and
                                                ///< variance_projection; the rest has `exact` alone. Scores of the
                                                ///< validation samples are exact whatever it is
-  int draws = 8;                               ///< a sample and step, of a sampled estimator; 2 or more
+  int draws = 8;                               ///< a sample and step, of a sampled estimator; 2 or more. Of crps under
+                                               ///< head "mixed", whose score is sampled too, 3 or more
   double penalty_weight = 1.0;                 ///< `penalty`: of |A mean - d|^2, unit rows, standardised units, a sample
   std::vector<std::string> dependent;          ///< `completion`: "name" (all its elements) or "name[2]"; empty: chosen
   MlpOptions network;
   GeneratorOptions generator;
+  HeadOptions head;
   std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
                                                ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
@@ -107,6 +120,11 @@ struct TrainingOptions {
   std::string selection = "best";              ///< which epoch's weights: "best" validation score or "last"
   std::string device = "cpu";
   int threads = 0;                             ///< 0: all
+  std::int64_t buffer_bytes = 0;               ///< 0: all rows are in memory. Else standardised rows lie in scratch
+                                               ///< files and a thread reads those of the coming steps into so many
+                                               ///< bytes, which must hold a batch (a micro-batch, where there are
+                                               ///< several); weights have the same bits
+  std::filesystem::path scratch;               ///< folder of these files; empty: the current one
   std::filesystem::path checkpoint;            ///< folder; empty: no checkpoints
   bool resume = false;
   std::map<std::string, std::string> provenance;  ///< copied into the model file
@@ -149,6 +167,13 @@ struct TrainingResult {
 /// that one number may go on where another stopped. Rank 0 alone writes checkpoints and is listened to. An error on one
 /// process, or `stop` on one, ends all with the same status and message (AgreedError).
 TrainingResult train(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options,
+                     const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
+                     TrainingCommunicator* communicator = nullptr);
+/// The same from samples that need not lie in memory (a SampleFile). With options.buffer_bytes memory holds about so
+/// many bytes of rows, one batch, and 16 bytes a sample (the order of an epoch, the scores); without it all
+/// standardised rows. Errors besides: no_space and io_error of the scratch files, named by folder;
+/// invalid_argument where the buffer is too small for a batch, with the bytes that are needed.
+TrainingResult train(const SampleSource& samples, const LinearConstraints& constraints, const TrainingOptions& options,
                      const TrainingListener& listener = {}, const std::atomic<bool>* stop = nullptr,
                      TrainingCommunicator* communicator = nullptr);
 
