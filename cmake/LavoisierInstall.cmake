@@ -1,5 +1,5 @@
-# Installing. Component plugin: what a host links (libraries, headers, package config). Components fortran, plugin_mpi:
-# what is added for hosts in Fortran, and with MPI. Component apps: the command.
+# Installing. Component plugin: what a host links (libraries, headers, package config). Components fortran, plugin_mpi,
+# fortran_mpi: what is added for hosts in Fortran, with MPI, and with both. Component apps: the command.
 include(CMakePackageConfigHelpers)
 set(destination "${CMAKE_INSTALL_LIBDIR}/cmake/lavoisier")
 
@@ -41,17 +41,23 @@ if(TARGET lavoisier_plugin AND TARGET lavoisier_data)
     ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT plugin
     FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT plugin)
   install(EXPORT lavoisier-plugin NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT plugin)
-  # Package component fortran: a set of its own, and installed with the component fortran.
-  if(TARGET lavoisier_fortran)
-    set_target_properties(lavoisier_fortran PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
-    install(TARGETS lavoisier_fortran EXPORT lavoisier-fortran
-      LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT fortran
-      ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT fortran)
-    get_target_property(modules lavoisier_fortran Fortran_MODULE_DIRECTORY)
-    install(FILES "${modules}/lavoisier.mod" "${PROJECT_SOURCE_DIR}/plugin/fortran/lavoisier.f90"
-      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/lavoisier" COMPONENT fortran)
-    install(EXPORT lavoisier-fortran NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT fortran)
-  endif()
+  # Package components fortran and fortran_mpi: sets of their own, and installed with components of these names.
+  foreach(component fortran fortran_mpi)
+    if(NOT TARGET lavoisier_${component})
+      continue()
+    endif()
+    set_target_properties(lavoisier_${component} PROPERTIES INSTALL_RPATH "$ORIGIN" INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS lavoisier_${component} EXPORT lavoisier-${component}
+      LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT ${component}
+      ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT ${component})
+    get_target_property(modules lavoisier_${component} Fortran_MODULE_DIRECTORY)
+    get_target_property(source lavoisier_${component} SOURCES)
+    get_target_property(folder lavoisier_${component} SOURCE_DIR)
+    get_filename_component(module "${source}" NAME_WE)
+    install(FILES "${modules}/${module}.mod" "${folder}/${source}"
+      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/lavoisier" COMPONENT ${component})
+    install(EXPORT lavoisier-${component} NAMESPACE lavoisier:: DESTINATION "${destination}" COMPONENT ${component})
+  endforeach()
   # Package component plugin_mpi, likewise.
   if(TARGET lavoisier_plugin_mpi)
     set(mpi_include "${PROJECT_SOURCE_DIR}/plugin/mpi/include")

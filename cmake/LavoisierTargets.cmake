@@ -204,6 +204,33 @@ endforeach()
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
+# lavoisier_add_fortran_library(<name> SOURCES <file>... LINK <target>...): lavoisier_<name>, of the plugin's type.
+function(lavoisier_add_fortran_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK")
+  lavoisier_host_library_type(type)
+  set(target lavoisier_${name})
+  add_library(${target} ${type} ${arg_SOURCES})
+  add_library(lavoisier::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${name}
+    POSITION_INDEPENDENT_CODE ON
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+    Fortran_MODULE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/modules")
+  target_include_directories(${target} PUBLIC
+    "$<BUILD_INTERFACE:${CMAKE_CURRENT_BINARY_DIR}/modules>"
+    "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/lavoisier>")
+  target_link_libraries(${target} PUBLIC ${arg_LINK})
+  if(CMAKE_Fortran_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -std=f2008 -Wall -Wextra -pedantic
+      $<$<BOOL:${LAVOISIER_WARNINGS_AS_ERRORS}>:-Werror>)
+  endif()
+  if(LAVOISIER_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+endfunction()
+
 # lavoisier_add_kernels(<name> <prefix> [<compiler option>...])
 # Adds src/<prefix>_baseline.cpp to lavoisier_<name> and, on x86-64, src/<prefix>_avx2.cpp and src/<prefix>_avx512.cpp:
 # one file an instruction set, optimised in every configuration (a debug build would be too slow to use).

@@ -14,7 +14,8 @@ module lavoisier
   implicit none
   private
 
-  public :: lavoisier_initialize, lavoisier_finalize, lavoisier_is_initialized, lavoisier_version, lavoisier_status_name
+  public :: lavoisier_initialize, lavoisier_finalize, lavoisier_is_initialized, lavoisier_version, &
+    lavoisier_status_name, lavoisier_last_error
 
   !> The numbers of lav_status.
   integer, parameter, public :: lavoisier_ok = 0, lavoisier_invalid_argument = 1, lavoisier_not_found = 2, &
@@ -468,6 +469,12 @@ contains
     character(:), allocatable :: text
     text = text_of(lav_status_name(int(status, c_int)))
   end function lavoisier_status_name
+
+  !> What was expected, found and where, of the calling thread's last failure.
+  function lavoisier_last_error() result(text)
+    character(:), allocatable :: text
+    text = text_of(lav_last_error())
+  end function lavoisier_last_error
 
   ! --- models --------------------------------------------------------------------------------------------------------
 

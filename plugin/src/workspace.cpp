@@ -320,13 +320,16 @@ Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 
 const RunReport& Workspace::run(const RunArguments& arguments) {
-  return implementation_->run(arguments, true, arguments.global ? arguments.global->implementation_.get() : nullptr, false);
+  GlobalLaws* laws = arguments.global;
+  return implementation_->run(arguments, true, laws ? laws->implementation_.get() : nullptr, false);
 }
 const RunReport& Workspace::run_mean(const RunArguments& arguments) {
-  return implementation_->run(arguments, false, arguments.global ? arguments.global->implementation_.get() : nullptr, false);
+  GlobalLaws* laws = arguments.global;
+  return implementation_->run(arguments, false, laws ? laws->implementation_.get() : nullptr, false);
 }
 const RunReport& Workspace::correct(const RunArguments& arguments, bool mean) {
-  return implementation_->run(arguments, !mean, arguments.global ? arguments.global->implementation_.get() : nullptr, true);
+  GlobalLaws* laws = arguments.global;
+  return implementation_->run(arguments, !mean, laws ? laws->implementation_.get() : nullptr, true);
 }
 const Model& Workspace::model() const noexcept { return *implementation_->model; }
 

@@ -10,6 +10,7 @@ function(run)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
+string(REPLACE "," ";" ADDED_COMPONENTS "${ADDED_COMPONENTS}")
 file(REMOVE_RECURSE "${SCRATCH}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --component plugin --prefix "${SCRATCH}/first")
 file(RENAME "${SCRATCH}/first" "${SCRATCH}/prefix")
@@ -63,6 +64,15 @@ if("plugin_mpi" IN_LIST ADDED_COMPONENTS)
   set(ENV{OMPI_ALLOW_RUN_AS_ROOT_CONFIRM} 1)
   run("${SCRATCH}/consumer_mpi/host")
   message(STATUS "host with MPI: ${output}")
+endif()
+
+# Fortran with MPI: found with all that it needs.
+if("fortran_mpi" IN_LIST ADDED_COMPONENTS)
+  run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${SCRATCH}/consumer_fortran_mpi" -G "${GENERATOR}"
+    "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}" -DCONSUMER_LANGUAGE=Fortran
+    -DCOMPONENT=fortran_mpi ${flags})
+  run("${CMAKE_COMMAND}" --build "${SCRATCH}/consumer_fortran_mpi")
+  run("${SCRATCH}/consumer_fortran_mpi/host")
 endif()
 
 # A component that is not there is refused by name.

@@ -6,7 +6,8 @@
 
    Structures begin with `size` and are filled from their LAV_..._INIT, so that a library that is newer than the header
    knows what the caller has: members are only ever added at the end, and are taken as in LAV_..._INIT where an older
-   caller lacks them. A caller that is newer than the library is refused. Concepts, shapes and rules are those of emulator.hpp. */
+   caller lacks them. A caller that is newer than the library is refused. Concepts, shapes and rules are those of
+   emulator.hpp. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -55,10 +56,10 @@ const char* lav_version(void);
 const char* lav_status_name(lav_status status);
 /** What was expected, found and where, of the calling thread's last failure; valid until its next call. Never null. */
 const char* lav_last_error(void);
-/** Makes `message` the calling thread's last failure and returns `status`: for code beside the plugin, as plugin_mpi. */
+/** Makes `message` the calling thread's last failure and returns `status`: for code beside the plugin. */
 lav_status lav_fail(lav_status status, const char* message);
-/** Sums `count` integers over all ranks of a host, in place: the host's, or lav_mpi_reduce of plugin_mpi. Every rank calls
-    it the same times with the same counts. Not LAV_OK: a failure, with its message by lav_fail. */
+/** Sums `count` integers over all ranks of a host, in place: the host's, or lav_mpi_reduce of plugin_mpi. Every rank
+    calls it the same times with the same counts. Not LAV_OK: a failure, with its message by lav_fail. */
 typedef lav_status (*lav_reduce)(void* context, int64_t* words, size_t count);
 
 typedef struct lav_initialize_options {
@@ -172,8 +173,8 @@ typedef struct lav_run_arguments {
   uint64_t member;           /* < 2^32 */
   lav_status* status;        /* one a column, may be null; written for the computed columns */
   /* Later addition. Columns in blocks of block_columns (0: none), as in (nproma, nlev, nblock): element (c, e) lies at
-     (c / block_columns) * block_stride + (c % block_columns) * column_stride + e * element_stride. The last block may be
-     partly filled: `columns` counts the valid ones. One block stride a field, in the fields' order. */
+     (c / block_columns) * block_stride + (c % block_columns) * column_stride + e * element_stride. The last block may
+     be partly filled: `columns` counts the valid ones. One block stride a field, in the fields' order. */
   int64_t block_columns;
   const int64_t* input_block_strides;
   const int64_t* output_block_strides;
@@ -186,7 +187,8 @@ typedef struct lav_run_arguments {
   const double* global_weights;
 } lav_run_arguments;
 #define LAV_RUN_ARGUMENTS_INIT \
-  { sizeof(lav_run_arguments), -1, NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, 1, NULL }
+  { sizeof(lav_run_arguments), -1, NULL, NULL, NULL, 0, NULL, 0, 0, NULL, 0, 0, NULL, 0, NULL, 0, NULL, NULL, \
+    NULL, NULL, 0, 0, 1, NULL }
 
 typedef struct lav_run_report {
   size_t size;
@@ -214,8 +216,8 @@ lav_status lav_run_mean(lav_workspace* workspace, const lav_run_arguments* argum
 lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t index, lav_law_closure* closure);
 
 /** Global laws sum_c B_c y_c = D over all columns of all ranks, in two phases (global_laws.hpp):
-    lav_global_laws_begin; lav_run of each chunk; lav_global_laws_close, one reduction; lav_correct of each chunk with the
-    arguments of its run; lav_global_laws_finish, if the closure is wanted. */
+    lav_global_laws_begin; lav_run of each chunk; lav_global_laws_close, one reduction; lav_correct of each chunk with
+    the arguments of its run; lav_global_laws_finish, if the closure is wanted. */
 typedef struct lav_global_options {
   size_t size;
   int rows;    /* laws, 1 to 64 */
