@@ -220,7 +220,7 @@ TEST(Arguments, ModelsThatCannotRunAreRefusedByName) {
   refuse_model(Status::unsupported, "the attribute 'dilation' is unknown",
                [](D d, T) { d.graph[1].attributes["dilation"] = "2"; });
   refuse_model(Status::unsupported, "the metric 'l1'", [](D d, T) { d.graph.back().attributes["metric"] = "l1"; });
-  refuse_model(Status::unsupported, "family 'gamma'", [](D d, T) { d.heads[0].family = "gamma"; });
+  refuse_model(Status::unsupported, "family 'beta'", [](D d, T) { d.heads[0].family = "beta"; });
   refuse_model(Status::invalid_format, "is FP64, expected FP32", [](D d, T) { d.graph[1].inputs = {"inputs"}; });
   refuse_model(Status::invalid_format, "does not make the value 'outputs'", [](D d, T) {
     d.graph.push_back({"identity", {"outputs"}, {"more"}, {}, {}});
