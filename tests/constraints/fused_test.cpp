@@ -50,6 +50,21 @@ struct Size {
   Index samples, n, m;
 };
 
+/// What a tile reads of the samples from s on; where it writes is the caller's affair.
+detail::FusedTile tile_of(const RandomProblem& p, const detail::LawMatrix& laws, Index s, std::int64_t lanes) {
+  detail::FusedTile tile{};
+  tile.n = p.A.cols();
+  tile.count = std::min<Index>(lanes, p.mean.rows() - s);
+  tile.columns = laws.columns.data();
+  tile.row_scale = laws.row_scale.data();
+  tile.least_pivot = detail::small_pivot;
+  tile.mean = p.mean.row(s).data();
+  tile.deviation = p.standard_deviation.row(s).data();
+  tile.y = p.y.row(s).data();
+  tile.d = p.d.row(s).data();
+  return tile;
+}
+
 TEST(FusedConditionalCrps, HasTheBitsOfASampleAlone) {
   unsigned seed = 1;
   for (const Size& size : {Size{2, 2, 1}, Size{7, 50, 1}, Size{8, 16, 4}, Size{9, 77, 2}, Size{37, 128, 4}, Size{19, 91, 3},
@@ -107,17 +122,8 @@ TEST(FusedConditionalCrps, EveryInstructionSetGivesTheSameBits) {
       Eigen::VectorXd value(size.samples);
       RowMatrix mean_bar(size.samples, size.n), deviation_bar(size.samples, size.n);
       for (Index s = 0; s < size.samples; s += kernels.lanes) {
-        detail::FusedTile tile{};
-        tile.n = size.n;
-        tile.count = std::min<Index>(kernels.lanes, size.samples - s);
-        tile.columns = laws.columns.data();
-        tile.row_scale = laws.row_scale.data();
-        tile.least_pivot = detail::small_pivot;
+        detail::FusedTile tile = tile_of(p, laws, s, kernels.lanes);
         tile.weight = weight.data();
-        tile.mean = p.mean.row(s).data();
-        tile.deviation = p.standard_deviation.row(s).data();
-        tile.y = p.y.row(s).data();
-        tile.d = p.d.row(s).data();
         tile.value = value.data() + s;
         tile.mean_bar = mean_bar.row(s).data();
         tile.deviation_bar = deviation_bar.row(s).data();
@@ -220,16 +226,7 @@ TEST(FusedConditionalLogDensity, EveryInstructionSetGivesTheSameBits) {
         RowMatrix mean_bar(kernels.lanes, size.n), deviation_bar(kernels.lanes, size.n), pivot(kernels.lanes, size.m),
             scale(kernels.lanes, size.m);
         std::vector<std::int64_t> exponent(static_cast<std::size_t>(kernels.lanes));
-        detail::FusedTile tile{};
-        tile.n = size.n;
-        tile.count = lanes;
-        tile.columns = laws.columns.data();
-        tile.row_scale = laws.row_scale.data();
-        tile.least_pivot = detail::small_pivot;
-        tile.mean = p.mean.row(s).data();
-        tile.deviation = p.standard_deviation.row(s).data();
-        tile.y = p.y.row(s).data();
-        tile.d = p.d.row(s).data();
+        detail::FusedTile tile = tile_of(p, laws, s, kernels.lanes);
         tile.value = value.data();
         tile.mean_bar = mean_bar.data();
         tile.deviation_bar = deviation_bar.data();

@@ -1,6 +1,7 @@
 // Heads that are not Gaussian, from training to the plugin: gradients, the exact likelihood where it is known, the law
 // of the plugin's draws, and what is refused.
 
+#include "kokkos_environment.hpp"
 #include "dependent_choice.hpp"
 #include "generator.hpp"
 #include "output_head.hpp"
@@ -28,17 +29,6 @@ namespace lavoisier::test {
 namespace {
 
 using Eigen::Index;
-
-class KokkosEnvironment : public testing::Environment {
- public:
-  void SetUp() override {
-    InitializeOptions options;
-    options.threads = 2;
-    initialize(options);
-  }
-  void TearDown() override { finalize(); }
-};
-const auto* const environment = testing::AddGlobalTestEnvironment(new KokkosEnvironment);
 
 constexpr std::uint64_t seed = 5;
 

@@ -1,6 +1,7 @@
 // What the plugin draws from a trained model file, against the same graph run by LibTorch in FP32 and FP64 laws: every
 // generator and backbone, laws held.
 
+#include "kokkos_environment.hpp"
 #include "plugin_draws.hpp"
 #include "reference_run.hpp"
 #include "synthetic.hpp"
@@ -16,17 +17,6 @@
 
 namespace lavoisier::test {
 namespace {
-
-class KokkosEnvironment : public testing::Environment {
- public:
-  void SetUp() override {
-    InitializeOptions options;
-    options.threads = 2;
-    initialize(options);
-  }
-  void TearDown() override { finalize(); }
-};
-const auto* const environment = testing::AddGlobalTestEnvironment(new KokkosEnvironment);
 
 constexpr std::int64_t side = 8, places = side * side;
 

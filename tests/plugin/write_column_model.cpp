@@ -1,6 +1,8 @@
 // write_column_model OUTPUT: a model file of the column physics of examples/04_fortran_column_physics without training:
 // the scheme's own linear response as the mean, 5 % of each output's spread as the deviation.
 
+#include "linear_gaussian_graph.hpp"
+
 #include <lavoisier/law.hpp>
 #include <lavoisier/model_file.hpp>
 
@@ -88,16 +90,7 @@ void write(const std::string& path) {
   add("head.floor", floor);
   file.add(Tensor::from("dense0.weight", {2 * outputs, inputs}, std::span<const float>(weight)));
   file.add(Tensor::from("dense0.bias", {2 * outputs}, std::span<const float>(bias)));
-  description.graph = {{"standardize", {"inputs"}, {"x0"}, {{"mean", "input.mean"}, {"scale", "input.scale"}}, {}},
-                       {"dense", {"x0"}, {"h"}, {{"weight", "dense0.weight"}, {"bias", "dense0.bias"}}, {}},
-                       {"gaussian_head",
-                        {"h"},
-                        {"mean", "deviation"},
-                        {{"output_mean", "output.mean"}, {"output_scale", "output.scale"}, {"floor", "head.floor"}},
-                        {{"parametrization", "exp"}}},
-                       {"normal_noise", {}, {"e"}, {}, {{"site", "0"}}},
-                       {"gaussian_draw", {"mean", "deviation", "e"}, {"z"}, {}, {}},
-                       {"constrain", {"z", "deviation"}, {"outputs"}, {}, {{"metric", "covariance"}}}};
+  description.graph = tests::linear_gaussian_graph();
   file.write(path);
 }
 

@@ -2,6 +2,8 @@
 // least squares over every complete point, deviations the residuals'. It stands in where a test needs a model of the
 // right variables and plausible numbers, and LibTorch need not be there.
 
+#include "linear_gaussian_graph.hpp"
+
 #include <lavoisier/law.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/netcdf_reader.hpp>
@@ -120,15 +122,7 @@ void write(const std::string& ocean, const std::string& path) {
   add("head.floor", {1e-4});
   file.add(Tensor::from("dense0.weight", {2 * outputs, inputs}, std::span<const float>(weight)));
   file.add(Tensor::from("dense0.bias", {2 * outputs}, std::span<const float>(bias)));
-  description.graph = {
-      {"standardize", {"inputs"}, {"x0"}, {{"mean", "input.mean"}, {"scale", "input.scale"}}, {}},
-      {"dense", {"x0"}, {"h"}, {{"weight", "dense0.weight"}, {"bias", "dense0.bias"}}, {}},
-      {"gaussian_head", {"h"}, {"mean", "deviation"},
-       {{"output_mean", "output.mean"}, {"output_scale", "output.scale"}, {"floor", "head.floor"}},
-       {{"parametrization", "exp"}}},
-      {"normal_noise", {}, {"e"}, {}, {{"site", "0"}}},
-      {"gaussian_draw", {"mean", "deviation", "e"}, {"z"}, {}, {}},
-      {"constrain", {"z", "deviation"}, {"outputs"}, {}, {{"metric", "covariance"}}}};
+  description.graph = tests::linear_gaussian_graph();
   file.write(path);
 }
 
