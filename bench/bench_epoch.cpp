@@ -250,7 +250,8 @@ void fashion(benchmark::State& state, Strategy strategy, const char* loss, const
   options.scaling = "max_abs";
   options.schedule = "constant";
   options.learning_rate = 1e-3;
-  options.threads = threads;
+  // 0 would be what the run before left LibTorch with.
+  options.threads = threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   options.epochs = 8;
   compare(state, problem.samples, problem.constraints(), options, loss, figure);
 }
