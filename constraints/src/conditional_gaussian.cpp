@@ -5,7 +5,6 @@
 #include "parallel.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 
 namespace lavoisier {
@@ -171,13 +170,8 @@ LogDensity conditional_log_density(const RowMatrix& A, const Batch& mean, const 
   result.value.resize(samples);
   result.status.assign(static_cast<std::size_t>(samples), Status::ok);
   if (with_gradient) result.gradient = {RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
-  std::vector<Eigen::Index> rest;
-  if (laws.shared() != nullptr && dependent.empty()) {
-    rest = detail::fused_conditional_log_density(*laws.shared(), mean, standard_deviation, d, y, options, result);
-  } else {
-    rest.resize(static_cast<std::size_t>(samples));
-    std::iota(rest.begin(), rest.end(), Eigen::Index{0});
-  }
+  const std::vector<Eigen::Index> rest = detail::fused_conditional_log_density(
+      dependent.empty() ? laws.shared() : nullptr, mean, standard_deviation, d, y, options, result);
   // A stacked A: rest[i] is i.
   detail::for_each_kernel(laws, static_cast<Eigen::Index>(rest.size()), options, [&](auto& kernel, Eigen::Index i) {
     const Eigen::Index s = rest[static_cast<std::size_t>(i)];

@@ -60,10 +60,10 @@ FusedTile tile_of(const LawMatrix& laws, const Batch& mean, const Batch& d, cons
 bool contiguous(const Batch& matrix) { return matrix.rows() <= 1 || matrix.outerStride() == matrix.cols(); }
 
 /// Whether tiles of samples can do most of a batch of samples with deviations of their own.
-bool tiles_serve(const LawMatrix& laws, Index samples, std::initializer_list<const Batch*> read) {
+bool tiles_serve(const LawMatrix* laws, Index samples, std::initializer_list<const Batch*> read) {
   // With fewer than 2m outputs some leverage passes 1/2: they sum to m.
-  if (fused_kernels() == nullptr || laws.rows < 1 || laws.rows > static_cast<std::size_t>(fused_rows) ||
-      laws.outputs < 2 * laws.rows || samples < 2)
+  if (laws == nullptr || fused_kernels() == nullptr || laws->rows < 1 ||
+      laws->rows > static_cast<std::size_t>(fused_rows) || laws->outputs < 2 * laws->rows || samples < 2)
     return false;
   return std::all_of(read.begin(), read.end(), [](const Batch* one) { return contiguous(*one); });
 }
@@ -85,13 +85,14 @@ std::vector<Index> those_left(const std::vector<std::uint32_t>& alone, Index lan
 
 }  // namespace
 
-std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& mean, const Batch& standard_deviation,
+std::vector<Index> fused_conditional_crps(const LawMatrix* shared, const Batch& mean, const Batch& standard_deviation,
                                           const Batch& d, const Batch& y, const Eigen::VectorXd& weight,
                                           const BatchOptions& options, BatchLoss& loss) {
   const Index samples = mean.rows();
+  if (!tiles_serve(shared, samples, {&mean, &standard_deviation, &d, &y})) return all_of(samples);
+  const LawMatrix& laws = *shared;
   const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
   const FusedKernels* const kernels = fused_kernels();
-  if (!tiles_serve(laws, samples, {&mean, &standard_deviation, &d, &y})) return all_of(samples);
   const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;
   const int threads = thread_count(options, samples, static_cast<double>(n * (30 + m * m)));
   const auto scratch = scratch_of(threads, fused_scratch(n, m, lanes));
@@ -108,17 +109,18 @@ std::vector<Index> fused_conditional_crps(const LawMatrix& laws, const Batch& me
   return those_left(alone, lanes);
 }
 
-std::vector<Index> fused_conditional_log_density(const LawMatrix& laws, const Batch& mean, const Batch& standard_deviation,
+std::vector<Index> fused_conditional_log_density(const LawMatrix* shared, const Batch& mean, const Batch& standard_deviation,
                                                  const Batch& d, const Batch& y, const BatchOptions& options,
                                                  LogDensity& density) {
   const Index samples = mean.rows();
+  if (options.drop_dependent_rows || !tiles_serve(shared, samples, {&mean, &standard_deviation, &d, &y}))
+    return all_of(samples);
+  const LawMatrix& laws = *shared;
   const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
   const FusedKernels* const kernels = fused_kernels();
   SampleKernel<-1> kernel(laws);
   const std::vector<double> ones(laws.outputs, 1.0);
-  if (!tiles_serve(laws, samples, {&mean, &standard_deviation, &d, &y}) || options.drop_dependent_rows ||
-      !kernel.set_gram(ones.data()))
-    return all_of(samples);
+  if (!kernel.set_gram(ones.data())) return all_of(samples);
   const GramFactor gram{kernel.gram_factor().factor(), kernel.gram_factor().inverse_pivot(), kernel.gram_factor().scale()};
   const double log_det_gram = kernel.gram_factor().log_det();
   const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;

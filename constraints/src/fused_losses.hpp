@@ -10,10 +10,10 @@
 
 namespace lavoisier::detail {
 
-/// conditional_crps_loss for tiles of samples; `weight`: 1 / (n score_scale). Fills rows of `loss` and returns the
+/// conditional_crps_loss for tiles of samples that share `laws` (null: they don't); `weight`: 1 / (n score_scale). Fills rows of `loss` and returns the
 /// samples that are left to SampleKernel: bad input, W near singular, outputs of large leverage, known outputs; all of
 /// them where the laws are too many for tiles. The bits are SampleKernel's.
-std::vector<Eigen::Index> fused_conditional_crps(const LawMatrix& laws, const Eigen::Ref<const RowMatrix>& mean,
+std::vector<Eigen::Index> fused_conditional_crps(const LawMatrix* laws, const Eigen::Ref<const RowMatrix>& mean,
                                                  const Eigen::Ref<const RowMatrix>& standard_deviation,
                                                  const Eigen::Ref<const RowMatrix>& d,
                                                  const Eigen::Ref<const RowMatrix>& y, const Eigen::VectorXd& weight,
@@ -21,7 +21,7 @@ std::vector<Eigen::Index> fused_conditional_crps(const LawMatrix& laws, const Ei
 
 /// conditional_log_density for tiles of samples, likewise: fills value and, where it has rows, gradient of `density`; returns the
 /// samples that are left.
-std::vector<Eigen::Index> fused_conditional_log_density(const LawMatrix& laws, const Eigen::Ref<const RowMatrix>& mean,
+std::vector<Eigen::Index> fused_conditional_log_density(const LawMatrix* laws, const Eigen::Ref<const RowMatrix>& mean,
                                                         const Eigen::Ref<const RowMatrix>& standard_deviation,
                                                         const Eigen::Ref<const RowMatrix>& d,
                                                         const Eigen::Ref<const RowMatrix>& y,

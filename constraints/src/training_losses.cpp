@@ -5,7 +5,6 @@
 #include "fused_shared.hpp"
 #include "log_product.hpp"
 
-#include <numeric>
 #include <utility>
 
 namespace lavoisier {
@@ -46,13 +45,8 @@ BatchLoss conditional_crps_loss(const RowMatrix& A, const Batch& mean, const Bat
                                         options));
   }
   BatchLoss loss = make_loss(mean.rows(), A.cols());
-  std::vector<Eigen::Index> rest;
-  if (laws.shared() != nullptr) {
-    rest = fused_conditional_crps(*laws.shared(), mean, standard_deviation, d, y, weight, options, loss);
-  } else {
-    rest.resize(static_cast<std::size_t>(mean.rows()));
-    std::iota(rest.begin(), rest.end(), Eigen::Index{0});
-  }
+  const std::vector<Eigen::Index> rest =
+      fused_conditional_crps(laws.shared(), mean, standard_deviation, d, y, weight, options, loss);
   // A stacked A: rest[i] is i.
   detail::for_each_kernel(laws, static_cast<Eigen::Index>(rest.size()), options, [&](auto& kernel, Eigen::Index i) {
     const Eigen::Index s = rest[static_cast<std::size_t>(i)];

@@ -44,7 +44,6 @@ Eigen::VectorXd DenoisingModel<Real>::loss(const std::vector<Real>& x, const Row
                                      .step = at.step,
                                      .element = static_cast<std::uint64_t>(j)});
   // y is on the laws: its part outside their null space is A^+ d, which the network is shown and the loss leaves out.
-  const RowMatrix& data = y;
   if (shape_.projection == "null_space") e = null_space.project(e);
   const bool flow = shape_.method == "flow";
   const std::uint64_t lead = at.batch > 0 ? at.lead : at.samples[0];
@@ -58,15 +57,15 @@ Eigen::VectorXd DenoisingModel<Real>::loss(const std::vector<Real>& x, const Row
     t = static_cast<double>(static_cast<float>(t));
     const auto [a, s] = flow ? straight_process(t) : cosine_process(t);
     if (flow)
-      target.row(i) = data.row(i) - e.row(i);
+      target.row(i) = y.row(i) - e.row(i);
     else if (shape_.prediction == "noise")
       target.row(i) = e.row(i);
     else if (shape_.prediction == "data")
-      target.row(i) = data.row(i);
+      target.row(i) = y.row(i);
     else
-      target.row(i) = a * e.row(i) - s * data.row(i);
+      target.row(i) = a * e.row(i) - s * y.row(i);
     Real* row = in.data() + i * columns;
-    for (Index j = 0; j < n; ++j) row[j] = static_cast<Real>(a * data(i, j) + s * e(i, j));
+    for (Index j = 0; j < n; ++j) row[j] = static_cast<Real>(a * y(i, j) + s * e(i, j));
     std::copy_n(x.data() + i * k, k, row + n);
     row[n + k] = static_cast<Real>(t);
   }

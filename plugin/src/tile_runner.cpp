@@ -185,7 +185,6 @@ TileLayout::TileLayout(const Program& program, std::int64_t laws_over_all) {
   estimate = doubles(longest);
   step_noise = doubles(longest);
   shift = doubles(longest);
-  shown = doubles(longest);
   global_rows = doubles(laws_over_all * n);
   global_directions = doubles(laws_over_all * n);
   zeros = doubles(laws_over_all > 0 ? laws : 0);

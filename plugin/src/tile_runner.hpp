@@ -12,7 +12,7 @@ struct TileLayout {
   /// `global_rows`: of global laws.
   explicit TileLayout(const Program& program, std::int64_t global_rows = 0);
   std::size_t right_hand_side = 0, scalars = 0, variance = 0, factor = 0, residual = 0, skipped = 0, uniform = 0,
-              stored = 0, relative = 0, state = 0, estimate = 0, step_noise = 0, shift = 0, shown = 0, global_rows = 0,
+              stored = 0, relative = 0, state = 0, estimate = 0, step_noise = 0, shift = 0, global_rows = 0,
               global_directions = 0, zeros = 0;
   std::size_t bytes = 0;
 };

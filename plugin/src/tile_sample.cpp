@@ -64,7 +64,6 @@ void Tile::sample(const Operation& operation) noexcept {
   double* estimate = at<double>(layout.estimate);
   double* e = at<double>(layout.step_noise);
   double* shift = at<double>(layout.shift);
-  double* shown = at<double>(layout.shown);
   const auto draw = [&](double* to, std::uint64_t site) {
     noise(to, n, site);
     if (null_space) project(loop, to, false);
@@ -77,9 +76,9 @@ void Tile::sample(const Operation& operation) noexcept {
   for (std::int64_t k = 0; k < loop.steps; ++k) {
     const double* row = loop.schedule.data() + SampleLoop::columns * k;
     const double p = row[1], q = row[2], r = row[3], u = row[4], v = row[5];
-    if (null_space)
-      for (std::int64_t j = 0; j < size; ++j) shown[j] = x[j] + row[6] * shift[j];
-    kernels.single(null_space ? shown : x, value<float>(loop.state), size);
+    if (null_space)  // what the network sees; the estimate takes its place afterwards
+      for (std::int64_t j = 0; j < size; ++j) estimate[j] = x[j] + row[6] * shift[j];
+    kernels.single(null_space ? estimate : x, value<float>(loop.state), size);
     double* time = value<double>(loop.time);
     for (std::int64_t c = 0; c < stride; ++c) time[c] = row[0];
     run(loop.operations);

@@ -65,27 +65,9 @@ detail::FusedTile tile_of(const RandomProblem& p, const detail::LawMatrix& laws,
   return tile;
 }
 
-TEST(FusedConditionalCrps, HasTheBitsOfASampleAlone) {
-  unsigned seed = 1;
-  for (const Size& size : {Size{2, 2, 1}, Size{7, 50, 1}, Size{8, 16, 4}, Size{9, 77, 2}, Size{37, 128, 4}, Size{19, 91, 3},
-                           Size{16, 141, 5}, Size{5, 123, 6}, Size{11, 129, 7}, Size{23, 167, 8}, Size{13, 40, 11}}) {
-    const RandomProblem p(size.n, size.m, size.samples, seed++, 0.1);
-    if (detail::fused_kernels() != nullptr && size.n >= 12 * size.m) {
-      // Most samples must go through tiles, or this would compare the scalar code with itself.
-      BatchLoss loss{Eigen::VectorXd(size.samples),
-                     {RowMatrix(size.samples, size.n), RowMatrix(size.samples, size.n)},
-                     std::vector<Status>(static_cast<std::size_t>(size.samples))};
-      EXPECT_LE(detail::fused_conditional_crps(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y,
-                                               scales(size.n), {1}, loss).size(),
-                static_cast<std::size_t>(size.samples / 2)) << size.n;
-    }
-    expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {1}));
-    expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {3}));
-  }
-}
-
-TEST(FusedConditionalCrps, SamplesThatNeedSpecialCareAreDoneAlone) {
-  RandomProblem p(24, 3, 26, 5);
+/// 26 samples of 24 outputs under 3 laws, some of which no tile can do.
+RandomProblem special_care(unsigned seed) {
+  RandomProblem p(24, 3, 26, seed);
   const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
   p.mean(1, 2) = nan;
   p.standard_deviation(3, 4) = -1.0;
@@ -98,6 +80,31 @@ TEST(FusedConditionalCrps, SamplesThatNeedSpecialCareAreDoneAlone) {
   p.standard_deviation(13, 3) = 1e-200;  // its variance underflows
   p.mean(14, 0) = 1e305;
   p.standard_deviation(25, 1) = nan;
+  return p;
+}
+
+TEST(FusedConditionalCrps, HasTheBitsOfASampleAlone) {
+  unsigned seed = 1;
+  for (const Size& size : {Size{2, 2, 1}, Size{7, 50, 1}, Size{8, 16, 4}, Size{9, 77, 2}, Size{37, 128, 4}, Size{19, 91, 3},
+                           Size{16, 141, 5}, Size{5, 123, 6}, Size{11, 129, 7}, Size{23, 167, 8}, Size{13, 40, 11}}) {
+    const RandomProblem p(size.n, size.m, size.samples, seed++, 0.1);
+    if (detail::fused_kernels() != nullptr && size.n >= 12 * size.m) {
+      const detail::LawMatrix laws(p.A);
+      // Most samples must go through tiles, or this would compare the scalar code with itself.
+      BatchLoss loss{Eigen::VectorXd(size.samples),
+                     {RowMatrix(size.samples, size.n), RowMatrix(size.samples, size.n)},
+                     std::vector<Status>(static_cast<std::size_t>(size.samples))};
+      EXPECT_LE(detail::fused_conditional_crps(&laws, p.mean, p.standard_deviation, p.d, p.y,
+                                               scales(size.n), {1}, loss).size(),
+                static_cast<std::size_t>(size.samples / 2)) << size.n;
+    }
+    expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {1}));
+    expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(size.n), {3}));
+  }
+}
+
+TEST(FusedConditionalCrps, SamplesThatNeedSpecialCareAreDoneAlone) {
+  const RandomProblem p = special_care(5);
   const BatchLoss batch = conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(24), {2});
   expect_as_alone(p, batch);
   using enum Status;
@@ -167,8 +174,9 @@ TEST(FusedConditionalLogDensity, HasTheBitsOfASampleAlone) {
                            Size{16, 141, 5}, Size{5, 123, 6}, Size{11, 129, 7}, Size{23, 167, 8}, Size{13, 40, 11}}) {
     const RandomProblem p(size.n, size.m, size.samples, seed++, 0.1);
     if (detail::fused_kernels() != nullptr && size.n >= 12 * size.m) {
+      const detail::LawMatrix laws(p.A);
       LogDensity density{Eigen::VectorXd(size.samples), {}, std::vector<Status>(static_cast<std::size_t>(size.samples))};
-      EXPECT_LE(detail::fused_conditional_log_density(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y, {1},
+      EXPECT_LE(detail::fused_conditional_log_density(&laws, p.mean, p.standard_deviation, p.d, p.y, {1},
                                                       density).size(),
                 static_cast<std::size_t>(size.samples / 2)) << size.n;
     }
@@ -180,20 +188,9 @@ TEST(FusedConditionalLogDensity, HasTheBitsOfASampleAlone) {
 }
 
 TEST(FusedConditionalLogDensity, SamplesThatNeedSpecialCareAreDoneAlone) {
-  RandomProblem p(24, 3, 26, 75);
-  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
-  p.mean(1, 2) = nan;
-  p.standard_deviation(3, 4) = -1.0;
-  p.standard_deviation(5, 6) = 0.0;
-  p.standard_deviation(6, 7) = 1e4;  // leverage near 1
-  p.standard_deviation.row(8).setZero();
-  p.d(9, 1) = infinity;
-  p.y(10, 0) = nan;
-  p.y(11, 0) += 1.0;  // off the laws
-  p.standard_deviation(12, 3) = infinity;
+  RandomProblem p = special_care(75);
+  p.y(11, 0) += 1.0;                  // off the laws
   p.standard_deviation(13, 3) = 1e-310;
-  p.mean(14, 0) = 1e305;
-  p.standard_deviation(25, 1) = nan;
   const LogDensity batch = conditional_log_density(p.A, p.mean, p.standard_deviation, p.d, p.y, true, {2});
   expect_density_as_alone(p, batch, true);
   using enum Status;
@@ -335,7 +332,8 @@ RandomProblem near_dependent(Index samples, unsigned seed) {
 TEST(FusedConditionalCrps, SamplesThatFp64DoesNotHoldAreDoneInTwiceTheDigits) {
   const RandomProblem p = near_dependent(11, 71);
   BatchLoss loss{Eigen::VectorXd(11), {RowMatrix(11, 60), RowMatrix(11, 60)}, std::vector<Status>(11)};
-  EXPECT_EQ(detail::fused_conditional_crps(detail::LawMatrix(p.A), p.mean, p.standard_deviation, p.d, p.y, scales(60),
+  const detail::LawMatrix laws(p.A);
+  EXPECT_EQ(detail::fused_conditional_crps(&laws, p.mean, p.standard_deviation, p.d, p.y, scales(60),
                                            {1}, loss).size(), 11u);
   expect_as_alone(p, conditional_crps_loss(p.A, p.mean, p.standard_deviation, p.d, p.y, scales(60), {2}));
 }
