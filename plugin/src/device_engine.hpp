@@ -60,7 +60,9 @@ class DeviceEngine final : public Engine {
     const LawSystem& laws = program.laws;
     const std::int64_t n = program.output_elements, m = laws.rows();
     right_hand_side_ = rows(laws.count());
-    scalars_ = rows(static_cast<std::int64_t>(laws.right_hand_side.operations.size()));
+    scalars_ = rows(static_cast<std::int64_t>(laws.scalars.operations.size()));
+    row_values_ = rows(static_cast<std::int64_t>(laws.row_operand.size()));
+    term_values_ = rows(static_cast<std::int64_t>(laws.term_operand.size()));
     variance_ = rows(n);
     factor_ = rows(m * (m + 1) / 2);
     residual_ = rows(laws.count());
@@ -91,6 +93,9 @@ class DeviceEngine final : public Engine {
     term_begin_ = copy(laws.term_begin);
     term_element_ = copy(laws.term_element);
     term_coefficient_ = copy(laws.term_coefficient);
+    column_entry_ = copy(laws.column_entry);
+    pair_left_ = copy(laws.pair_left);
+    pair_right_ = copy(laws.pair_right);
     for (const auto& operation : program.operations) {
       Constants constants;
       constants.weight = copy(operation.weight.data(), operation.weight.size());
@@ -106,7 +111,7 @@ class DeviceEngine final : public Engine {
   void run(const RunWork& work) override {
     gather(work);
     check_inputs(work.count);
-    right_hand_sides(work.count);
+    evaluate_laws(work.count);
     for (std::size_t i = 0; i < program_.operations.size(); ++i)
       operation(program_.operations[i], constants_[i], work);
     store(work);
@@ -211,8 +216,8 @@ class DeviceEngine final : public Engine {
     return found;
   }
 
-  void right_hand_sides(std::int64_t count) {
-    const ScalarProgram& scalar = program_.laws.right_hand_side;
+  void evaluate_laws(std::int64_t count) {
+    const ScalarProgram& scalar = program_.laws.scalars;
     for (std::size_t i = 0; i < scalar.operations.size(); ++i) {
       const ScalarCode code = scalar.operations[i].code;
       const Operand left = operand(scalar.operations[i].left), right = operand(scalar.operations[i].right);
@@ -227,11 +232,17 @@ class DeviceEngine final : public Engine {
                                                        : -a;
           });
     }
-    for (std::size_t l = 0; l < scalar.results.size(); ++l) {
-      const Operand from = operand(scalar.results[l]);
-      double* result = right_hand_side_.data() + static_cast<std::int64_t>(l) * ld_;
+    tabulate(program_.laws.right_hand_side, right_hand_side_, count);
+    tabulate(program_.laws.row_operand, row_values_, count);
+    tabulate(program_.laws.term_operand, term_values_, count);
+  }
+
+  void tabulate(const std::vector<ScalarOperand>& operands, const Array<double>& table, std::int64_t count) {
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      const Operand from = operand(operands[i]);
+      double* result = table.data() + static_cast<std::int64_t>(i) * ld_;
       Kokkos::parallel_for(
-          "lav::rhs", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) { result[s] = from.at(s); });
+          "lav::laws", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) { result[s] = from.at(s); });
     }
   }
 
@@ -334,6 +345,13 @@ class DeviceEngine final : public Engine {
     laws.term_begin = term_begin_.data();
     laws.term_element = term_element_.data();
     laws.term_coefficient = term_coefficient_.data();
+    if (program_.laws.varies) {
+      laws.row_values = row_values_.data();
+      laws.term_values = term_values_.data();
+      laws.column_entry = column_entry_.data();
+      laws.pair_left = pair_left_.data();
+      laws.pair_right = pair_right_.data();
+    }
     return laws;
   }
 
@@ -358,7 +376,7 @@ class DeviceEngine final : public Engine {
                                                     : (deviation == nullptr || deviation[at] != 0.0 ? squared_scale[i] : 0.0);
           }
           if (laws.m == 0) return;
-          if (laws.constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, tolerance, ld) &&
+          if (laws.of(s).constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, tolerance, ld) &&
               status[s] != static_cast<SlotStatus>(Status::non_finite))
             status[s] = static_cast<SlotStatus>(Status::rank_deficient);
         });
@@ -496,7 +514,7 @@ class DeviceEngine final : public Engine {
       Kokkos::parallel_for(
           "lav::closure", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
             for (std::int32_t l = 0; l < laws.laws; ++l) {
-              laws.closure(l, stored + s, d + s, residual[l * ld + s], relative[l * ld + s], ld);
+              laws.of(s).closure(l, stored + s, d + s, residual[l * ld + s], relative[l * ld + s], ld);
               // A law that cannot be told: the column is not stored either.
               if (!is_finite(relative[l * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
             }
@@ -594,9 +612,9 @@ class DeviceEngine final : public Engine {
   std::int64_t ld_;
   ExecutionSpace space_;
   Array<double> arena_, right_hand_side_, scalars_, variance_, factor_, residual_, relative_, skipped_, stored_, minimum_,
-      maximum_, row_coefficient_, column_coefficient_, pair_product_, term_coefficient_;
+      maximum_, row_coefficient_, column_coefficient_, pair_product_, term_coefficient_, row_values_, term_values_;
   Array<std::int32_t> row_law_, row_begin_, row_element_, column_begin_, column_row_, pair_begin_, pair_element_,
-      term_begin_, term_element_;
+      term_begin_, term_element_, column_entry_, pair_left_, pair_right_;
   Array<SlotStatus> status_;
   Array<std::int64_t> columns_;
   Array<std::uint64_t> column_ids_, step_ids_;

@@ -44,7 +44,7 @@ struct Tile {
   // tile_runner.cpp
   void gather() noexcept;
   void shifts(const BoundField& field, std::int64_t* shift_of) const noexcept;
-  void right_hand_sides() noexcept;
+  void evaluate_laws() noexcept;
   void round() noexcept;
   void scatter() noexcept;
   void close() noexcept;
@@ -85,6 +85,8 @@ struct Tile {
 
   // tile_sample.cpp
   void sample(const Operation& operation) noexcept;
+  void standardise_laws(const Operation& operation) noexcept;
+  ConstrainArguments projection(std::int64_t n) const noexcept;
   void project(const SampleLoop& loop, double* w, bool shifted) noexcept;
 };
 

@@ -39,7 +39,7 @@ void Tile::noise(double* e, std::int64_t n, std::uint64_t site) noexcept {
 }
 
 void Tile::constrain(const Operation& operation) noexcept {
-  ConstrainArguments a = constrain_arguments(program.laws);
+  ConstrainArguments a = constrain_arguments(program.laws, at<double>(layout.row_values));
   a.z = value<double>(operation.input[0]);
   a.deviation = operation.input[1] < 0 ? nullptr : value<double>(operation.input[1]);
   a.squared_scale = operation.fixed_metric ? operation.first.data() : nullptr;

@@ -1,5 +1,6 @@
 // The engine for devices, on the host's execution spaces: the same bits as the tile kernels.
 
+#include "column_laws.hpp"
 #include "emulator_fixture.hpp"
 #include "graph_models.hpp"
 
@@ -114,6 +115,7 @@ void compare_all() {
   levels.law("column", {{"heating", 1.0}, {"flux", -2.0}},
              Expression::sum("level", Expression::symbol("T")) / Expression(9.81));
   compare<ExecutionSpace>(levels.build(), 33);
+  compare<ExecutionSpace>(column_laws().build(), 33);
 }
 
 }  // namespace

@@ -411,6 +411,9 @@ TEST(HeadDraws, RefusesWhatItDoesNotKnow) {
   refused(shares_model({{2, 1.0}, {3, 1.0}}), Status::unsupported, "output element 4 is in 0 laws");
   refused(shares_model({{2, 1.0}, {3, -1.0}, {4, 1.0}}), Status::unsupported, "'second' has weights of both signs");
   refused(counts_model("multinomial_draw", 3.0), Status::unsupported, "'second' has several weights");
+  auto own = shares_model({{2, 1.0}, {3, 1.0}, {4, 1.0}});
+  own.file.description.laws[0].terms[0].coefficient = Expression::symbol("d0");
+  refused(own, Status::unsupported, "weights that vary by column");
   HandModel twice = mixed_model();
   for (auto& node : twice.file.description.graph)
     if (node.op == "positive_draw") node.attributes["site"] = "0";

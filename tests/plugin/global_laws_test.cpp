@@ -159,16 +159,18 @@ double largest_difference(const Fields<double>& fields, const Eigen::VectorXd& y
 
 TEST(GlobalLaws, EqualDenseConditioningOfAllColumns) {
   const double D[] = {12.5, -40.0};
-  for (const char* strategy : {"conditional", "none"})
+  for (const auto& [strategy, own_laws] :
+       std::vector<std::pair<std::string, bool>>{{"conditional", false}, {"conditional", true}, {"none", false}})
     for (const int k : {1, 2}) {
-      SCOPED_TRACE(testing::Message() << strategy << " " << k);
-      const ModelFile file = ocean(strategy);
+      SCOPED_TRACE(testing::Message() << strategy << " " << k << (own_laws ? ", laws of each column" : ""));
+      ModelFile file = ocean(strategy);
+      if (own_laws) file.description.laws[1].terms[0].coefficient = Expression(6.0) + Expression::symbol("SST");
       const auto model = model_of(file);
       Fields<double> fields(*model, 23);
       const Rows rows(23, k);
       GlobalLaws laws(model, {k, 1, 0});
       draw_all(model, fields, laws, rows, D, 7);
-      const Dense all = dense(file, *model, fields, rows, D, std::string(strategy) == "conditional");
+      const Dense all = dense(file, *model, fields, rows, D, strategy == "conditional");
       EXPECT_LT(largest_difference(fields, all.conditioned(all.S)), 1e-10);
       // In another metric the laws hold too, but this is not the conditional draw.
       EXPECT_GT(largest_difference(fields, all.conditioned(Eigen::VectorXd::Ones(all.S.size()))), 1e-2);

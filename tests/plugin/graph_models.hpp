@@ -197,6 +197,7 @@ inline GraphModel shared_layers_model() {
 struct SampleChoice {
   std::string method = "ddpm", projection = "null_space";
   std::int64_t steps = 7;
+  bool own_laws = false;  ///< coefficients of each column
 };
 
 /// A sampling loop over 6 outputs with two laws, one of them with a right-hand side of the inputs; its network sees the
@@ -229,7 +230,10 @@ inline GraphModel sample_model(const SampleChoice& choice) {
     made.name = made.equation = name;
     made.units = "1";
     for (std::size_t i = 0; i < row.size(); ++i)
-      if (row[i] != 0.0) made.terms.push_back({"y" + std::to_string(i), Expression(row[i])});
+      if (row[i] != 0.0)
+        made.terms.push_back({"y" + std::to_string(i), choice.own_laws && i % 2 == 1
+                                                           ? Expression(row[i]) * (Expression(3.0) + Expression::symbol("x1"))
+                                                           : Expression(row[i])});
     made.right_hand_side = right;
     d.laws.push_back(made);
   };
