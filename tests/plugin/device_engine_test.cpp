@@ -85,6 +85,20 @@ void compare(ModelFile file, std::int64_t count, const std::function<void(Fields
   work.capacity = count;
   detail::DeviceEngine<ExecutionSpace> engine(program, count);
   engine.run(work);
+  {
+    // A second run allocates nothing: Kokkos would tell.
+    static int allocations;
+    allocations = 0;
+    Kokkos::Tools::Experimental::set_allocate_data_callback(
+        [](Kokkos::Profiling::SpaceHandle, const char*, const void*, std::uint64_t) { ++allocations; });
+    engine.run(work);
+    EXPECT_EQ(allocations, 0);
+    if (laws > 0) {
+      const Kokkos::View<double*, Memory> told("told", 1);
+      EXPECT_EQ(allocations, 1);
+    }
+    Kokkos::Tools::Experimental::set_allocate_data_callback(nullptr);
+  }
   for (std::size_t v = 0, copy = input_copies; v < found.outputs.size(); ++v)
     if (on_device(v)) {
       Kokkos::deep_copy(Host(found.outputs[v].data(), found.outputs[v].size()), copies[copy]);
