@@ -64,7 +64,7 @@ void diagonal_f64_1t(benchmark::State& state) {
   std::uint8_t deficient[tile_columns] = {};
   const TileKernels& kernels = tile_kernels();
   const double triad = triad_bytes_per_second();
-  ConstrainArguments a = constrain_arguments(laws);
+  ConstrainArguments a = constrain_arguments(laws, nullptr);
   a.right_hand_side = d.data();
   a.n = n;
   a.variance = variance.data();

@@ -6,15 +6,8 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
-#include <cstring>
 
 namespace lavoisier::detail {
-
-KOKKOS_INLINE_FUNCTION bool is_finite(double x) {
-  std::uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
-}
 
 /// The laws' solve of one column, as ConstrainArguments in tile_kernels.hpp; pointers are the column's own.
 struct ColumnLaws {
@@ -27,11 +20,32 @@ struct ColumnLaws {
   const double* pair_product = nullptr;
   const std::int32_t *term_begin = nullptr, *term_element = nullptr;
   const double* term_coefficient = nullptr;
+  const double *row_values = nullptr, *term_values = nullptr;  ///< the column's own coefficients; null: those for all
+  const std::int32_t *column_entry = nullptr, *pair_left = nullptr, *pair_right = nullptr;
+
+  KOKKOS_INLINE_FUNCTION double row(std::int32_t t, std::int64_t ld) const {
+    return row_values != nullptr ? row_values[t * ld] : row_coefficient[t];
+  }
+  KOKKOS_INLINE_FUNCTION double column(std::int32_t t, std::int64_t ld) const {
+    return row_values != nullptr ? row_values[column_entry[t] * ld] : column_coefficient[t];
+  }
+  KOKKOS_INLINE_FUNCTION double product(std::int32_t t, std::int64_t ld) const {
+    return row_values != nullptr ? row_values[pair_left[t] * ld] * row_values[pair_right[t] * ld] : pair_product[t];
+  }
+  /// Of the column in slot s.
+  KOKKOS_INLINE_FUNCTION ColumnLaws of(std::int64_t s) const {
+    ColumnLaws own = *this;
+    if (row_values != nullptr) {
+      own.row_values += s;
+      own.term_values += s;
+    }
+    return own;
+  }
 
   KOKKOS_INLINE_FUNCTION void residuals(const double* y, const double* d, double* residual, std::int64_t ld) const {
     for (std::int32_t k = 0; k < m; ++k) {
       double sum = 0.0;
-      for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) sum += row_coefficient[t] * y[row_element[t] * ld];
+      for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) sum += row(t, ld) * y[row_element[t] * ld];
       residual[k * ld] = sum - d[row_law[k] * ld];
     }
   }
@@ -55,7 +69,7 @@ struct ColumnLaws {
       if (column_begin[i] == column_begin[i + 1]) continue;
       double step = 0.0;
       for (std::int32_t t = column_begin[i]; t < column_begin[i + 1]; ++t)
-        step += column_coefficient[t] * residual[column_row[t] * ld];
+        step += column(t, ld) * residual[column_row[t] * ld];
       y[i * ld] -= variance[i * ld] * step;
     }
   }
@@ -70,7 +84,7 @@ struct ColumnLaws {
         double sum = 0.0;
         const std::int64_t p = packed(k, l);
         for (std::int32_t t = pair_begin[p]; t < pair_begin[p + 1]; ++t)
-          sum += pair_product[t] * variance[pair_element[t] * ld];
+          sum += product(t, ld) * variance[pair_element[t] * ld];
         factor[p * ld] = sum;
       }
       double diagonal = factor[packed(k, k) * ld];
@@ -97,7 +111,7 @@ struct ColumnLaws {
       const double b = d[row_law[k] * ld];
       double size = b < 0.0 ? -b : b;
       for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) {
-        const double term = row_coefficient[t] * y[row_element[t] * ld];
+        const double term = row(t, ld) * y[row_element[t] * ld];
         size += term < 0.0 ? -term : term;
       }
       const double r = residual[k * ld];
@@ -110,7 +124,8 @@ struct ColumnLaws {
                                       double& relative, std::int64_t ld) const {
     double sum = 0.0, size = 0.0;
     for (std::int32_t t = term_begin[l]; t < term_begin[l + 1]; ++t) {
-      const double term = term_coefficient[t] * y[term_element[t] * ld];
+      const double own = term_values != nullptr ? term_values[t * ld] : term_coefficient[t];
+      const double term = own * y[term_element[t] * ld];
       sum += term;
       size += term < 0.0 ? -term : term;
     }

@@ -112,6 +112,8 @@ void Compiler::require_groups(const Operation& operation) const {
   if (operation.kind != OperationKind::dirichlet_draw && operation.kind != OperationKind::multinomial_draw) return;
   const std::string where = std::string("operation ") + to_string(operation.kind) + ": ";
   const LawSystem& laws = program_.laws;
+  if (laws.varies)
+    throw Error(Status::unsupported, where + "weights that vary by column; expected weights that all columns share");
   if (laws.rows() != laws.count())
     throw Error(Status::unsupported, where + "laws that follow from others; expected disjoint groups of outputs");
   for (std::size_t i = 0; i + 1 < laws.column_begin.size(); ++i)

@@ -94,7 +94,7 @@ void Tile::global_correct() noexcept {
 
 /// What the model's constrain step left behind: variances and the factor of W.
 ConstrainArguments Tile::local_pass() const noexcept {
-  ConstrainArguments a = constrain_arguments(program.laws);
+  ConstrainArguments a = constrain_arguments(program.laws, at<double>(layout.row_values));
   if (program.operations.back().kind != OperationKind::constrain) a.m = 0;  // laws that the model does not enforce
   a.n = static_cast<std::int32_t>(program.output_elements);
   a.variance = at<double>(layout.variance);

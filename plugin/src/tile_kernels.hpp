@@ -67,6 +67,9 @@ struct ConstrainArguments {
   const double* column_coefficient;
   const std::int32_t *pair_begin, *pair_element;
   const double* pair_product;
+  const double* row_values;  ///< each column's own coefficients, [entry][column]; null: row_coefficient and what follows
+                             ///< from it, for all
+  const std::int32_t *column_entry, *pair_left, *pair_right;  ///< with row_values: entries of the rows
   double *variance, *factor, *residual, *skipped;
   std::uint8_t* deficient;  ///< one a column, set where a law can be neither met nor moved
   double tolerance;         ///< relative residual that a law without free outputs may have
@@ -80,6 +83,7 @@ struct ClosureArguments {
   std::int32_t laws;
   const std::int32_t *term_begin, *term_element;
   const double* term_coefficient;
+  const double* term_values;  ///< each column's own, [term][column]; null: term_coefficient
   double *residual, *relative;  ///< [law][column]
   std::int64_t stride;
 };

@@ -17,17 +17,48 @@ LAVOISIER_KERNEL void scalar(const ScalarArguments& a) {
   }
 }
 
-LAVOISIER_LOCAL void residuals(const ConstrainArguments& a) {
+/// Coefficients of the laws that all columns share. What these functions return is indexed by column.
+struct SharedCoefficients {
+  struct Number {
+    double value;
+    LAVOISIER_LOCAL double operator[](std::int64_t) const { return value; }
+  };
+  const ConstrainArguments& a;
+  LAVOISIER_LOCAL Number row(std::int32_t entry) const { return {a.row_coefficient[entry]}; }
+  LAVOISIER_LOCAL Number column(std::int32_t entry) const { return {a.column_coefficient[entry]}; }
+  LAVOISIER_LOCAL Number pair(std::int32_t entry) const { return {a.pair_product[entry]}; }
+};
+
+/// Each column's own.
+struct ColumnCoefficients {
+  struct Numbers {
+    const double* values;
+    LAVOISIER_LOCAL double operator[](std::int64_t c) const { return values[c]; }
+  };
+  struct Products {
+    const double *left, *right;
+    LAVOISIER_LOCAL double operator[](std::int64_t c) const { return left[c] * right[c]; }
+  };
+  const ConstrainArguments& a;
+  LAVOISIER_LOCAL Numbers row(std::int32_t entry) const { return {a.row_values + entry * a.stride}; }
+  LAVOISIER_LOCAL Numbers column(std::int32_t entry) const { return row(a.column_entry[entry]); }
+  LAVOISIER_LOCAL Products pair(std::int32_t entry) const {
+    return {row(a.pair_left[entry]).values, row(a.pair_right[entry]).values};
+  }
+};
+
+template <class Coefficients>
+LAVOISIER_LOCAL void residuals(const ConstrainArguments& a, const Coefficients& coefficients) {
   for (std::int32_t k = 0; k < a.m; ++k) {
     double* residual = a.residual + k * a.stride;
     const double* d = a.right_hand_side + a.row_law[k] * a.stride;
     LAVOISIER_LANES
     for (std::int64_t c = 0; c < a.stride; ++c) residual[c] = 0.0;
     for (std::int32_t t = a.row_begin[k]; t < a.row_begin[k + 1]; ++t) {
-      const double coefficient = a.row_coefficient[t];
+      const auto coefficient = coefficients.row(t);
       const double* y = a.y + a.row_element[t] * a.stride;
       LAVOISIER_LANES
-      for (std::int64_t c = 0; c < a.stride; ++c) residual[c] += coefficient * y[c];
+      for (std::int64_t c = 0; c < a.stride; ++c) residual[c] += coefficient[c] * y[c];
     }
     LAVOISIER_LANES
     for (std::int64_t c = 0; c < a.stride; ++c) residual[c] -= d[c];
@@ -35,8 +66,9 @@ LAVOISIER_LOCAL void residuals(const ConstrainArguments& a) {
 }
 
 /// y -= S A' W^-1 (A y - d), W = L L', columns of L that have no pivot left out.
-LAVOISIER_LOCAL void pass(const ConstrainArguments& a) {
-  residuals(a);
+template <class Coefficients>
+LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coefficients) {
+  residuals(a, coefficients);
   for (std::int32_t k = 0; k < a.m; ++k) {
     double* residual = a.residual + k * a.stride;
     const double* row = a.factor + static_cast<std::int64_t>(k) * (k + 1) / 2 * a.stride;
@@ -71,10 +103,10 @@ LAVOISIER_LOCAL void pass(const ConstrainArguments& a) {
       const std::int64_t lanes = a.stride - first < 8 ? a.stride - first : 8;
       double step[8] = {};
       for (std::int32_t t = a.column_begin[i]; t < a.column_begin[i + 1]; ++t) {
-        const double coefficient = a.column_coefficient[t];
+        const auto coefficient = coefficients.column(t);
         const double* lambda = a.residual + a.column_row[t] * a.stride + first;
         LAVOISIER_LANES
-        for (std::int64_t c = 0; c < lanes; ++c) step[c] += coefficient * lambda[c];
+        for (std::int64_t c = 0; c < lanes; ++c) step[c] += coefficient[first + c] * lambda[c];
       }
       LAVOISIER_LANES
       for (std::int64_t c = 0; c < lanes; ++c) y[first + c] -= variance[first + c] * step[c];
@@ -82,7 +114,8 @@ LAVOISIER_LOCAL void pass(const ConstrainArguments& a) {
   }
 }
 
-LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
+template <class Coefficients>
+LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coefficients& coefficients) {
   const std::int64_t count = a.n * a.stride;
   for (std::int64_t j = 0; j < count; ++j) a.y[j] = a.z[j];
   if (a.m == 0) return;
@@ -108,10 +141,10 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
       LAVOISIER_LANES
       for (std::int64_t c = 0; c < a.stride; ++c) entry[c] = 0.0;
       for (std::int32_t t = a.pair_begin[p]; t < a.pair_begin[p + 1]; ++t) {
-        const double product = a.pair_product[t];
+        const auto product = coefficients.pair(t);
         const double* variance = a.variance + a.pair_element[t] * a.stride;
         LAVOISIER_LANES
-        for (std::int64_t c = 0; c < a.stride; ++c) entry[c] += product * variance[c];
+        for (std::int64_t c = 0; c < a.stride; ++c) entry[c] += product[c] * variance[c];
       }
     }
     double* diagonal = row + k * a.stride;
@@ -139,20 +172,20 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
       skipped[c] = regular ? 0.0 : 1.0;
     }
   }
-  pass(a);
-  pass(a);
+  pass(a, coefficients);
+  pass(a, coefficients);
   // Laws without a pivot must hold already: among constants, or as a consequence of the others.
   bool any = false;
   for (std::int64_t j = 0; j < a.m * a.stride; ++j) any = any | (a.skipped[j] != 0.0);
   if (!any) return;
-  residuals(a);
+  residuals(a, coefficients);
   for (std::int32_t k = 0; k < a.m; ++k)
     for (std::int64_t c = 0; c < a.stride; ++c) {
       if (a.skipped[k * a.stride + c] == 0.0) continue;
       const double d = a.right_hand_side[a.row_law[k] * a.stride + c];
       double size = d < 0.0 ? -d : d;
       for (std::int32_t t = a.row_begin[k]; t < a.row_begin[k + 1]; ++t) {
-        const double term = a.row_coefficient[t] * a.y[a.row_element[t] * a.stride + c];
+        const double term = coefficients.row(t)[c] * a.y[a.row_element[t] * a.stride + c];
         size += term < 0.0 ? -term : term;
       }
       const double residual = a.residual[k * a.stride + c];
@@ -160,7 +193,19 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
     }
 }
 
-LAVOISIER_KERNEL void single_pass(const ConstrainArguments& a) { pass(a); }
+LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
+  if (a.row_values == nullptr)
+    constrain_columns(a, SharedCoefficients{a});
+  else
+    constrain_columns(a, ColumnCoefficients{a});
+}
+
+LAVOISIER_KERNEL void single_pass(const ConstrainArguments& a) {
+  if (a.row_values == nullptr)
+    pass(a, SharedCoefficients{a});
+  else
+    pass(a, ColumnCoefficients{a});
+}
 
 LAVOISIER_KERNEL void closure(const ClosureArguments& a) {
   for (std::int32_t l = 0; l < a.laws; ++l) {
@@ -169,13 +214,21 @@ LAVOISIER_KERNEL void closure(const ClosureArguments& a) {
       const std::int64_t lanes = a.stride - first < 8 ? a.stride - first : 8;
       double sum[8] = {}, size[8] = {};
       for (std::int32_t t = a.term_begin[l]; t < a.term_begin[l + 1]; ++t) {
-        const double coefficient = a.term_coefficient[t];
         const double* y = a.y + a.term_element[t] * a.stride + first;
+        const double* own = a.term_values == nullptr ? nullptr : a.term_values + t * a.stride + first;
+        double product[8];
+        if (own == nullptr) {
+          const double coefficient = a.term_coefficient[t];
+          LAVOISIER_LANES
+          for (std::int64_t c = 0; c < lanes; ++c) product[c] = coefficient * y[c];
+        } else {
+          LAVOISIER_LANES
+          for (std::int64_t c = 0; c < lanes; ++c) product[c] = own[c] * y[c];
+        }
         LAVOISIER_LANES
         for (std::int64_t c = 0; c < lanes; ++c) {
-          const double term = coefficient * y[c];
-          sum[c] += term;
-          size[c] += term < 0.0 ? -term : term;
+          sum[c] += product[c];
+          size[c] += product[c] < 0.0 ? -product[c] : product[c];
         }
       }
       LAVOISIER_LANES

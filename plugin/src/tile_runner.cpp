@@ -53,10 +53,11 @@ void Tile::gather() noexcept {
   }
 }
 
-void Tile::right_hand_sides() noexcept {
-  const ScalarProgram& scalar = program.laws.right_hand_side;
+/// The laws of the tile's columns: right-hand sides, and coefficients where they vary.
+void Tile::evaluate_laws() noexcept {
+  const LawSystem& laws = program.laws;
+  const ScalarProgram& scalar = laws.scalars;
   double* results = at<double>(layout.scalars);
-  double* d = at<double>(layout.right_hand_side);
   const double* x = value<double>(0);
   const auto where = [&](const ScalarOperand& operand, const double*& pointer, std::int64_t& step) noexcept {
     switch (operand.kind) {
@@ -84,13 +85,18 @@ void Tile::right_hand_sides() noexcept {
     a.stride = stride;
     kernels.scalar(a);
   }
-  for (std::size_t l = 0; l < scalar.results.size(); ++l) {
-    const double* pointer = nullptr;
-    std::int64_t step = 0;
-    where(scalar.results[l], pointer, step);
-    double* row = d + static_cast<std::int64_t>(l) * stride;
-    for (std::int64_t c = 0; c < stride; ++c) row[c] = pointer[c * step];
-  }
+  const auto tabulate = [&](const std::vector<ScalarOperand>& operands, std::size_t table) noexcept {
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      const double* pointer = nullptr;
+      std::int64_t step = 0;
+      where(operands[i], pointer, step);
+      double* row = at<double>(table) + static_cast<std::int64_t>(i) * stride;
+      for (std::int64_t c = 0; c < stride; ++c) row[c] = pointer[c * step];
+    }
+  };
+  tabulate(laws.right_hand_side, layout.right_hand_side);
+  tabulate(laws.row_operand, layout.row_values);
+  tabulate(laws.term_operand, layout.term_values);
 }
 
 /// Rounds to what the host stores, and sees that it is finite.
@@ -144,6 +150,7 @@ void Tile::close() noexcept {
   a.term_begin = laws.term_begin.data();
   a.term_element = laws.term_element.data();
   a.term_coefficient = laws.term_coefficient.data();
+  if (laws.varies) a.term_values = at<double>(layout.term_values);
   a.residual = at<double>(layout.residual);
   a.relative = at<double>(layout.relative);
   a.stride = stride;
@@ -173,7 +180,9 @@ TileLayout::TileLayout(const Program& program, std::int64_t laws_over_all) {
     if (operation.loop >= 0) longest = std::max(longest, operation.n);
   }
   right_hand_side = doubles(laws);
-  scalars = doubles(static_cast<std::int64_t>(program.laws.right_hand_side.operations.size()));
+  scalars = doubles(static_cast<std::int64_t>(program.laws.scalars.operations.size()));
+  row_values = doubles(static_cast<std::int64_t>(program.laws.row_operand.size()));
+  term_values = doubles(static_cast<std::int64_t>(program.laws.term_operand.size()));
   variance = doubles(n);
   factor = doubles(m * (m + 1) / 2);
   residual = doubles(laws);  // rows <= laws
@@ -187,7 +196,15 @@ TileLayout::TileLayout(const Program& program, std::int64_t laws_over_all) {
   shift = doubles(longest);
   global_rows = doubles(laws_over_all * n);
   global_directions = doubles(laws_over_all * n);
-  zeros = doubles(laws_over_all > 0 ? laws : 0);
+  const bool projects = program.laws.varies && !program.loops.empty();
+  zeros = doubles(laws_over_all > 0 || projects ? laws : 0);
+  if (projects) {
+    standard_rows = doubles(static_cast<std::int64_t>(program.laws.row_operand.size()));
+    standard_targets = doubles(laws);
+    standard_variance = doubles(n);
+    standard_factor = doubles(m * (m + 1) / 2);
+    standard_skipped = doubles(m);
+  }
   bytes = end;
 }
 
@@ -196,7 +213,7 @@ void run_tile(const Program& program, const TileLayout& layout, const TileKernel
   const DefaultFloatingPoint environment;
   Tile tile{program, layout, kernels, work, first, count, stride_for(count), arena, {}};
   tile.gather();
-  tile.right_hand_sides();
+  tile.evaluate_laws();
   tile.run(program.operations);
   const GlobalWork* global = work.global;
   if (global != nullptr) tile.global_directions();

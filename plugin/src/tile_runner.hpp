@@ -11,14 +11,16 @@ namespace lavoisier::detail {
 struct TileLayout {
   /// `global_rows`: of global laws.
   explicit TileLayout(const Program& program, std::int64_t global_rows = 0);
-  std::size_t right_hand_side = 0, scalars = 0, variance = 0, factor = 0, residual = 0, skipped = 0, uniform = 0,
-              stored = 0, relative = 0, state = 0, estimate = 0, step_noise = 0, shift = 0, global_rows = 0,
-              global_directions = 0, zeros = 0;
+  std::size_t right_hand_side = 0, scalars = 0, row_values = 0, term_values = 0, variance = 0, factor = 0, residual = 0,
+              skipped = 0, uniform = 0, stored = 0, relative = 0, state = 0, estimate = 0, step_noise = 0, shift = 0, global_rows = 0,
+              global_directions = 0, zeros = 0, standard_rows = 0, standard_targets = 0, standard_variance = 0,
+              standard_factor = 0, standard_skipped = 0;  ///< standard_*: laws of each column, as `sample` projects
   std::size_t bytes = 0;
 };
 
-/// What the laws say of a constrain step; fields, n, metric, scratch and tolerance are the caller's.
-inline ConstrainArguments constrain_arguments(const LawSystem& laws) noexcept {
+/// What the laws say of a constrain step; fields, n, metric, scratch and tolerance are the caller's. `row_values`: the
+/// coefficients of the tile's columns, used where A varies.
+inline ConstrainArguments constrain_arguments(const LawSystem& laws, const double* row_values) noexcept {
   ConstrainArguments a{};
   a.m = laws.rows();
   a.row_law = laws.row_law.data();
@@ -31,6 +33,12 @@ inline ConstrainArguments constrain_arguments(const LawSystem& laws) noexcept {
   a.pair_begin = laws.pair_begin.data();
   a.pair_element = laws.pair_element.data();
   a.pair_product = laws.pair_product.data();
+  if (laws.varies) {
+    a.row_values = row_values;
+    a.column_entry = laws.column_entry.data();
+    a.pair_left = laws.pair_left.data();
+    a.pair_right = laws.pair_right.data();
+  }
   return a;
 }
 

@@ -1,15 +1,70 @@
 #include "tile.hpp"
 
+#include <lavoisier/tolerances.hpp>
+
 #include <algorithm>
 
 // The sampling loop of diffusion and flow models: docs/model-file.md, "Sampling". Everything but the network in FP64.
 
 namespace lavoisier::detail {
 
+/// Where each column has laws of its own: A_s, c = d - A mean, and the factor of A_s A_s', for project().
+void Tile::standardise_laws(const Operation& operation) noexcept {
+  const LawSystem& laws = program.laws;
+  const double *given = at<double>(layout.row_values), *d = at<double>(layout.right_hand_side);
+  double *own = at<double>(layout.standard_rows), *targets = at<double>(layout.standard_targets);
+  for (std::int32_t k = 0; k < laws.rows(); ++k) {
+    const auto index = static_cast<std::size_t>(k);
+    const std::int64_t law = laws.row_law[index];
+    double* target = targets + law * stride;
+    for (std::int64_t c = 0; c < stride; ++c) target[c] = 0.0;
+    for (std::int32_t t = laws.row_begin[index]; t < laws.row_begin[index + 1]; ++t) {
+      const auto element = static_cast<std::size_t>(laws.row_element[static_cast<std::size_t>(t)]);
+      const double mean = operation.first[element], scale = operation.second[element];
+      for (std::int64_t c = 0; c < stride; ++c) {
+        own[t * stride + c] = given[t * stride + c] * scale;
+        target[c] += given[t * stride + c] * mean;
+      }
+    }
+    for (std::int64_t c = 0; c < stride; ++c) target[c] = d[law * stride + c] - target[c];
+  }
+  std::fill_n(at<double>(layout.state), operation.n * stride, 0.0);
+  ConstrainArguments a = projection(operation.n);
+  a.z = at<double>(layout.state);
+  a.deviation = at<double>(layout.standard_variance);
+  std::fill_n(at<double>(layout.standard_variance), operation.n * stride, 1.0);
+  a.y = at<double>(layout.shift);
+  a.right_hand_side = targets;
+  std::uint8_t deficient[tile_columns] = {};  // the constrain step says so again, and is heard
+  a.deficient = deficient;
+  a.tolerance = tolerances::identity::relative_fp64;
+  kernels.constrain(a);
+}
+
+/// The projection onto a column's own laws, without the values that it projects.
+ConstrainArguments Tile::projection(std::int64_t n) const noexcept {
+  ConstrainArguments a = constrain_arguments(program.laws, at<double>(layout.standard_rows));
+  a.n = static_cast<std::int32_t>(n);
+  a.variance = at<double>(layout.standard_variance);
+  a.factor = at<double>(layout.standard_factor);
+  a.residual = at<double>(layout.residual);
+  a.skipped = at<double>(layout.standard_skipped);
+  a.stride = stride;
+  return a;
+}
+
 /// w -= A_s' (A_s A_s')^-1 (A_s w - c): the orthogonal projection onto the laws in standardised units; c = 0 unless
 /// `shifted`. Rows without a pivot are left out.
 void Tile::project(const SampleLoop& loop, double* w, bool shifted) noexcept {
   const LawSystem& laws = program.laws;
+  if (laws.varies) {
+    const std::size_t n = laws.column_begin.size() - 1;
+    ConstrainArguments a = projection(static_cast<std::int64_t>(n));
+    a.y = w;
+    a.right_hand_side = at<double>(shifted ? layout.standard_targets : layout.zeros);
+    kernels.pass(a);
+    return;
+  }
   const StandardisedLaws& own = loop.laws;
   const auto m = static_cast<std::size_t>(laws.rows());
   double* residual = at<double>(layout.residual);
@@ -68,6 +123,7 @@ void Tile::sample(const Operation& operation) noexcept {
     noise(to, n, site);
     if (null_space) project(loop, to, false);
   };
+  if (program.laws.varies && loop.projection != SampleProjection::none) standardise_laws(operation);
   if (null_space) {  // the point of the laws that is nearest to 0
     std::fill_n(shift, size, 0.0);
     project(loop, shift, true);

@@ -203,6 +203,11 @@ TEST(Arguments, WorkspacesAreChecked) {
   options.max_columns = 1;
   options.backend = static_cast<Backend>(9);
   expect_error(Status::invalid_argument, "unknown backend 9", [&] { Workspace(model, options); });
+  options.backend = Backend::serial;
+  options.device_stream = &options;
+  expect_error(Status::invalid_argument, "device_stream: the workspace computes on the host",
+               [&] { Workspace(model, options); });
+  options.device_stream = nullptr;
   const auto backends = available_backends();
   if (backends.size() < 3) {
     options.backend = Backend::device;
@@ -234,8 +239,6 @@ TEST(Arguments, ModelsThatCannotRunAreRefusedByName) {
     bias[7] = std::numeric_limits<float>::quiet_NaN();
     named(t, "dense0.bias") = Tensor::from("dense0.bias", {32}, std::span<const float>(bias));
   });
-  refuse_model(Status::unsupported, "law 'radiation': the coefficient of 'FDR'",
-               [](D d, T) { d.laws[0].terms[0].coefficient = Expression::symbol("SST"); });
   refuse_model(Status::unsupported, "law 'net_heat' holds for the sum over all columns",
                [](D d, T) { d.laws[1].scope = LawScope::global; });
   // What a few bytes of layout and laws claim is refused before memory is asked for.

@@ -1,3 +1,4 @@
+#include "column_laws.hpp"
 #include "emulator_fixture.hpp"
 
 #include <algorithm>
@@ -52,6 +53,7 @@ std::vector<Shape> shapes() {
              Expression::sum("level", Expression::symbol("T") * Expression::symbol("mass")) / Expression::symbol("g") -
                  Expression::symbol("p"));
   all.push_back({"levels, right-hand side from inputs", levels});
+  all.push_back({"coefficients of each column", column_laws()});
   auto lawless = ModelBuilder::ocean();
   lawless.laws.clear();
   all.push_back({"no laws", lawless});
@@ -83,6 +85,13 @@ std::vector<Shape> shapes() {
 
 /// 1 column, a vector's width and its neighbours, a tile's and its neighbours, primes.
 const std::vector<std::int64_t> counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 97};
+
+/// The oracle solves for laws that are independent.
+ModelFile without_dependent_law(ModelFile file) {
+  auto& laws = file.description.laws;
+  if (!laws.empty() && laws.back().name == "again") laws.pop_back();
+  return file;
+}
 
 }  // namespace
 
@@ -138,9 +147,7 @@ TEST(Emulator, AgreesWithDoublePrecisionOracle) {
         draw.address.column = static_cast<std::uint64_t>(c);
         draw.address.step = 5;
         draw.mean_only = mean;
-        auto redundant_free = file;
-        if (file.description.laws.size() == 3) redundant_free.description.laws.pop_back();
-        const auto expected = oracle(redundant_free, fields.flat(c), draw, Arithmetic::fp64);
+        const auto expected = oracle(without_dependent_law(file), fields.flat(c), draw, Arithmetic::fp64);
         const auto found = fields.flat_outputs(c);
         for (std::size_t i = 0; i < found.size(); ++i) {
           const double scale = 50.0 + 10.0 * static_cast<double>(found.size());
@@ -165,9 +172,7 @@ TEST(Emulator, ConstraintStepAgreesWithExtendedPrecision) {
       OracleDraw draw;
       draw.key = {seed, std::stoull(model->digest().substr(0, 16), nullptr, 16)};
       draw.address.column = static_cast<std::uint64_t>(c);
-      auto redundant_free = file;
-      if (file.description.laws.size() == 3) redundant_free.description.laws.pop_back();
-      const auto expected = oracle(redundant_free, fields.flat(c), draw, Arithmetic::as_documented);
+      const auto expected = oracle(without_dependent_law(file), fields.flat(c), draw, Arithmetic::as_documented);
       const auto found = fields.flat_outputs(c);
       for (std::size_t i = 0; i < found.size(); ++i)
         EXPECT_NEAR(found[i], expected.outputs[i], 1e-11 * 100.0) << "column " << c << ", output " << i;

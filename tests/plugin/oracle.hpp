@@ -31,7 +31,7 @@ struct OracleResult {
   std::vector<double> mean, deviation, noise, draw, outputs;
 };
 
-/// Rows of A and b of all laws for one column (constant coefficients).
+/// Rows of A and b of all laws for one column. A coefficient is one number, or has its variable's dimensions.
 struct OracleLaws {
   std::vector<std::vector<double>> A;
   std::vector<double> b;
@@ -56,8 +56,10 @@ inline OracleLaws oracle_laws(const ModelDescription& d, const std::vector<doubl
     std::vector<double> row(static_cast<std::size_t>(d.layout.elements(Role::output)), 0.0);
     for (const auto& term : law.terms) {
       const Variable& variable = d.layout.variable(term.variable);
+      const ExpressionValue coefficient = term.coefficient.evaluate(lookup);
       for (std::int64_t e = 0; e < d.layout.elements(variable); ++e)
-        row[static_cast<std::size_t>(d.layout.offset(term.variable) + e)] += term.coefficient.evaluate_scalar(lookup);
+        row[static_cast<std::size_t>(d.layout.offset(term.variable) + e)] +=
+            coefficient.dimensions.empty() ? coefficient.values.at(0) : coefficient.values.at(static_cast<std::size_t>(e));
     }
     laws.A.push_back(row);
     laws.b.push_back(law.right_hand_side.evaluate_scalar(lookup));

@@ -41,10 +41,11 @@ double difference(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 TEST(Sample, FollowsAPlainLoopWithTheSameNumbers) {
-  for (const char* method : {"ddpm", "ddim", "flow"})
+  for (const auto& [method, own_laws] : std::vector<std::pair<std::string, bool>>{
+           {"ddpm", false}, {"ddim", false}, {"flow", false}, {"ddpm", true}, {"flow", true}})
     for (const char* projection : {"null_space", "ambient", "none"}) {
-      const std::string what = std::string(method) + ", " + projection;
-      const auto made = sample_model({method, projection, 7});
+      const std::string what = method + ", " + projection + (own_laws ? ", laws of each column" : "");
+      const auto made = sample_model({method, projection, 7, own_laws});
       const auto model = model_of(made.file);
       Fields<double> fields(*model, 45);
       Workspace workspace = workspace_for(model, 45);
@@ -59,7 +60,7 @@ TEST(Sample, FollowsAPlainLoopWithTheSameNumbers) {
       // The state is rounded to FP32 for the network: a last bit of FP64 may turn one of FP32.
       EXPECT_LT(worst, 1e-5) << what;
       for (const std::string twist : {"site", "time", "units", "projection", "share"}) {
-        const bool silent = (twist == "site" && std::string(method) != "ddpm") ||
+        const bool silent = (twist == "site" && method != "ddpm") ||
                             (std::string(projection) == "none" && (twist == "units" || twist == "projection")) ||
                             (std::string(projection) != "null_space" && twist == "share");
         if (silent) continue;  // nothing there to get wrong
