@@ -73,8 +73,8 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
 void require_going(const std::atomic<bool>* stop) {
   if (stop && stop->load(std::memory_order_relaxed))
     throw Error(Status::interrupted,
-                "training stopped before its first step, while its data were prepared; a checkpoint that was there is "
-                "as it was");
+                "training stopped before its first step, while its data were prepared; nothing is kept but a checkpoint "
+                "that was there before");
 }
 
 /// Samples that can't be read any more once training is asked to stop.
