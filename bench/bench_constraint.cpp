@@ -60,7 +60,7 @@ void diagonal_f64_1t(benchmark::State& state) {
     laws.column_begin.push_back(i + 1);
   }
   AlignedBuffer<double> d(m * tile_columns), variance(n * tile_columns), factor(m * (m + 1) / 2 * tile_columns),
-      residual(m * tile_columns), skipped(m * tile_columns);
+      residual(m * tile_columns), skipped(m * tile_columns), suspect(tile_columns);
   std::uint8_t deficient[tile_columns] = {};
   const TileKernels& kernels = tile_kernels();
   const double triad = triad_bytes_per_second();
@@ -71,6 +71,7 @@ void diagonal_f64_1t(benchmark::State& state) {
   a.factor = factor.data();
   a.residual = residual.data();
   a.skipped = skipped.data();
+  a.suspect = suspect.data();
   a.deficient = deficient;
   a.tolerance = 1e-14;
   a.stride = tile_columns;

@@ -193,6 +193,7 @@ class DeviceEngine final : public Engine {
     const double* d = laws_.right_hand_side();
     double *variance = laws_.variance(), *factor = laws_.factor(), *skipped = laws_.skipped(),
            *residual = laws_.residual();
+    std::uint8_t* suspect = laws_.suspect();
     SlotStatus* status = status_.data();
     const double tolerance = tolerances::identity::relative_fp64;
     Kokkos::parallel_for(
@@ -205,8 +206,11 @@ class DeviceEngine final : public Engine {
                                                                           : 0.0;
           }
           if (laws.m == 0) return;
-          if (laws.of(s).constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, tolerance, ld) &&
-              is_written(status[s]))
+          bool ill = false;
+          const bool deficient = laws.of(s).constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s,
+                                                      tolerance, ill, ld);
+          suspect[s] = ill ? 1 : 0;
+          if (deficient && is_written(status[s]))
             status[s] = static_cast<SlotStatus>(Status::rank_deficient);
         });
   }

@@ -51,6 +51,7 @@ class DeviceGlobal {
     const ColumnLaws laws = tables.column_laws();
     const double *B = B_.data(), *variance = tables.variance(), *factor = tables.factor(), *skipped = tables.skipped(),
                  *zeros = zeros_.data();
+    const std::uint8_t* suspect = tables.suspect();
     double *U = U_.data(), *residual = tables.residual();
     Kokkos::parallel_for(
         "lav::directions", Range(space, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
@@ -59,7 +60,7 @@ class DeviceGlobal {
             for (std::int64_t i = 0; i < n; ++i) u[i * ld] = variance[i * ld + s] * B[(k * n + i) * ld + s];
             // Twice, as a draw.
             for (int pass = 0; enforced && laws.m > 0 && pass < 2; ++pass)
-              laws.of(s).pass(u, zeros + s, variance + s, factor + s, skipped + s, residual + s, ld);
+              laws.of(s).pass_once(u, zeros + s, variance + s, factor + s, skipped + s, residual + s, suspect[s] != 0, ld);
           }
         });
   }
@@ -127,10 +128,11 @@ class DeviceGlobal {
     if (laws.m == 0 || !enforced_) return;
     const double *d = tables.right_hand_side(), *variance = tables.variance(), *factor = tables.factor(),
                  *skipped = tables.skipped();
+    const std::uint8_t* suspect = tables.suspect();
     double* residual = tables.residual();
     Kokkos::parallel_for(
         "lav::local_laws", Range(space, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
-          laws.of(s).pass(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, ld);
+          laws.of(s).pass_once(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, suspect[s] != 0, ld);
         });
   }
 

@@ -32,6 +32,7 @@ class DeviceLawTables {
     residual_ = rows(laws.count());
     relative_ = rows(laws.count());
     skipped_ = rows(m);
+    suspect_ = Device::template make<std::uint8_t>(ld);
     row_law_ = Device::copy(laws.row_law);
     row_begin_ = Device::copy(laws.row_begin);
     row_element_ = Device::copy(laws.row_element);
@@ -56,6 +57,7 @@ class DeviceLawTables {
   double* residual() const { return residual_.data(); }
   double* relative() const { return relative_.data(); }
   double* skipped() const { return skipped_.data(); }
+  std::uint8_t* suspect() const { return suspect_.data(); }  ///< one a slot
   double* row_values() const { return row_values_.data(); }
 
   ColumnLaws column_laws() const {
@@ -137,6 +139,7 @@ class DeviceLawTables {
   std::int64_t outputs_, ld_;
   Array<double> right_hand_side_, scalars_, row_values_, term_values_, variance_, factor_, residual_, relative_,
       skipped_, row_coefficient_, column_coefficient_, pair_product_, term_coefficient_;
+  Array<std::uint8_t> suspect_;
   Array<std::int32_t> row_law_, row_begin_, row_element_, column_begin_, column_row_, pair_begin_, pair_element_,
       term_begin_, term_element_, column_entry_, pair_left_, pair_right_;
 };

@@ -1,6 +1,8 @@
 #ifndef LAVOISIER_PLUGIN_DEVICE_LAWS_HPP
 #define LAVOISIER_PLUGIN_DEVICE_LAWS_HPP
 
+#include "law_passes.hpp"
+
 #include <lavoisier/elementary.hpp>
 
 #include <Kokkos_Core.hpp>
@@ -74,11 +76,20 @@ struct ColumnLaws {
     }
   }
 
-  /// Both passes; true where a law can be neither met nor moved.
+  /// A pass, and of a suspect some more.
+  KOKKOS_INLINE_FUNCTION void pass_once(double* y, const double* d, const double* variance, const double* factor,
+                                        const double* skipped, double* residual, bool suspect, std::int64_t ld) const {
+    const int passes = suspect ? 1 + repeated_passes : 1;
+    for (int p = 0; p < passes; ++p) pass(y, d, variance, factor, skipped, residual, ld);
+  }
+
+  /// Both passes; true where a law can be neither met nor moved. `suspect`: whether a pivot was small.
   KOKKOS_INLINE_FUNCTION bool constrain(double* y, const double* d, const double* variance, double* factor,
-                                        double* skipped, double* residual, double tolerance, std::int64_t ld) const {
+                                        double* skipped, double* residual, double tolerance, bool& suspect,
+                                        std::int64_t ld) const {
     const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(m);
     bool any = false;
+    suspect = false;
     for (std::int32_t k = 0; k < m; ++k) {
       for (std::int32_t l = 0; l <= k; ++l) {
         double sum = 0.0;
@@ -97,17 +108,18 @@ struct ColumnLaws {
         diagonal -= entry * entry;
       }
       const bool regular = diagonal > smallest * whole;
+      suspect = suspect || (regular && diagonal < suspect_share * whole);
       factor[packed(k, k) * ld] = elementary::sqrt(regular ? diagonal : 1.0);
       skipped[k * ld] = regular ? 0.0 : 1.0;
       any = any || !regular;
     }
     pass(y, d, variance, factor, skipped, residual, ld);
-    pass(y, d, variance, factor, skipped, residual, ld);
-    if (!any) return false;
+    pass_once(y, d, variance, factor, skipped, residual, suspect, ld);
+    if (!any && !suspect) return false;
     residuals(y, d, residual, ld);
     bool deficient = false;
     for (std::int32_t k = 0; k < m; ++k) {
-      if (skipped[k * ld] == 0.0) continue;
+      if (skipped[k * ld] == 0.0 && !suspect) continue;
       const double b = d[row_law[k] * ld];
       double size = b < 0.0 ? -b : b;
       for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) {

@@ -134,8 +134,9 @@ class DeviceSampler {
               targets[law * ld + s] = d[law * ld + s] - sum;
             }
             for (std::int64_t i = 0; i < n; ++i) variance[i * ld + s] = 1.0;
+            bool suspect = false;  // the constrain step says so again, and is heard
             laws.of(s).constrain(shift + s, targets + s, variance + s, factor + s, skipped + s, residual + s, tolerance,
-                                 ld);
+                                 suspect, ld);
           });
     }
     if (loop_.projection == SampleProjection::null_space) {

@@ -101,6 +101,7 @@ ConstrainArguments Tile::local_pass() const noexcept {
   a.factor = at<double>(layout.factor);
   a.residual = at<double>(layout.residual);
   a.skipped = at<double>(layout.skipped);
+  a.suspect = at<double>(layout.suspect);
   a.stride = stride;
   return a;
 }

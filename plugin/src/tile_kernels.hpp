@@ -8,6 +8,8 @@
 // This header and the kernels themselves include nothing of the standard library that emits code: an inline function
 // compiled for AVX-512 must not become the copy that the whole process uses.
 
+#include "law_passes.hpp"
+
 #include <cstdint>
 
 namespace lavoisier::detail {
@@ -71,6 +73,8 @@ struct ConstrainArguments {
                              ///< from it, for all
   const std::int32_t *column_entry, *pair_left, *pair_right;  ///< with row_values: entries of the rows
   double *variance, *factor, *residual, *skipped;
+  double* suspect;          ///< one a column: 1 where a pivot is a small share of its row's entry (written by constrain;
+                            ///< read by a single pass, which may have none: null)
   std::uint8_t* deficient;  ///< one a column, set where a law can be neither met nor moved
   double tolerance;         ///< relative residual that a law without free outputs may have
   std::int64_t stride;

@@ -65,8 +65,9 @@ LAVOISIER_LOCAL void residuals(const ConstrainArguments& a, const Coefficients& 
   }
 }
 
-/// y -= S A' W^-1 (A y - d), W = L L', columns of L that have no pivot left out.
-template <class Coefficients>
+/// y -= S A' W^-1 (A y - d), W = L L', columns of L that have no pivot left out. `masked`: columns that are no suspects
+/// keep their values.
+template <bool masked, class Coefficients>
 LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coefficients) {
   residuals(a, coefficients);
   for (std::int32_t k = 0; k < a.m; ++k) {
@@ -108,10 +109,27 @@ LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coeff
         LAVOISIER_LANES
         for (std::int64_t c = 0; c < lanes; ++c) step[c] += coefficient[first + c] * lambda[c];
       }
-      LAVOISIER_LANES
-      for (std::int64_t c = 0; c < lanes; ++c) y[first + c] -= variance[first + c] * step[c];
+      if constexpr (masked) {
+        LAVOISIER_LANES
+        for (std::int64_t c = 0; c < lanes; ++c) {
+          const double moved = y[first + c] - variance[first + c] * step[c];
+          y[first + c] = a.suspect[first + c] != 0.0 ? moved : y[first + c];
+        }
+      } else {
+        LAVOISIER_LANES
+        for (std::int64_t c = 0; c < lanes; ++c) y[first + c] -= variance[first + c] * step[c];
+      }
     }
   }
+}
+
+/// Suspects again: each pass leaves the residual times what the factor is off by, which for them is not small.
+template <class Coefficients>
+LAVOISIER_LOCAL bool repeat_for_suspects(const ConstrainArguments& a, const Coefficients& coefficients) {
+  bool any = false;
+  for (std::int64_t c = 0; c < a.stride; ++c) any = any | (a.suspect[c] != 0.0);
+  for (int again = 0; any && again < repeated_passes; ++again) pass<true>(a, coefficients);
+  return any;
 }
 
 template <class Coefficients>
@@ -133,6 +151,8 @@ LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coeffi
   // W = A S A', then its Cholesky factor in place, row by row. A pivot that is nothing but rounding (16 units in the
   // last place of the row's own entry, m times) belongs to a row that the free outputs cannot move on their own.
   const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(a.m);
+  LAVOISIER_LANES
+  for (std::int64_t c = 0; c < a.stride; ++c) a.suspect[c] = 0.0;
   for (std::int32_t k = 0; k < a.m; ++k) {
     double* row = a.factor + static_cast<std::int64_t>(k) * (k + 1) / 2 * a.stride;
     for (std::int32_t l = 0; l <= k; ++l) {
@@ -168,20 +188,22 @@ LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coeffi
     for (std::int64_t c = 0; c < a.stride; ++c) {
       const bool regular = diagonal[c] > smallest * skipped[c];
       const double root = elementary::sqrt(regular ? diagonal[c] : 1.0);
+      a.suspect[c] = regular && diagonal[c] < suspect_share * skipped[c] ? 1.0 : a.suspect[c];
       diagonal[c] = root;
       skipped[c] = regular ? 0.0 : 1.0;
     }
   }
-  pass(a, coefficients);
-  pass(a, coefficients);
-  // Laws without a pivot must hold already: among constants, or as a consequence of the others.
-  bool any = false;
+  pass<false>(a, coefficients);
+  pass<false>(a, coefficients);
+  // Laws without a pivot must hold already: among constants, or as a consequence of the others. Suspects must have
+  // reached theirs.
+  bool any = repeat_for_suspects(a, coefficients);
   for (std::int64_t j = 0; j < a.m * a.stride; ++j) any = any | (a.skipped[j] != 0.0);
   if (!any) return;
   residuals(a, coefficients);
   for (std::int32_t k = 0; k < a.m; ++k)
     for (std::int64_t c = 0; c < a.stride; ++c) {
-      if (a.skipped[k * a.stride + c] == 0.0) continue;
+      if (a.skipped[k * a.stride + c] == 0.0 && a.suspect[c] == 0.0) continue;
       const double d = a.right_hand_side[a.row_law[k] * a.stride + c];
       double size = d < 0.0 ? -d : d;
       for (std::int32_t t = a.row_begin[k]; t < a.row_begin[k + 1]; ++t) {
@@ -200,11 +222,17 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
     constrain_columns(a, ColumnCoefficients{a});
 }
 
+template <class Coefficients>
+LAVOISIER_LOCAL void pass_once(const ConstrainArguments& a, const Coefficients& coefficients) {
+  pass<false>(a, coefficients);
+  if (a.suspect != nullptr) repeat_for_suspects(a, coefficients);
+}
+
 LAVOISIER_KERNEL void single_pass(const ConstrainArguments& a) {
   if (a.row_values == nullptr)
-    pass(a, SharedCoefficients{a});
+    pass_once(a, SharedCoefficients{a});
   else
-    pass(a, ColumnCoefficients{a});
+    pass_once(a, ColumnCoefficients{a});
 }
 
 LAVOISIER_KERNEL void closure(const ClosureArguments& a) {

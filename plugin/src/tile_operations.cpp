@@ -51,6 +51,7 @@ void Tile::constrain(const Operation& operation) noexcept {
   a.factor = at<double>(layout.factor);
   a.residual = at<double>(layout.residual);
   a.skipped = at<double>(layout.skipped);
+  a.suspect = at<double>(layout.suspect);
   std::uint8_t deficient[tile_columns] = {};
   a.deficient = deficient;
   a.tolerance = tolerances::identity::relative_fp64;

@@ -185,6 +185,7 @@ TileLayout::TileLayout(const Program& program, std::int64_t laws_over_all) {
   term_values = doubles(static_cast<std::int64_t>(program.laws.term_operand.size()));
   variance = doubles(n);
   factor = doubles(m * (m + 1) / 2);
+  suspect = doubles(1);
   residual = doubles(laws);  // rows <= laws
   skipped = doubles(m);
   uniform = doubles(noise);

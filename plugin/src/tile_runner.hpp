@@ -11,7 +11,7 @@ namespace lavoisier::detail {
 struct TileLayout {
   /// `global_rows`: of global laws.
   explicit TileLayout(const Program& program, std::int64_t global_rows = 0);
-  std::size_t right_hand_side = 0, scalars = 0, row_values = 0, term_values = 0, variance = 0, factor = 0, residual = 0,
+  std::size_t right_hand_side = 0, scalars = 0, row_values = 0, term_values = 0, variance = 0, factor = 0, suspect = 0, residual = 0,
               skipped = 0, uniform = 0, stored = 0, relative = 0, state = 0, estimate = 0, step_noise = 0, shift = 0, global_rows = 0,
               global_directions = 0, zeros = 0, standard_rows = 0, standard_targets = 0, standard_variance = 0,
               standard_factor = 0, standard_skipped = 0;  ///< standard_*: laws of each column, as `sample` projects

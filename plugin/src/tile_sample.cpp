@@ -35,6 +35,7 @@ void Tile::standardise_laws(const Operation& operation) noexcept {
   std::fill_n(at<double>(layout.standard_variance), operation.n * stride, 1.0);
   a.y = at<double>(layout.shift);
   a.right_hand_side = targets;
+  a.suspect = at<double>(layout.suspect);
   std::uint8_t deficient[tile_columns] = {};  // the constrain step says so again, and is heard
   a.deficient = deficient;
   a.tolerance = tolerances::identity::relative_fp64;
