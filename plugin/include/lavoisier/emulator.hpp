@@ -70,6 +70,32 @@ struct LawInfo {
   double physics_tolerance = 0.0;
 };
 
+/// A physical constant of the laws (g, cp, L).
+struct ConstantInfo {
+  std::string name, units;
+  double value = 0.0;       ///< as the laws have it: the host's, once it is registered
+  double file_value = 0.0;  ///< as the model file has it
+};
+
+/// A constant as the host has it. Units: the model's or an accepted spelling; null: not checked.
+struct HostConstant {
+  const char* name = nullptr;
+  double value = 0.0;
+  const char* units = nullptr;
+};
+/// A coordinate as the host has it: `count` values over a dimension of the model, or of a coordinate variable.
+struct HostCoordinate {
+  const char* name = nullptr;
+  const double* values = nullptr;
+  std::int64_t count = 0;
+};
+struct HostConstants {
+  const HostConstant* constants = nullptr;
+  std::size_t constant_count = 0;
+  const HostCoordinate* coordinates = nullptr;
+  std::size_t coordinate_count = 0;
+};
+
 /// An immutable model: weights, laws, ranges; one copy, shared by any number of workspaces and threads.
 class Model {
  public:
@@ -86,6 +112,13 @@ class Model {
   virtual const std::string& digest() const = 0;
   virtual const std::string& strategy() const = 0;
   virtual std::string provenance(const std::string& key) const = 0;  ///< empty if absent
+
+  virtual const std::vector<ConstantInfo>& constants() const = 0;
+  /// The same model with the host's constants and coordinates in every coefficient and right-hand side of its laws, so
+  /// that they close with the host's own numbers; the weights are shared. Each is first compared with the model file's
+  /// value. Errors: not_found (a name that the file lacks, or of which it has no values), unit_mismatch, shape_mismatch
+  /// (another number of values), out_of_range (a value that differs by more than 1e-6, relative), invalid_argument.
+  virtual std::shared_ptr<const Model> with_constants(const HostConstants& host) const = 0;
 };
 
 struct WorkspaceOptions {
