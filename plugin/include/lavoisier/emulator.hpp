@@ -24,6 +24,11 @@ void initialize(const InitializeOptions& options = {});
 void finalize();
 bool is_initialized() noexcept;
 
+/// The library prints nothing. What it has to say beside statuses (a monitor's warnings) goes to the host's handler, on
+/// the thread that met it; null, as at the beginning: nowhere. The text is valid during the call; exceptions are caught.
+using LogHandler = void (*)(void* context, const char* message);
+void set_log_handler(LogHandler handler, void* context = nullptr) noexcept;
+
 enum class Precision { f64, f32 };
 enum class MemorySpace { host, device };
 /// Where `run` computes. `automatic`: the build's default execution space; inside a host's own OpenMP region always the
