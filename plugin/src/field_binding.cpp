@@ -141,9 +141,13 @@ void bind_fields(const Program& program, const RunArguments& arguments, bool dev
   }
 }
 
+void bind_inputs_to_read(const Program& program, const RunArguments& arguments, std::vector<BoundField>& inputs) {
+  bind_role(program.inputs, "input", arguments.inputs, arguments.input_count, arguments, false, inputs);
+}
+
 void bind_fields_to_read(const Program& program, const RunArguments& arguments, std::vector<BoundField>& inputs,
                          std::vector<BoundField>& outputs) {
-  bind_role(program.inputs, "input", arguments.inputs, arguments.input_count, arguments, false, inputs);
+  bind_inputs_to_read(program, arguments, inputs);
   bind_role(program.outputs, "output", arguments.outputs, arguments.output_count, arguments, false, outputs);
 }
 

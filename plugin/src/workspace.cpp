@@ -4,6 +4,7 @@
 #include "floating_point_environment.hpp"
 #include "global_laws_state.hpp"
 #include "host_dispatch.hpp"
+#include "input_flags.hpp"
 #include "model.hpp"
 #include "tile_runner.hpp"
 
@@ -277,6 +278,10 @@ const RunReport& Workspace::correct(const RunArguments& arguments, bool mean) {
   GlobalLaws* laws = arguments.global;
   return implementation_->run(arguments, !mean, laws ? laws->implementation_.get() : nullptr, true);
 }
+std::vector<InputFlag> Workspace::input_flags(const RunArguments& arguments, std::int64_t column) const {
+  return detail::input_flags(*implementation_->model, implementation_->program, arguments, column);
+}
+
 const Model& Workspace::model() const noexcept { return *implementation_->model; }
 
 std::string Workspace::backend() const {

@@ -189,6 +189,14 @@ struct RunReport {
   std::vector<LawClosure> laws;    ///< in the model's order
 };
 
+/// An input element of a column that is no number (non_finite) or outside its training range (out_of_range).
+struct InputFlag {
+  const VariableInfo* input = nullptr;
+  std::int64_t element = 0;
+  double value = 0.0, minimum = 0.0, maximum = 0.0;
+  Status status = Status::ok;
+};
+
 /// Scratch of one calling thread or stream. Building validates and allocates; `run` allocates nothing.
 class Workspace {
  public:
@@ -209,6 +217,10 @@ class Workspace {
   /// Second phase of global laws, behind GlobalLaws::close: draws again what run(arguments) drew (or run_mean, with
   /// `mean`), corrects it and stores it. The arguments and the inputs are those of the run.
   const RunReport& correct(const RunArguments& arguments, bool mean = false);
+
+  /// Why a column was flagged: every such element of its inputs, found on demand where they lie (host memory). Empty
+  /// for a column whose result or law is no number although its inputs are.
+  std::vector<InputFlag> input_flags(const RunArguments& arguments, std::int64_t column) const;
 
   const Model& model() const noexcept;
   std::string backend() const;          ///< as resolved
