@@ -1,106 +1,14 @@
-// The emulator beside the host's own scheme: figures against a plain loop, the same bits for every order, the log.
+// The emulator beside the host's own scheme: figures against a plain loop, the same bits for every order.
 
-#include "column_laws.hpp"
-#include "emulator_fixture.hpp"
-
-#include <lavoisier/monitor.hpp>
-
-#include <sys/resource.h>
+#include "monitor_fixture.hpp"
 
 #include <atomic>
-#include <cmath>
-#include <csignal>
-#include <filesystem>
-#include <fstream>
-#include <numeric>
-#include <sstream>
 #include <thread>
 
 using namespace lavoisier;
 using namespace lavoisier::tests;
 
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Scratch {
-  fs::path folder = fs::path(::testing::TempDir()) / ("monitor_" + std::to_string(::getpid()));
-  Scratch() {
-    fs::remove_all(folder);
-    fs::create_directories(folder);
-  }
-  ~Scratch() { fs::remove_all(folder); }
-  std::string file(const std::string& name) const { return (folder / name).string(); }
-};
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-/// A run of the emulator, and the host's own outputs: the same but for what one rounds and perturbs.
-struct Step {
-  std::shared_ptr<const Model> model;
-  Fields<double> fields;
-  std::vector<Status> status;
-  std::vector<std::uint64_t> ids;
-  std::vector<std::vector<double>> own;
-  std::vector<OutputField> own_fields;
-
-  explicit Step(std::shared_ptr<const Model> of, std::int64_t count = 300) : model(std::move(of)), fields(*model, count) {
-    status.assign(static_cast<std::size_t>(count), Status::internal);
-    std::mt19937 generator(11);
-    std::normal_distribution<double> normal;
-    for (std::int64_t c = 0; c < count; ++c) ids.push_back(1000u + static_cast<std::uint64_t>(c * 7919 % count));
-    fields.inputs[0][17] = std::nan("");
-    fields.inputs[0][29] = 1e6;
-    WorkspaceOptions options;
-    options.max_columns = count;
-    Workspace(model, options).run(arguments());
-    for (std::size_t v = 0; v < fields.outputs.size(); ++v) {
-      own.push_back(fields.outputs[v]);
-      for (double& x : own.back()) x += 0.5 + 2.0 * normal(generator);
-      OutputField field = fields.output_fields[v];
-      field.data = own.back().data();
-      own_fields.push_back(field);
-    }
-  }
-  RunArguments arguments() {
-    RunArguments a = fields.arguments();
-    a.status = status.data();
-    a.column_ids = ids.data();
-    return a;
-  }
-  /// Columns first .. first + count - 1 as fields of their own.
-  void add(Monitor& monitor, std::int64_t first, std::int64_t count) {
-    std::vector<InputField> in = fields.input_fields;
-    std::vector<OutputField> out = fields.output_fields, originals = own_fields;
-    const auto move = [&](auto& list) {
-      for (auto& field : list) {
-        const auto* data = static_cast<const double*>(field.data) + first * field.column_stride;
-        field.data = const_cast<double*>(data);
-        field.columns = count;
-      }
-    };
-    move(in), move(out), move(originals);
-    RunArguments a = arguments();
-    a.inputs = in.data();
-    a.outputs = out.data();
-    a.columns = count;
-    a.column_ids = ids.data() + first;
-    a.status = status.data() + first;
-    monitor.add(a, originals.data(), originals.size());
-  }
-  std::vector<double> originals(std::int64_t c) const {
-    std::vector<double> y;
-    for (std::size_t v = 0; v < own.size(); ++v)
-      for (std::int64_t e = 0; e < fields.output_fields[v].elements; ++e)
-        y.push_back(own[v][static_cast<std::size_t>(c * fields.output_fields[v].elements + e)]);
-    return y;
-  }
-};
 
 bool usable(const Step& step, std::int64_t c) {
   const Status s = step.status[static_cast<std::size_t>(c)];
@@ -190,15 +98,6 @@ void expect_skill(const MonitorSkill& found, const Step& step, std::size_t v) {
 }
 
 ModelFile column_file() { return column_laws().build(); }
-
-/// What the library warned of, in this test.
-struct Warnings {
-  std::vector<std::string> texts;
-  Warnings() {
-    set_log_handler([](void* self, const char* text) { static_cast<Warnings*>(self)->texts.emplace_back(text); }, this);
-  }
-  ~Warnings() { set_log_handler(nullptr); }
-};
 
 }  // namespace
 
@@ -345,31 +244,6 @@ TEST(Monitor, FieldsAreTakenWhereTheyLie) {
   }
 }
 
-TEST(Monitor, WarnsOrStopsAtTheHostsChoice) {
-  for (const bool stop : {false, true}) {
-    const Warnings warnings;
-    Step step(model_of(ModelBuilder::ocean().build()));
-    MonitorOptions options;
-    options.stop = stop;
-    Monitor monitor(step.model, options);
-    monitor.add(step.arguments());
-    EXPECT_EQ(monitor.end_step(1), Status::ok);
-    EXPECT_TRUE(monitor.report().message.empty());
-    EXPECT_TRUE(warnings.texts.empty());
-    step.fields.outputs[2][55] += 0.25;  // FDR, in both laws
-    monitor.add(step.arguments());
-    EXPECT_EQ(monitor.end_step(2), stop ? Status::law_violated : Status::ok);
-    EXPECT_TRUE(monitor.report().violated);
-    ASSERT_EQ(warnings.texts.size(), 1u);
-    EXPECT_EQ(warnings.texts[0], monitor.report().message);
-    const std::string where = "expected at most 1e-14; worst in column 55 (id " + std::to_string(step.ids[55]) + "): FDR 1*";
-    for (const std::string& part :
-         {std::string("step 2: the emulator violates law 'radiation': relative residual "), std::string("law 'net_heat'"), where})
-      EXPECT_NE(warnings.texts[0].find(part), std::string::npos) << part << " in " << warnings.texts[0];
-    EXPECT_NEAR(monitor.report().laws[0].emulated.max_absolute, 0.25, 1e-12);
-  }
-}
-
 TEST(Monitor, EachLawHasItsTolerance) {
   auto builder = ModelBuilder::ocean();
   builder.laws[0].physics_tolerance = 0.3;
@@ -431,31 +305,6 @@ TEST(Monitor, NumbersThatDoNotVaryHaveNoCorrelation) {
   EXPECT_TRUE(std::isfinite(monitor.report().variables[0].bias));
 }
 
-TEST(Monitor, EndsAfterItsSteps) {
-  const Scratch scratch;
-  Step step(model_of(ModelBuilder::ocean().build()));
-  MonitorOptions options;
-  options.steps = 2;
-  options.log = scratch.file("log.csv");
-  Monitor monitor(step.model, options);
-  for (std::uint64_t n = 0; n < 4; ++n) {
-    EXPECT_EQ(monitor.is_active(), n < 2);
-    monitor.add(step.arguments());
-    EXPECT_EQ(monitor.end_step(n), Status::ok);
-  }
-  EXPECT_EQ(monitor.report().step, 1u);
-  const std::string text = text_of(options.log);
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1 + 2 * 2);
-  options.steps = 0;
-  options.log = scratch.file("none.csv");
-  Monitor off(step.model, options);
-  EXPECT_FALSE(off.is_active());
-  RunArguments nonsense;
-  nonsense.columns = -5;
-  EXPECT_NO_THROW(off.add(nonsense));  // nothing is looked at
-  EXPECT_FALSE(fs::exists(options.log));
-}
-
 TEST(Monitor, ZeroColumnsTouchNothing) {
   const auto model = model_of(ModelBuilder::ocean().build());
   Monitor monitor(model);
@@ -488,111 +337,4 @@ TEST(Monitor, UsesTheHostsConstants) {
     EXPECT_EQ(monitor.report().violated, !registered);
     EXPECT_EQ(monitor.report().laws[0].emulated.terms[0].coefficient, registered ? 3.0 + 1e-7 : 3.0);
   }
-}
-
-TEST(Monitor, EachMistakeHasItsStatus) {
-  Step step(model_of(ModelBuilder::ocean().build()));
-  Monitor monitor(step.model);
-  const auto refuse = [&](Status status, const std::string& part, auto change) {
-    RunArguments a = step.arguments();
-    auto own = step.own_fields;
-    auto in = step.fields.input_fields;
-    a.inputs = in.data();
-    change(a, own, in);
-    expect_error(status, part, [&] { monitor.add(a, own.data(), own.size()); });
-  };
-  using A = RunArguments&;
-  using O = std::vector<OutputField>&;
-  using I = std::vector<InputField>&;
-  refuse(Status::unit_mismatch, "of the host's own scheme: output 'FUL': expected units 'W m-2', 'W/m2', found 'kW m-2'",
-         [](A, O o, I) { o[1].units = "kW m-2"; });
-  refuse(Status::not_found, "of the host's own scheme: no field is given for the model's output 'FDH'",
-         [](A, O o, I) { o.pop_back(); });
-  refuse(Status::shape_mismatch, "of the host's own scheme: output 'FSR': the run has 300 columns, the field 299",
-         [](A, O o, I) { o[0].columns = 299; });
-  refuse(Status::shape_mismatch, "device memory", [](A, O o, I) { o[0].space = MemorySpace::device; });
-  refuse(Status::invalid_argument, "its data is null", [](A, O o, I) { o[0].data = nullptr; });
-  refuse(Status::not_found, "did you mean 'SST'", [](A, O, I i) { i[1].name = "SSTT"; });
-  refuse(Status::invalid_argument, "columns: expected 0 or more", [](A a, O, I) { a.columns = -1; });
-  static const std::int64_t outside[] = {3, 300}, twice[] = {5, 3, 5};
-  refuse(Status::out_of_range, "active[1] is 300", [](A a, O, I) { a.active = outside; a.active_count = 2; });
-  refuse(Status::invalid_argument, "column 5 is twice", [](A a, O, I) { a.active = twice; a.active_count = 3; });
-  EXPECT_EQ(monitor.end_step(0), Status::ok);
-  EXPECT_EQ(monitor.report().columns, 0);  // nothing of them was counted
-
-  MonitorOptions options;
-  options.steps = -2;
-  expect_error(Status::invalid_argument, "steps: expected -1", [&] { Monitor(step.model, options); });
-  options = {};
-  options.tolerances.resize(3);
-  expect_error(Status::shape_mismatch, "expected one a law (2) or none, found 3", [&] { Monitor(step.model, options); });
-  expect_error(Status::invalid_argument, "a monitor needs a model", [] { Monitor(nullptr); });
-}
-
-TEST(Monitor, ALogThatCannotBeOpenedIsAStatus) {
-  const Scratch scratch;
-  const auto model = model_of(ModelBuilder::ocean().build());
-  const auto refuse = [&](Status status, const std::string& part, const std::string& path) {
-    MonitorOptions options;
-    options.log = path;
-    expect_error(status, part, [&] { Monitor(model, options); });
-  };
-  refuse(Status::not_found, "No such file or directory", scratch.file("no/such/folder.csv"));
-  refuse(Status::io_error, "Is a directory", scratch.folder.string());
-  refuse(Status::no_space, "No space left on device", "/dev/full");
-  std::ofstream(scratch.file("notes.txt")) << "step by step\n";
-  refuse(Status::invalid_format, "found another one", scratch.file("notes.txt"));
-  EXPECT_EQ(text_of(scratch.file("notes.txt")), "step by step\n");
-}
-
-TEST(Monitor, TheLogIsContinuedWithWholeLines) {
-  const Scratch scratch;
-  Step step(model_of(ModelBuilder::ocean().build()));
-  MonitorOptions options;
-  options.log = scratch.file("log.csv");
-  const auto write = [&](std::uint64_t n) {
-    Monitor monitor(step.model, options);
-    monitor.add(step.arguments(), step.own_fields.data(), step.own_fields.size());
-    EXPECT_EQ(monitor.end_step(n), Status::ok);
-  };
-  write(0);
-  const std::string first = text_of(options.log);
-  std::ofstream(options.log, std::ios::app) << "1,law,emul";  // the host was killed here
-  write(1);
-  const std::string both = text_of(options.log);
-  EXPECT_EQ(both.substr(0, first.size()), first);
-  EXPECT_EQ(both.substr(first.size(), 26), "1,law,emulator,\"radiation\"");
-  EXPECT_EQ(std::count(both.begin(), both.end(), '\n'), 1 + 2 * (2 * 2 + 6));
-  // Every row has the header's columns (quoted texts have commas of their own in no test here).
-  std::istringstream lines(both);
-  for (std::string line; std::getline(lines, line);) EXPECT_EQ(std::count(line.begin(), line.end(), ','), 18) << line;
-}
-
-TEST(Monitor, AFullDiskIsAStatusAndLeavesWholeLines) {
-  const Scratch scratch;
-  const Warnings warnings;
-  Step step(model_of(ModelBuilder::ocean().build()));
-  MonitorOptions options;
-  options.log = scratch.file("log.csv");
-  Monitor monitor(step.model, options);
-  const auto header = fs::file_size(options.log);
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit small = before;
-  small.rlim_cur = header + 300;  // a row and a half
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  monitor.add(step.arguments(), step.own_fields.data(), step.own_fields.size());
-  const Status status = monitor.end_step(0);
-  ::setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
-  EXPECT_EQ(status, Status::no_space);
-  EXPECT_EQ(monitor.report().columns, 299);
-  EXPECT_NE(monitor.report().message.find("cannot write it"), std::string::npos);
-  ASSERT_EQ(warnings.texts.size(), 1u);
-  const std::string text = text_of(options.log);
-  EXPECT_GT(text.size(), header);
-  EXPECT_EQ(text.back(), '\n');
-  monitor.add(step.arguments(), step.own_fields.data(), step.own_fields.size());
-  EXPECT_EQ(monitor.end_step(1), Status::ok);  // there is space again
 }
