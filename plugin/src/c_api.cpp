@@ -29,7 +29,7 @@ RunArguments run_arguments(const lav_run_arguments& asked, std::vector<InputFiel
                            std::vector<OutputField>& outputs) {
   constexpr lav_run_arguments defaults = LAV_RUN_ARGUMENTS_INIT;
   const lav_run_arguments given =
-      complete(asked, defaults, offsetof(lav_run_arguments, block_columns), "lav_run_arguments");
+      complete(asked, defaults, {offsetof(lav_run_arguments, block_columns)}, "lav_run_arguments");
   RunArguments a;
   a.columns = given.columns;
   a.block_columns = given.block_columns;
@@ -214,13 +214,16 @@ lav_status lav_workspace_create(const lav_model* model, const lav_workspace_opti
     if (options != nullptr) {
       constexpr lav_workspace_options defaults = LAV_WORKSPACE_OPTIONS_INIT;
       const lav_workspace_options given =
-          complete(*options, defaults, offsetof(lav_workspace_options, global_rows), "lav_workspace_options");
+          complete(*options, defaults,
+                   {offsetof(lav_workspace_options, global_rows), offsetof(lav_workspace_options, device_stream)},
+                   "lav_workspace_options");
       asked.max_columns = given.max_columns;
       asked.backend = static_cast<lavoisier::Backend>(given.backend);
       asked.seed = given.seed;
       asked.override_stream = given.override_stream != 0;
       asked.stream = given.stream;
       asked.global_rows = given.global_rows;
+      asked.device_stream = given.device_stream;
     }
     *workspace = new lav_workspace(model->model, asked);
   });

@@ -7,8 +7,10 @@
 #include <lavoisier/global_laws.hpp>
 #include <lavoisier/lavoisier.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <initializer_list>
 #include <memory>
 #include <new>
 #include <string>
@@ -77,10 +79,11 @@ void require_size(const Structure& given, const char* name) {
 inline const char* text(const std::string& value) noexcept { return value.c_str(); }
 
 /// A structure as this release has it: `defaults` (its LAV_..._INIT) where an older caller, whose structure ended
-/// before byte `first_addition`, lacks members.
+/// before one of the `additions` (their offsets), lacks members.
 template <class Structure>
-Structure complete(const Structure& given, Structure defaults, std::size_t first_addition, const char* name) {
-  if (given.size != first_addition) require_size(given, name);
+Structure complete(const Structure& given, Structure defaults, std::initializer_list<std::size_t> additions,
+                   const char* name) {
+  if (std::find(additions.begin(), additions.end(), given.size) == additions.end()) require_size(given, name);
   std::memcpy(static_cast<void*>(&defaults), &given, given.size);
   return defaults;
 }

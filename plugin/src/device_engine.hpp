@@ -11,14 +11,15 @@
 #define R123_CUDA_DEVICE __host__ __device__
 #endif
 
-#include "device_laws.hpp"
+#include "device_draws.hpp"
+#include "device_global.hpp"
+#include "device_law_tables.hpp"
 #include "device_layers.hpp"
-#include "device_operations.hpp"
+#include "device_memory.hpp"
+#include "device_sample.hpp"
 #include "program.hpp"
 #include "run_work.hpp"
 
-#include <lavoisier/elementary.hpp>
-#include <lavoisier/random.hpp>
 #include <lavoisier/status.hpp>
 #include <lavoisier/tolerances.hpp>
 
@@ -42,67 +43,44 @@ struct ColumnShift {
 
 template <class ExecutionSpace>
 class DeviceEngine final : public Engine {
-  using Memory = typename ExecutionSpace::memory_space;
+  using Device = DeviceMemory<ExecutionSpace>;
+  using Range = typename Device::Range;
+  using Constants = std::vector<DeviceConstants<ExecutionSpace>>;
   template <class T>
-  using Array = Kokkos::View<T*, Memory>;
+  using Array = typename Device::template Array<T>;
   template <class T>
-  using HostArray = Kokkos::View<T*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>;
-  using Range = Kokkos::RangePolicy<ExecutionSpace, Kokkos::IndexType<std::int64_t>>;
+  using HostArray = typename Device::template HostArray<T>;
+  template <class T>
+  using Borrowed = typename Device::template Borrowed<T>;
 
  public:
-  DeviceEngine(const Program& program, std::int64_t max_columns)
-      : program_(program), ld_((max_columns + tile_columns - 1) / tile_columns * tile_columns) {
-    require_device_operations(program, ExecutionSpace::name());
-    const auto rows = [&](std::int64_t count) {
-      return Array<double>("lavoisier", static_cast<std::size_t>(count * ld_));
-    };
+  /// `global_rows`: of global laws.
+  DeviceEngine(const Program& program, std::int64_t max_columns, std::int32_t global_rows = 0,
+               const ExecutionSpace& space = ExecutionSpace())
+      : program_(program),
+        space_(space),
+        ld_((max_columns + tile_columns - 1) / tile_columns * tile_columns),
+        laws_(program.laws, program.output_elements, ld_),
+        global_(global_rows, program.output_elements, program.laws.count(), ld_,
+                program.operations.back().kind == OperationKind::constrain) {
+    const std::int64_t n = program.output_elements;
     arena_ = Array<double>("lavoisier", program.arena_bytes / 8 * static_cast<std::size_t>(ld_ / tile_columns));
-    const LawSystem& laws = program.laws;
-    const std::int64_t n = program.output_elements, m = laws.rows();
-    right_hand_side_ = rows(laws.count());
-    scalars_ = rows(static_cast<std::int64_t>(laws.scalars.operations.size()));
-    row_values_ = rows(static_cast<std::int64_t>(laws.row_operand.size()));
-    term_values_ = rows(static_cast<std::int64_t>(laws.term_operand.size()));
-    variance_ = rows(n);
-    factor_ = rows(m * (m + 1) / 2);
-    residual_ = rows(laws.count());
-    relative_ = rows(laws.count());
-    skipped_ = rows(m);
-    stored_ = rows(n);
-    minimum_ = copy(program.minimum);
-    maximum_ = copy(program.maximum);
-    status_ = Array<SlotStatus>("lavoisier", static_cast<std::size_t>(ld_));
-    columns_ = Array<std::int64_t>("lavoisier", static_cast<std::size_t>(ld_));
-    column_ids_ = Array<std::uint64_t>("lavoisier", static_cast<std::size_t>(ld_));
-    step_ids_ = Array<std::uint64_t>("lavoisier", static_cast<std::size_t>(ld_));
+    stored_ = Device::template make<double>(n * ld_);
+    minimum_ = Device::copy(program.minimum);
+    maximum_ = Device::copy(program.maximum);
+    status_ = Device::template make<SlotStatus>(ld_);
+    columns_ = Device::template make<std::int64_t>(ld_);
+    column_ids_ = Device::template make<std::uint64_t>(ld_);
+    step_ids_ = Device::template make<std::uint64_t>(ld_);
     host_ids_ = AlignedBuffer<std::uint64_t>(static_cast<std::size_t>(ld_));
     host_steps_ = AlignedBuffer<std::uint64_t>(static_cast<std::size_t>(ld_));
     host_ = AlignedBuffer<double>(static_cast<std::size_t>(std::max(program.input_elements, n) * ld_));
     host_status_ = AlignedBuffer<SlotStatus>(static_cast<std::size_t>(ld_));
-    host_laws_ = AlignedBuffer<double>(static_cast<std::size_t>(laws.count() * ld_));
-    row_law_ = copy(laws.row_law);
-    row_begin_ = copy(laws.row_begin);
-    row_element_ = copy(laws.row_element);
-    row_coefficient_ = copy(laws.row_coefficient);
-    column_begin_ = copy(laws.column_begin);
-    column_row_ = copy(laws.column_row);
-    column_coefficient_ = copy(laws.column_coefficient);
-    pair_begin_ = copy(laws.pair_begin);
-    pair_element_ = copy(laws.pair_element);
-    pair_product_ = copy(laws.pair_product);
-    term_begin_ = copy(laws.term_begin);
-    term_element_ = copy(laws.term_element);
-    term_coefficient_ = copy(laws.term_coefficient);
-    column_entry_ = copy(laws.column_entry);
-    pair_left_ = copy(laws.pair_left);
-    pair_right_ = copy(laws.pair_right);
+    host_laws_ = AlignedBuffer<double>(static_cast<std::size_t>(program.laws.count() * ld_));
     for (const auto& operation : program.operations) {
-      Constants constants;
-      constants.weight = copy(operation.weight.data(), operation.weight.size());
-      constants.bias = copy(operation.bias.data(), operation.bias.size());
-      constants.first = copy(operation.first);
-      constants.second = copy(operation.second);
-      constants_.push_back(constants);
+      constants_.emplace_back(operation);
+      if (operation.loop >= 0)
+        samplers_.emplace_back(program.loops[static_cast<std::size_t>(operation.loop)], operation, program.laws, ld_);
     }
   }
 
@@ -111,19 +89,18 @@ class DeviceEngine final : public Engine {
   void run(const RunWork& work) override {
     gather(work);
     check_inputs(work.count);
-    evaluate_laws(work.count);
-    for (std::size_t i = 0; i < program_.operations.size(); ++i)
-      operation(program_.operations[i], constants_[i], work);
+    laws_.evaluate(space_, value<double>(0), work.count);
+    run(program_.operations, constants_, work);
+    const GlobalWork* global = work.global;
+    if (global != nullptr) global_.directions(space_, work, laws_);
+    round(work);
+    if (global != nullptr) run_global(work);
+    close(work.count);
     store(work);
-    close(work);
+    report(work);
   }
 
   // Public because nvcc wants the functions that enclose device lambdas to be.
-  struct Constants {
-    Array<float> weight, bias;
-    Array<double> first, second;
-  };
-
   template <class T>
   T* value(int index) const {
     const std::size_t slot = program_.values[static_cast<std::size_t>(index)].slot;
@@ -139,9 +116,9 @@ class DeviceEngine final : public Engine {
           work.column_ids ? work.column_ids[c] : work.first_column_id + static_cast<std::uint64_t>(c);
       host_steps_[static_cast<std::size_t>(s)] = work.step_ids ? work.step_ids[c] : work.step;
     }
-    upload(columns_, work.columns, count);
-    upload(column_ids_, host_ids_.data(), count);
-    upload(step_ids_, host_steps_.data(), count);
+    Device::upload(space_, columns_.data(), work.columns, count);
+    Device::upload(space_, column_ids_.data(), host_ids_.data(), count);
+    Device::upload(space_, step_ids_.data(), host_steps_.data(), count);
     double* x = value<double>(0);
     bool any_host = false;
     for (std::size_t f = 0; f < work.input_count; ++f) {
@@ -156,11 +133,7 @@ class DeviceEngine final : public Engine {
                         : static_cast<const double*>(field.data)[at];
         }
     }
-    if (any_host)
-      Kokkos::deep_copy(space_,
-                        Kokkos::View<double*, Memory, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(
-                            x, static_cast<std::size_t>(program_.input_elements * ld)),
-                        HostArray<double>(host_.data(), static_cast<std::size_t>(program_.input_elements * ld)));
+    if (any_host) Device::upload(space_, x, host_.data(), program_.input_elements * ld);
     for (std::size_t f = 0; f < work.input_count; ++f) {
       const BoundField& field = work.inputs[f];
       if (!field.on_device) continue;
@@ -190,7 +163,7 @@ class DeviceEngine final : public Engine {
           SlotStatus found = 0;
           for (std::int64_t e = 0; e < elements; ++e) {
             const double here = x[e * ld + s];
-            if (!is_finite(here)) {
+            if (!finite(here)) {
               found = static_cast<SlotStatus>(Status::non_finite);
               x[e * ld + s] = minimum[e];
             } else if ((here < minimum[e] || here > maximum[e]) && found == 0) {
@@ -201,170 +174,25 @@ class DeviceEngine final : public Engine {
         });
   }
 
-  struct Operand {
-    const double* data = nullptr;
-    std::int64_t step = 0;
-    double number = 0.0;
-    KOKKOS_INLINE_FUNCTION double at(std::int64_t s) const { return step == 0 ? number : data[s]; }
-  };
-  Operand operand(const ScalarOperand& given) const {
-    Operand found;
-    found.number = given.number;
-    if (given.kind == ScalarOperand::Kind::input) found.data = value<double>(0) + given.index * ld_;
-    if (given.kind == ScalarOperand::Kind::result) found.data = scalars_.data() + given.index * ld_;
-    found.step = found.data != nullptr;
-    return found;
+  /// What the operations of the graph, or of a loop, do.
+  void run(const std::vector<Operation>& operations, const Constants& constants, const RunWork& work) {
+    for (std::size_t i = 0; i < operations.size(); ++i) operation(operations[i], constants[i], work);
   }
 
-  void evaluate_laws(std::int64_t count) {
-    const ScalarProgram& scalar = program_.laws.scalars;
-    for (std::size_t i = 0; i < scalar.operations.size(); ++i) {
-      const ScalarCode code = scalar.operations[i].code;
-      const Operand left = operand(scalar.operations[i].left), right = operand(scalar.operations[i].right);
-      double* result = scalars_.data() + static_cast<std::int64_t>(i) * ld_;
-      Kokkos::parallel_for(
-          "lav::scalar", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
-            const double a = left.at(s), b = right.at(s);
-            result[s] = code == ScalarCode::add        ? a + b
-                        : code == ScalarCode::subtract ? a - b
-                        : code == ScalarCode::multiply ? a * b
-                        : code == ScalarCode::divide   ? a / b
-                                                       : -a;
-          });
-    }
-    tabulate(program_.laws.right_hand_side, right_hand_side_, count);
-    tabulate(program_.laws.row_operand, row_values_, count);
-    tabulate(program_.laws.term_operand, term_values_, count);
+  SlotDraws slot_draws(const RunWork& work) const {
+    return {column_ids_.data(), step_ids_.data(), work.seed, work.stream, work.member, work.draw};
   }
 
-  void tabulate(const std::vector<ScalarOperand>& operands, const Array<double>& table, std::int64_t count) {
-    for (std::size_t i = 0; i < operands.size(); ++i) {
-      const Operand from = operand(operands[i]);
-      double* result = table.data() + static_cast<std::int64_t>(i) * ld_;
-      Kokkos::parallel_for(
-          "lav::laws", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) { result[s] = from.at(s); });
-    }
-  }
-
-  void dense(const Operation& operation, const Constants& constants, std::int64_t count) {
-    const std::int64_t ld = ld_, k = operation.k, n = operation.n;
-    const float* x = value<float>(operation.input[0]);
-    float* y = value<float>(operation.output[0]);
-    const float *weight = constants.weight.data(), *bias = constants.bias.data();
-    const std::int64_t panels = (n + panel_width - 1) / panel_width;
-    Kokkos::parallel_for(
-        "lav::dense", Range(space_, 0, panels * count), KOKKOS_LAMBDA(const std::int64_t job) {
-          const std::int64_t p = job / count, s = job % count;
-          float sum[panel_width];
-          for (int j = 0; j < panel_width; ++j) sum[j] = bias[p * panel_width + j];
-          const float* w = weight + p * k * panel_width;
-          for (std::int64_t i = 0; i < k; ++i) {
-            const float here = x[i * ld + s];
-            for (int j = 0; j < panel_width; ++j) sum[j] = fmaf(w[i * panel_width + j], here, sum[j]);
-          }
-          for (int j = 0; j < panel_width; ++j)
-            if (p * panel_width + j < n) y[(p * panel_width + j) * ld + s] = sum[j];
-        });
-  }
-
-  void layer_norm(const Operation& operation, const Constants& constants, std::int64_t count) {
-    const std::int64_t ld = ld_, n = operation.n;
-    const float* x = value<float>(operation.input[0]);
-    float* y = value<float>(operation.output[0]);
-    const float *weight = constants.weight.data(), *bias = constants.bias.data();
-    const double epsilon = operation.number;
-    Kokkos::parallel_for(
-        "lav::norm", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
-          double mean = 0.0, variance = 0.0;
-          for (std::int64_t i = 0; i < n; ++i) mean += static_cast<double>(x[i * ld + s]);
-          mean = mean / static_cast<double>(n);
-          for (std::int64_t i = 0; i < n; ++i) {
-            const double distance = static_cast<double>(x[i * ld + s]) - mean;
-            variance += distance * distance;
-          }
-          const double root = elementary::sqrt(variance / static_cast<double>(n) + epsilon);
-          for (std::int64_t i = 0; i < n; ++i)
-            y[i * ld + s] = static_cast<float>((static_cast<double>(x[i * ld + s]) - mean) / root *
-                                                   static_cast<double>(weight[i]) +
-                                               static_cast<double>(bias[i]));
-        });
-  }
-
-  void head(const Operation& operation, const Constants& constants, std::int64_t count) {
-    const std::int64_t ld = ld_, n = operation.n;
-    const float* h = value<float>(operation.input[0]);
-    double *mean = value<double>(operation.output[0]), *deviation = value<double>(operation.output[1]);
-    const double *offset = constants.first.data(), *scale = constants.second.data();
-    const double floor = operation.number;
-    const bool exponential = operation.exponential;
-    Kokkos::parallel_for(
-        "lav::head", Range(space_, 0, n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-          const std::int64_t i = job / count, s = job % count;
-          mean[i * ld + s] = offset[i] + scale[i] * static_cast<double>(h[i * ld + s]);
-          const double raw = static_cast<double>(h[(n + i) * ld + s]);
-          const double f = exponential ? elementary::exp(raw) : elementary::log1p_exp(raw);
-          deviation[i * ld + s] = scale[i] * (floor + f);
-        });
-  }
-
-  void noise(const Operation& operation, const RunWork& work) {
-    const std::int64_t ld = ld_, count = work.count;
-    double* e = value<double>(operation.output[0]);
-    const std::uint64_t *ids = column_ids_.data(), *steps = step_ids_.data();
-    const random::Key key{work.seed, work.stream};
-    const std::uint64_t member = work.member, site = operation.site;
-    const bool draw = work.draw;
-    Kokkos::parallel_for(
-        "lav::noise", Range(space_, 0, operation.n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-          const std::int64_t i = job / count, s = job % count;
-          random::Address address;
-          address.column = ids[s];
-          address.step = steps[s];
-          address.member = member;
-          address.site = site;
-          address.element = static_cast<std::uint64_t>(i);
-          e[i * ld + s] = draw ? random::normal(key, address) : 0.0;
-        });
-  }
-
-  ColumnLaws column_laws() const {
-    ColumnLaws laws;
-    laws.n = static_cast<std::int32_t>(program_.output_elements);
-    laws.m = program_.laws.rows();
-    laws.laws = program_.laws.count();
-    laws.row_law = row_law_.data();
-    laws.row_begin = row_begin_.data();
-    laws.row_element = row_element_.data();
-    laws.row_coefficient = row_coefficient_.data();
-    laws.column_begin = column_begin_.data();
-    laws.column_row = column_row_.data();
-    laws.column_coefficient = column_coefficient_.data();
-    laws.pair_begin = pair_begin_.data();
-    laws.pair_element = pair_element_.data();
-    laws.pair_product = pair_product_.data();
-    laws.term_begin = term_begin_.data();
-    laws.term_element = term_element_.data();
-    laws.term_coefficient = term_coefficient_.data();
-    if (program_.laws.varies) {
-      laws.row_values = row_values_.data();
-      laws.term_values = term_values_.data();
-      laws.column_entry = column_entry_.data();
-      laws.pair_left = pair_left_.data();
-      laws.pair_right = pair_right_.data();
-    }
-    return laws;
-  }
-
-  void constrain(const Operation& operation, const Constants& constants, std::int64_t count) {
+  void constrain(const Operation& operation, const DeviceConstants<ExecutionSpace>& own, std::int64_t count) {
     const std::int64_t ld = ld_;
-    const ColumnLaws laws = column_laws();
+    const ColumnLaws laws = laws_.column_laws();
     const double* z = value<double>(operation.input[0]);
     const double* deviation = operation.input[1] < 0 ? nullptr : value<double>(operation.input[1]);
     double* y = value<double>(operation.output[0]);
-    const double* squared_scale = operation.fixed_metric ? constants.first.data() : nullptr;
-    const double* d = right_hand_side_.data();
-    double *variance = variance_.data(), *factor = factor_.data(), *skipped = skipped_.data(),
-           *residual = residual_.data();
+    const double* squared_scale = operation.fixed_metric ? own.first.data() : nullptr;
+    const double* d = laws_.right_hand_side();
+    double *variance = laws_.variance(), *factor = laws_.factor(), *skipped = laws_.skipped(),
+           *residual = laws_.residual();
     SlotStatus* status = status_.data();
     const double tolerance = tolerances::identity::relative_fp64;
     Kokkos::parallel_for(
@@ -373,97 +201,77 @@ class DeviceEngine final : public Engine {
             const std::int64_t at = i * ld + s;
             y[at] = z[at];
             variance[at] = squared_scale == nullptr ? deviation[at] * deviation[at]
-                                                    : (deviation == nullptr || deviation[at] != 0.0 ? squared_scale[i] : 0.0);
+                           : deviation == nullptr || deviation[at] != 0.0 ? squared_scale[i]
+                                                                          : 0.0;
           }
           if (laws.m == 0) return;
           if (laws.of(s).constrain(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, tolerance, ld) &&
-              status[s] != static_cast<SlotStatus>(Status::non_finite))
+              is_written(status[s]))
             status[s] = static_cast<SlotStatus>(Status::rank_deficient);
         });
   }
 
-  void operation(const Operation& operation, const Constants& constants, const RunWork& work) {
-    const std::int64_t ld = ld_, count = work.count, n = operation.n;
-    switch (operation.kind) {
-      case OperationKind::standardize: {
-        const double *x = value<double>(operation.input[0]), *mean = constants.first.data(),
-                     *scale = constants.second.data();
-        float* y = value<float>(operation.output[0]);
-        Kokkos::parallel_for(
-            "lav::scale", Range(space_, 0, n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-              const std::int64_t i = job / count, at = i * ld + job % count;
-              y[at] = static_cast<float>((x[at] - mean[i]) / scale[i]);
-            });
-        break;
-      }
-      case OperationKind::dense: dense(operation, constants, count); break;
-      case OperationKind::silu: {
-        const float* x = value<float>(operation.input[0]);
-        float* y = value<float>(operation.output[0]);
-        Kokkos::parallel_for(
-            "lav::silu", Range(space_, 0, n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-              const std::int64_t at = job / count * ld + job % count;
-              y[at] = elementary::silu(x[at]);
-            });
-        break;
-      }
-      case OperationKind::add: {
-        const float *a = value<float>(operation.input[0]), *b = value<float>(operation.input[1]);
-        float* y = value<float>(operation.output[0]);
-        Kokkos::parallel_for(
-            "lav::add", Range(space_, 0, n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-              const std::int64_t at = job / count * ld + job % count;
-              y[at] = a[at] + b[at];
-            });
-        break;
-      }
-      case OperationKind::layer_norm: layer_norm(operation, constants, count); break;
-      case OperationKind::gaussian_head: head(operation, constants, count); break;
-      case OperationKind::normal_noise: noise(operation, work); break;
-      case OperationKind::gaussian_draw: {
-        const double *mean = value<double>(operation.input[0]), *deviation = value<double>(operation.input[1]),
-                     *e = value<double>(operation.input[2]);
-        double* z = value<double>(operation.output[0]);
-        Kokkos::parallel_for(
-            "lav::draw", Range(space_, 0, n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-              const std::int64_t at = job / count * ld + job % count;
-              z[at] = mean[at] + deviation[at] * e[at];
-            });
-        break;
-      }
-      case OperationKind::constrain: constrain(operation, constants, count); break;
-      case OperationKind::identity: {
-        const double* z = value<double>(operation.input[0]);
-        double* y = value<double>(operation.output[0]);
-        Kokkos::parallel_for(
-            "lav::identity", Range(space_, 0, n * count), KOKKOS_LAMBDA(const std::int64_t job) {
-              const std::int64_t at = job / count * ld + job % count;
-              y[at] = z[at];
-            });
-        break;
-      }
-      default: layer(operation, constants, count);
+  /// The sampling loop of diffusion and flow models.
+  void sample(const Operation& operation, const RunWork& work) {
+    const SampleLoop& loop = program_.loops[static_cast<std::size_t>(operation.loop)];
+    DeviceSampler<ExecutionSpace>& sampler = samplers_[static_cast<std::size_t>(operation.loop)];
+    const std::int64_t count = work.count;
+    const DeviceDraws<ExecutionSpace> draws{space_, ld_, count, slot_draws(work), status_.data()};
+    const auto draw = [&](double* to, std::uint64_t site) {
+      draws.noise(to, operation.n, site);
+      if (loop.projection == SampleProjection::null_space) sampler.project(space_, to, false, count);
+    };
+    sampler.begin(space_, laws_, count);
+    draw(sampler.state(), operation.site);
+    for (std::int64_t k = 0; k < loop.steps; ++k) {
+      const double* row = loop.schedule.data() + SampleLoop::columns * k;
+      const SampleStep step{row[0], row[1], row[2], row[3], row[4], row[5], row[6]};
+      sampler.show(space_, step, value<float>(loop.state), value<double>(loop.time), count);
+      run(loop.operations, sampler.constants, work);
+      sampler.advance(space_, step, value<float>(loop.prediction), count);
+      if (loop.method == SampleMethod::flow || step.v == 0.0) continue;
+      draw(sampler.noise(), operation.site + 1 + static_cast<std::uint64_t>(k));
+      sampler.add_noise(space_, step.v, count);
     }
+    sampler.finish(space_, value<double>(operation.output[0]), count);
   }
 
-  /// What device_layers.hpp has; require_device_operations() has refused the rest.
-  void layer(const Operation& operation, const Constants& constants, std::int64_t count) {
-    const DeviceLayers<ExecutionSpace> layers{space_, ld_, count};
+  void gaussian_draw(const Operation& operation, const RunWork& work) {
+    const std::int64_t ld = ld_, count = work.count;
+    const double *mean = value<double>(operation.input[0]), *deviation = value<double>(operation.input[1]),
+                 *e = value<double>(operation.input[2]);
+    double* z = value<double>(operation.output[0]);
+    // Which a constrain step finds again, and a model without one does not.
+    double* variance = work.global != nullptr ? laws_.variance() : nullptr;
+    Kokkos::parallel_for(
+        "lav::draw", Range(space_, 0, operation.n * count), KOKKOS_LAMBDA(const std::int64_t job) {
+          const std::int64_t at = job / count * ld + job % count;
+          z[at] = mean[at] + deviation[at] * e[at];
+          if (variance != nullptr) variance[at] = deviation[at] * deviation[at];
+        });
+  }
+
+  void operation(const Operation& operation, const DeviceConstants<ExecutionSpace>& own, const RunWork& work) {
     const std::int64_t n = operation.n;
-    const float *weight = constants.weight.data(), *bias = constants.bias.data();
-    const auto x = [&](std::size_t i) { return value<float>(operation.input[i]); };
-    const auto y = [&] { return value<float>(operation.output[0]); };
+    const DeviceLayers<ExecutionSpace> layers{space_, ld_, work.count};
+    const DeviceDraws<ExecutionSpace> draws{space_, ld_, work.count, slot_draws(work), status_.data()};
+    const float *weight = own.weight.data(), *bias = own.bias.data();
+    SlotStatus* status = status_.data();
+    const auto x32 = [&](std::size_t i) { return value<float>(operation.input[i]); };
+    const auto x64 = [&](std::size_t i) { return value<double>(operation.input[i]); };
+    const auto y32 = [&](std::size_t i = 0) { return value<float>(operation.output[i]); };
+    const auto y64 = [&](std::size_t i = 0) { return value<double>(operation.output[i]); };
     switch (operation.kind) {
-      case OperationKind::single:
-        layers.map(value<double>(operation.input[0]), y(), n, SingleFunction{});
+      case OperationKind::standardize:
+        layers.standardize(x64(0), own.first.data(), own.second.data(), y32(), n);
         break;
+      case OperationKind::single: layers.map(x64(0), y32(), n, SingleFunction{}); break;
       case OperationKind::select:
-        layers.map(value<double>(operation.input[0]) + operation.begin * ld_, value<double>(operation.output[0]), n,
-                   SameFunction<double>{});
+        layers.map(x64(0) + operation.begin * ld_, y64(), n, SameFunction<double>{});
         break;
-      case OperationKind::slice: layers.map(x(0) + operation.begin * ld_, y(), n, SameFunction<float>{}); break;
+      case OperationKind::slice: layers.map(x32(0) + operation.begin * ld_, y32(), n, SameFunction<float>{}); break;
       case OperationKind::concat: {
-        float* to = y();
+        float* to = y32();
         for (const int v : operation.inputs) {
           const std::int64_t part = program_.values[static_cast<std::size_t>(v)].length;
           layers.map(value<float>(v), to, part, SameFunction<float>{});
@@ -471,24 +279,76 @@ class DeviceEngine final : public Engine {
         }
         break;
       }
-      case OperationKind::conv2d: layers.convolution(operation, weight, bias, x(0), y()); break;
-      case OperationKind::transpose: layers.transpose(operation, x(0), y()); break;
-      case OperationKind::upsample2d: layers.upsample(operation, x(0), y()); break;
-      case OperationKind::relu: layers.map(x(0), y(), n, ReluFunction{}); break;
-      case OperationKind::tanh: layers.map(x(0), y(), n, TanhFunction{}); break;
-      case OperationKind::sigmoid: layers.map(x(0), y(), n, SigmoidFunction{}); break;
-      case OperationKind::multiply: layers.multiply(x(0), x(1), y(), n); break;
-      case OperationKind::add_channel: layers.add_channel(operation, x(0), x(1), y()); break;
-      case OperationKind::group_norm: layers.norm(operation, weight, bias, x(0), y()); break;
-      case OperationKind::time_embedding:
-        layers.time_embedding(operation, value<double>(operation.input[0]), constants.first.data(), y());
+      case OperationKind::dense:
+        layers.dense(weight, bias, x32(0), y32(), operation.k, n / operation.size, operation.size);
         break;
-      default: break;
+      case OperationKind::conv2d: layers.convolution(operation, weight, bias, x32(0), y32()); break;
+      case OperationKind::transpose: layers.transpose(operation, x32(0), y32()); break;
+      case OperationKind::upsample2d: layers.upsample(operation, x32(0), y32()); break;
+      case OperationKind::silu: layers.map(x32(0), y32(), n, SiluFunction{}); break;
+      case OperationKind::relu: layers.map(x32(0), y32(), n, ReluFunction{}); break;
+      case OperationKind::tanh: layers.map(x32(0), y32(), n, TanhFunction{}); break;
+      case OperationKind::sigmoid: layers.map(x32(0), y32(), n, SigmoidFunction{}); break;
+      case OperationKind::add: layers.map2(x32(0), x32(1), y32(), n, AddFunction{}); break;
+      case OperationKind::multiply: layers.map2(x32(0), x32(1), y32(), n, MultiplyFunction{}); break;
+      case OperationKind::add_channel: layers.add_channel(operation, x32(0), x32(1), y32()); break;
+      case OperationKind::layer_norm:
+      case OperationKind::group_norm: layers.norm(operation, weight, bias, x32(0), y32()); break;
+      case OperationKind::time_embedding: layers.time_embedding(operation, x64(0), own.first.data(), y32()); break;
+      case OperationKind::gru: layers.gru(operation, own, x32(0), x32(1), y32(), y32(1), y32(2)); break;
+      case OperationKind::gather: layers.gather(operation, x32(0), x64(1), y32(), status); break;
+      case OperationKind::scatter_add: layers.scatter_add(operation, x32(0), x64(1), y32(), status); break;
+      case OperationKind::embedding: layers.embedding(operation, weight, x64(0), y32(), status); break;
+      case OperationKind::mask: layers.mask(operation, x64(0), x64(1), y64(), status); break;
+      case OperationKind::gaussian_head: layers.gaussian_head(operation, own, x32(0), y64(0), y64(1)); break;
+      case OperationKind::normal_noise: draws.noise(y64(), n, operation.site); break;
+      case OperationKind::gaussian_draw: gaussian_draw(operation, work); break;
+      case OperationKind::positive_draw: {
+        const bool beside = operation.input[1] >= 0;
+        if (beside) {
+          layers.map(x64(1), y64(0), n, SameFunction<double>{});
+          layers.map(x64(2), y64(1), n, SameFunction<double>{});
+        }
+        draws.positive(operation, own, x32(0), y64(0), beside ? y64(1) : nullptr,
+                       work.global != nullptr ? laws_.variance() : nullptr);
+        break;
+      }
+      case OperationKind::dirichlet_draw:
+        draws.dirichlet(operation, sum_rows(), x32(0), laws_.right_hand_side(), y64());
+        break;
+      case OperationKind::poisson_draw: draws.poisson(operation, own.first.data(), x32(0), y64()); break;
+      case OperationKind::multinomial_draw:
+        draws.multinomial(operation, sum_rows(), own.first.data(), x32(0), laws_.right_hand_side(), y64(),
+                          laws_.variance());
+        break;
+      case OperationKind::sample: sample(operation, work); break;
+      case OperationKind::constrain: constrain(operation, own, work.count); break;
+      case OperationKind::identity: layers.map(x64(0), y64(), n, SameFunction<double>{}); break;
     }
   }
 
-  /// Rounds to what the host stores, sees that it is finite, and writes the columns that are.
-  void store(const RunWork& work) {
+  SumRows sum_rows() const {
+    const ColumnLaws laws = laws_.column_laws();
+    return {laws.m, laws.row_law, laws.row_begin, laws.row_element, laws.row_coefficient};
+  }
+
+  /// Either phase of global laws, behind the draw and its rounding.
+  void run_global(const RunWork& work) {
+    const std::int32_t rows = work.global->rows;
+    global_.sums(space_, work, stored_.data(), 0, work.global->multipliers == nullptr ? rows : -1);
+    if (work.global->multipliers == nullptr) {
+      global_.covariances(space_, work, laws_.variance());
+      global_.download(space_, work, 3 * rows + rows * (rows + 1) / 2);
+      return;
+    }
+    global_.correct(space_, work, laws_, value<double>(program_.result));
+    round(work);
+    global_.sums(space_, work, stored_.data(), rows, 2 * rows);
+    global_.download(space_, work, 3 * rows);
+  }
+
+  /// Rounds to what the host stores, and sees that it is finite.
+  void round(const RunWork& work) {
     const std::int64_t ld = ld_, count = work.count, n = program_.output_elements;
     const double* y = value<double>(program_.result);
     double* stored = stored_.data();
@@ -505,21 +365,33 @@ class DeviceEngine final : public Engine {
     Kokkos::parallel_for(
         "lav::finite", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
           for (std::int64_t i = 0; i < n; ++i)
-            if (!is_finite(stored[i * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
+            if (!finite(stored[i * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
         });
-    const ColumnLaws laws = column_laws();
-    const double* d = right_hand_side_.data();
-    double *residual = residual_.data(), *relative = relative_.data();
-    if (laws.laws > 0)
-      Kokkos::parallel_for(
-          "lav::closure", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
-            for (std::int32_t l = 0; l < laws.laws; ++l) {
-              laws.of(s).closure(l, stored + s, d + s, residual[l * ld + s], relative[l * ld + s], ld);
-              // A law that cannot be told: the column is not stored either.
-              if (!is_finite(relative[l * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
-            }
-          });
-    download(status_, host_status_.data(), count);
+  }
+
+  /// Residuals of the stored values. A law that cannot be told: the column is not stored either.
+  void close(std::int64_t count) {
+    const std::int64_t ld = ld_;
+    const ColumnLaws laws = laws_.column_laws();
+    const double *stored = stored_.data(), *d = laws_.right_hand_side();
+    double *residual = laws_.residual(), *relative = laws_.relative();
+    SlotStatus* status = status_.data();
+    if (laws.laws == 0) return;
+    Kokkos::parallel_for(
+        "lav::closure", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
+          for (std::int32_t l = 0; l < laws.laws; ++l) {
+            laws.of(s).closure(l, stored + s, d + s, residual[l * ld + s], relative[l * ld + s], ld);
+            if (!finite(relative[l * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
+          }
+        });
+  }
+
+  /// Writes the columns that have a result.
+  void store(const RunWork& work) {
+    const std::int64_t ld = ld_, count = work.count, n = program_.output_elements;
+    const double* stored = stored_.data();
+    const SlotStatus* status = status_.data();
+    Device::download(space_, status, host_status_.data(), count);
     bool any_host = false;
     for (std::size_t f = 0; f < work.output_count; ++f) {
       const BoundField& field = work.outputs[f];
@@ -537,7 +409,7 @@ class DeviceEngine final : public Engine {
       Kokkos::parallel_for(
           "lav::scatter", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t job) {
             const std::int64_t e = job / count, s = job % count;
-            if (status[s] != 0 && status[s] != static_cast<SlotStatus>(Status::out_of_range)) return;
+            if (!is_written(status[s])) return;
             const std::int64_t at = shift(columns[s]) + e * element_stride;
             if (f32)
               singles[at] = static_cast<float>(from[e * ld + s]);
@@ -546,14 +418,13 @@ class DeviceEngine final : public Engine {
           });
     }
     if (any_host) {
-      download(stored_, host_.data(), n * ld);
+      Device::download(space_, stored, host_.data(), n * ld);
       for (std::size_t f = 0; f < work.output_count; ++f) {
         const BoundField& field = work.outputs[f];
         if (field.on_device) continue;
         for (std::int64_t e = 0; e < field.elements; ++e)
           for (std::int64_t s = 0; s < count; ++s) {
-            const SlotStatus found = host_status_[static_cast<std::size_t>(s)];
-            if (found != 0 && found != static_cast<SlotStatus>(Status::out_of_range)) continue;
+            if (!is_written(host_status_[static_cast<std::size_t>(s)])) continue;
             const std::int64_t at = field.shift(work.columns[s], work.block_columns) + e * field.element_stride;
             const double number = host_[static_cast<std::size_t>((field.offset + e) * ld + s)];
             if (field.f32)
@@ -566,59 +437,34 @@ class DeviceEngine final : public Engine {
     for (std::int64_t s = 0; s < count; ++s) work.status[s] = host_status_[static_cast<std::size_t>(s)];
   }
 
-  void close(const RunWork& work) {
-    const std::int64_t ld = ld_, count = work.count;
-    const std::int64_t laws = program_.laws.count();
+  void report(const RunWork& work) {
+    const std::int64_t ld = ld_, laws = program_.laws.count();
     if (laws == 0) {
       space_.fence();
       return;
     }
-    const auto copy_back = [&](const Array<double>& from, double* to) {
-      download(from, host_laws_.data(), laws * ld);
+    const auto copy_back = [&](const double* from, double* to) {
+      Device::download(space_, from, host_laws_.data(), laws * ld);
       for (std::int64_t l = 0; l < laws; ++l)
-        std::memcpy(to + l * work.capacity, host_laws_.data() + l * ld, static_cast<std::size_t>(count) * sizeof(double));
+        std::memcpy(to + l * work.capacity, host_laws_.data() + l * ld,
+                    static_cast<std::size_t>(work.count) * sizeof(double));
     };
-    copy_back(residual_, work.residual);
-    copy_back(relative_, work.relative);
+    copy_back(laws_.residual(), work.residual);
+    copy_back(laws_.relative(), work.relative);
   }
 
  private:
-  template <class T>
-  static Array<T> copy(const T* data, std::size_t size) {
-    Array<T> made("lavoisier", size);
-    if (size > 0) Kokkos::deep_copy(made, Kokkos::View<const T*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(data, size));
-    return made;
-  }
-  template <class T>
-  static Array<T> copy(const std::vector<T>& data) {
-    return copy(data.data(), data.size());
-  }
-  template <class T>
-  void upload(const Array<T>& to, const T* from, std::int64_t count) {
-    const auto size = static_cast<std::size_t>(count);
-    Kokkos::deep_copy(space_, Kokkos::View<T*, Memory, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(to.data(), size),
-                      Kokkos::View<const T*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(from, size));
-  }
-  /// Waits: afterwards the host may read.
-  template <class T>
-  void download(const Array<T>& from, T* to, std::int64_t count) {
-    const auto size = static_cast<std::size_t>(count);
-    Kokkos::deep_copy(space_, HostArray<T>(to, size),
-                      Kokkos::View<const T*, Memory, Kokkos::MemoryTraits<Kokkos::Unmanaged>>(from.data(), size));
-    space_.fence();
-  }
-
   const Program& program_;
-  std::int64_t ld_;
   ExecutionSpace space_;
-  Array<double> arena_, right_hand_side_, scalars_, variance_, factor_, residual_, relative_, skipped_, stored_, minimum_,
-      maximum_, row_coefficient_, column_coefficient_, pair_product_, term_coefficient_, row_values_, term_values_;
-  Array<std::int32_t> row_law_, row_begin_, row_element_, column_begin_, column_row_, pair_begin_, pair_element_,
-      term_begin_, term_element_, column_entry_, pair_left_, pair_right_;
+  std::int64_t ld_;
+  DeviceLawTables<ExecutionSpace> laws_;
+  DeviceGlobal<ExecutionSpace> global_;
+  std::vector<DeviceSampler<ExecutionSpace>> samplers_;  ///< one a loop
+  Constants constants_;
+  Array<double> arena_, stored_, minimum_, maximum_;
   Array<SlotStatus> status_;
   Array<std::int64_t> columns_;
   Array<std::uint64_t> column_ids_, step_ids_;
-  std::vector<Constants> constants_;
   AlignedBuffer<std::uint64_t> host_ids_, host_steps_;
   AlignedBuffer<double> host_, host_laws_;
   AlignedBuffer<SlotStatus> host_status_;

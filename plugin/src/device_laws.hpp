@@ -6,15 +6,8 @@
 #include <Kokkos_Core.hpp>
 
 #include <cstdint>
-#include <cstring>
 
 namespace lavoisier::detail {
-
-KOKKOS_INLINE_FUNCTION bool is_finite(double x) {
-  std::uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
-}
 
 /// The laws' solve of one column, as ConstrainArguments in tile_kernels.hpp; pointers are the column's own.
 struct ColumnLaws {

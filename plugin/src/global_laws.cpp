@@ -38,12 +38,19 @@ void require_global_laws(const Program& program) {
     }
   if (draw == nullptr) refuse("there is no gaussian_draw");
   if (!program.has_mean) refuse("noise goes through a network");
+  // Positive outputs are drawn first and stay: they enter the sums and are never moved.
+  int drawn = draw->output[0], deviation = draw->input[1];
+  for (const auto& operation : program.operations)
+    if (operation.kind == OperationKind::positive_draw && operation.input[1] == drawn && operation.input[2] == deviation) {
+      drawn = operation.output[0];
+      deviation = operation.output[1];
+    }
   const Operation& last = program.operations.back();
-  if (last.output[0] != program.result || last.input[0] != draw->output[0])
+  if (last.output[0] != program.result || last.input[0] != drawn)
     refuse("an operation stands between the draw and the laws");
   if (last.kind == OperationKind::identity) return;
   if (last.kind != OperationKind::constrain) refuse("the last operation is " + std::string(to_string(last.kind)));
-  if (last.fixed_metric || last.input[1] != draw->input[1]) refuse("the laws are met in another metric");
+  if (last.fixed_metric || last.input[1] != deviation) refuse("the laws are met in another metric");
 }
 
 }  // namespace detail

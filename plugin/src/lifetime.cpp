@@ -42,6 +42,27 @@ void check_threads(long asked) {
 #endif
 }
 
+/// Kokkos sets OpenMP's number of threads for the whole process when it starts; the host's own regions keep theirs.
+/// Kokkos' regions ask for their number themselves.
+class KeptThreads {
+ public:
+  KeptThreads() = default;
+  KeptThreads(const KeptThreads&) = delete;
+  KeptThreads& operator=(const KeptThreads&) = delete;
+#if defined(KOKKOS_ENABLE_OPENMP)
+  ~KeptThreads() {
+    omp_set_num_threads(threads_);
+    omp_set_dynamic(dynamic_);
+    omp_set_max_active_levels(levels_);
+  }
+
+ private:
+  int threads_ = omp_get_max_threads(), dynamic_ = omp_get_dynamic(), levels_ = omp_get_max_active_levels();
+#else
+  ~KeptThreads() {}
+#endif
+};
+
 }  // namespace
 
 void initialize(const InitializeOptions& options) {
@@ -61,6 +82,7 @@ void initialize(const InitializeOptions& options) {
   if (Kokkos::is_finalized())
     throw Error(Status::not_initialized, "Kokkos was finalised by the host and cannot start twice");
 #endif
+  const KeptThreads kept;
   try {
 #if KOKKOS_VERSION >= 30700
     Kokkos::InitializationSettings settings;
@@ -86,6 +108,7 @@ void finalize() {
   if (!ours) return;
   ours = false;
   finalized = true;
+  const KeptThreads kept;
   if (Kokkos::is_initialized()) Kokkos::finalize();
 }
 

@@ -3,21 +3,13 @@
 
 // One tile on its way through the graph. Private to tile_*.cpp.
 
+#include "column_draws.hpp"
 #include "tile_runner.hpp"
 
-#include <lavoisier/random.hpp>
-#include <lavoisier/status.hpp>
-
-#include <cstring>
+#include <algorithm>
 #include <vector>
 
 namespace lavoisier::detail {
-
-inline bool finite(double x) noexcept {
-  std::uint64_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return (bits & 0x7ff0000000000000u) != 0x7ff0000000000000u;
-}
 
 /// Columns of a tile in memory: exactly as many as there are up to 8, so that vectors run over outputs; else whole
 /// vectors of columns.
@@ -41,9 +33,7 @@ struct Tile {
   T* value(int index) const noexcept {
     return at<T>(program.values[static_cast<std::size_t>(index)].slot);
   }
-  bool written(std::int64_t c) const noexcept {
-    return status[c] == 0 || status[c] == static_cast<SlotStatus>(Status::out_of_range);
-  }
+  bool written(std::int64_t c) const noexcept { return is_written(status[c]); }
 
   // tile_runner.cpp
   void gather() noexcept;
@@ -70,7 +60,7 @@ struct Tile {
   void mask(const Operation& operation) noexcept;
   void dense(const Operation& operation) noexcept;
   /// The row that an index of an edge names; -1: an absent edge, or one that is no row (the column is flagged).
-  std::int64_t row_of(double index, std::int64_t rows, std::int64_t c) noexcept;
+  std::int64_t row_at(double index, std::int64_t rows, std::int64_t c) noexcept;
 
   // tile_global.cpp
   void global_directions() noexcept;
@@ -84,10 +74,8 @@ struct Tile {
   void dirichlet_draw(const Operation& operation) noexcept;
   void poisson_draw(const Operation& operation) noexcept;
   void multinomial_draw(const Operation& operation) noexcept;
-  /// The first block of an element of the tile's column c.
-  random::Sequence sequence(std::int64_t c, std::uint64_t site, std::uint64_t element) const noexcept;
-  /// Column c cannot be drawn: flagged, its n values 0.
-  void refuse(std::int64_t c, Status why, std::int64_t n, double* y) noexcept;
+  ColumnDraw column_draw(std::int64_t c, std::uint64_t site) const noexcept;  ///< of the tile's column c
+  void flag(std::int64_t c, SlotStatus found) noexcept;
 
   // tile_sample.cpp
   void sample(const Operation& operation) noexcept;

@@ -1,7 +1,8 @@
 #include "tile.hpp"
 
-#include <lavoisier/random.hpp>
 #include <lavoisier/tolerances.hpp>
+
+#include <cstring>
 
 namespace lavoisier::detail {
 
@@ -56,7 +57,7 @@ void Tile::constrain(const Operation& operation) noexcept {
   a.stride = stride;
   kernels.constrain(a);
   for (std::int64_t c = 0; c < count; ++c)
-    if (deficient[c] && written(c)) status[c] = static_cast<SlotStatus>(Status::rank_deficient);
+    if (deficient[c]) flag(c, static_cast<SlotStatus>(Status::rank_deficient));
 }
 
 void Tile::convolution(const Operation& operation) noexcept {
@@ -143,15 +144,11 @@ void Tile::gru(const Operation& operation) noexcept {
   }
 }
 
-std::int64_t Tile::row_of(double index, std::int64_t rows, std::int64_t c) noexcept {
-  if (index >= 0.0 && index < static_cast<double>(rows)) {
-    const auto row = static_cast<std::int64_t>(index);
-    if (static_cast<double>(row) == index) return row;
-  } else if (index == -1.0 || index != index) {
-    return -1;
-  }
-  if (c < count && written(c)) status[c] = static_cast<SlotStatus>(Status::invalid_argument);
-  return -1;
+std::int64_t Tile::row_at(double index, std::int64_t rows, std::int64_t c) noexcept {
+  bool bad = false;
+  const std::int64_t row = row_of(index, rows, bad);
+  if (bad && c < count) flag(c, static_cast<SlotStatus>(Status::invalid_argument));
+  return row;
 }
 
 void Tile::gather_rows(const Operation& operation) noexcept {
@@ -161,7 +158,7 @@ void Tile::gather_rows(const Operation& operation) noexcept {
   const std::int64_t features = operation.groups;
   for (std::int64_t e = 0; e < operation.size; ++e)
     for (std::int64_t c = 0; c < stride; ++c) {
-      const std::int64_t row = row_of(index[e * stride + c], operation.k, c);
+      const std::int64_t row = row_at(index[e * stride + c], operation.k, c);
       for (std::int64_t f = 0; f < features; ++f)
         y[(e * features + f) * stride + c] = row < 0 ? 0.0f : x[(row * features + f) * stride + c];
     }
@@ -175,7 +172,7 @@ void Tile::scatter_rows(const Operation& operation) noexcept {
   for (std::int64_t j = 0; j < operation.n * stride; ++j) y[j] = 0.0f;
   for (std::int64_t e = 0; e < operation.size; ++e)
     for (std::int64_t c = 0; c < stride; ++c) {
-      const std::int64_t row = row_of(index[e * stride + c], operation.k, c);
+      const std::int64_t row = row_at(index[e * stride + c], operation.k, c);
       if (row < 0) continue;
       for (std::int64_t f = 0; f < features; ++f)
         y[(row * features + f) * stride + c] += x[(e * features + f) * stride + c];
@@ -189,7 +186,7 @@ void Tile::embed(const Operation& operation) noexcept {
   const std::int64_t features = operation.groups;
   for (std::int64_t i = 0; i < operation.size; ++i)
     for (std::int64_t c = 0; c < stride; ++c) {
-      const std::int64_t row = row_of(index[i * stride + c], operation.k, c);
+      const std::int64_t row = row_at(index[i * stride + c], operation.k, c);
       for (std::int64_t f = 0; f < features; ++f)
         y[(i * features + f) * stride + c] = row < 0 ? 0.0f : table[row * features + f];
     }
@@ -201,10 +198,10 @@ void Tile::mask(const Operation& operation) noexcept {
   std::int64_t present[tile_columns];
   for (std::int64_t c = 0; c < stride; ++c) {
     // As an index of size + 1 rows; -1 (absent) is no count.
-    present[c] = row_of(count_of[c], operation.size + 1, c);
+    present[c] = row_at(count_of[c], operation.size + 1, c);
     if (present[c] >= 0) continue;
     present[c] = 0;
-    if (c < count && written(c)) status[c] = static_cast<SlotStatus>(Status::invalid_argument);
+    if (c < count) flag(c, static_cast<SlotStatus>(Status::invalid_argument));
   }
   for (std::int64_t i = 0; i < operation.n; ++i)
     for (std::int64_t c = 0; c < stride; ++c)

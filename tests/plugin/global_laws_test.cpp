@@ -3,6 +3,7 @@
 
 #include "emulator_fixture.hpp"
 #include "graph_models.hpp"
+#include "head_models.hpp"
 
 #include <lavoisier/global_laws.hpp>
 
@@ -64,7 +65,7 @@ struct Chunk {
   Chunk(Fields<Real>& fields, std::int64_t first, std::int64_t count, GlobalLaws& laws, const Rows& rows,
         std::uint64_t member = 0)
       : inputs(fields.input_fields), outputs(fields.output_fields), arguments(fields.arguments()) {
-    for (std::size_t v = 0; v < inputs.size(); ++v) inputs[v].data = fields.inputs[v].data() + first;
+    for (std::size_t v = 0; v < inputs.size(); ++v) inputs[v].data = fields.inputs[v].data() + first * inputs[v].column_stride;
     for (std::size_t v = 0; v < outputs.size(); ++v) outputs[v].data = fields.outputs[v].data() + first;
     arguments.inputs = inputs.data();
     arguments.outputs = outputs.data();
@@ -182,6 +183,69 @@ TEST(GlobalLaws, EqualDenseConditioningOfAllColumns) {
       EXPECT_EQ(laws.columns(), 23);
       EXPECT_EQ(laws.left_out(), 0);
     }
+}
+
+// Positive outputs are drawn first: they enter the sums, the signed ones are conditioned on them and on all laws.
+TEST(GlobalLaws, LeavePositiveOutputsAndMoveTheOthersExactly) {
+  const double D[] = {12.5, -40.0};
+  for (const bool local : {true, false}) {
+    SCOPED_TRACE(local ? "with local laws" : "without");
+    const HandModel made = mixed_model();
+    HandModel free = mixed_model();  // z2 itself
+    free.file.description.graph.back() = {"identity", {"z2"}, {"outputs"}, {}, {}};
+    const auto model = model_of(local ? made.file : free.file), unconstrained = model_of(free.file);
+    Fields<double> fields = fields_of(*model, made, 23, 30.0, 7.0), drawn = fields_of(*model, made, 23, 30.0, 7.0);
+    const Rows rows(23, 2);
+    GlobalLaws laws(model, {2, 1, 0});
+    const auto options = [](std::int64_t columns, int global) {
+      auto given = options_for(columns, Backend::openmp, global);
+      given.override_stream = true;
+      given.stream = 3;
+      return given;
+    };
+    Workspace workspace(model, options(7, 2)), plain(unconstrained, options(23, 0));
+    plain.run(drawn.arguments());
+    laws.begin(D);
+    for (const bool correct : {false, true}) {
+      for (std::int64_t first = 0; first < 23; first += 7) {
+        Chunk<double> part(fields, first, std::min<std::int64_t>(7, 23 - first), laws, rows);
+        if (correct)
+          workspace.correct(part.arguments);
+        else
+          workspace.run(part.arguments);
+      }
+      if (correct)
+        laws.finish();
+      else
+        laws.close();
+    }
+    const Eigen::Index m = local ? 2 : 0;
+    Dense all;
+    all.z.resize(23 * n);
+    all.S = Eigen::VectorXd::Zero(23 * n);
+    all.A = Eigen::MatrixXd::Zero(23 * m + 2, 23 * n);
+    all.d.resize(23 * m + 2);
+    const double scale[n] = {2.0, 0.0, 0.0, 1.0, 0.0, 3.0};
+    for (Eigen::Index c = 0; c < 23; ++c) {
+      const auto x = fields.flat(c), z = drawn.flat_outputs(c);
+      const OracleLaws own = oracle_laws(made.file.description, x);
+      for (int i = 0; i < n; ++i) {
+        all.z(c * n + i) = z[static_cast<std::size_t>(i)];
+        const double s = scale[i] * (0.01 + std::exp(x[static_cast<std::size_t>(n + i)]));
+        all.S(c * n + i) = s * s;
+        for (Eigen::Index k = 0; k < m; ++k)
+          all.A(c * m + k, c * n + i) = own.A[static_cast<std::size_t>(k)][static_cast<std::size_t>(i)];
+        for (int k = 0; k < 2; ++k) all.A(23 * m + k, c * n + i) = rows.at(c, k, i);
+      }
+      for (Eigen::Index k = 0; k < m; ++k) all.d(c * m + k) = own.b[static_cast<std::size_t>(k)];
+      for (const std::int64_t i : positive_elements)
+        EXPECT_EQ(fields.flat_outputs(c)[static_cast<std::size_t>(i)], z[static_cast<std::size_t>(i)]);
+    }
+    for (int k = 0; k < 2; ++k) all.d(23 * m + k) = D[k];
+    EXPECT_LT(largest_difference(fields, all.conditioned(all.S)), 1e-9);
+    EXPECT_GT(largest_difference(fields, all.z), 1e-2);
+    for (int k = 0; k < 2; ++k) EXPECT_LE(laws.closure(0, k).relative_after, 1e-14);
+  }
 }
 
 // The correction by S instead of V = P S, and W_g of it: what a hand-made fixer does. It is told by the first test's

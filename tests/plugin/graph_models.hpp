@@ -194,6 +194,21 @@ inline GraphModel shared_layers_model() {
   return m;
 }
 
+/// Edges of edge_model and shared_layers_model: nodes -1 (absent) to 3. Categories likewise; counts 0 to 4.
+inline void list_edges(const GraphModel& made, Fields<double>& fields) {
+  std::mt19937 generator(3);
+  const auto elements = static_cast<std::size_t>(made.inputs);
+  if (elements != 22 && elements != 23) return;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(fields.columns); ++c) {
+    double* column = &fields.inputs[0][c * elements];
+    for (std::size_t e = elements - 10; e < elements; ++e)
+      column[e] = static_cast<double>(static_cast<int>(generator() % 5) - 1);
+    if (elements == 22) continue;
+    for (std::size_t i = 1; i < 5; ++i) column[i] = static_cast<double>(static_cast<int>(generator() % 6) - 1);
+    column[0] = static_cast<double>(generator() % 5);
+  }
+}
+
 struct SampleChoice {
   std::string method = "ddpm", projection = "null_space";
   std::int64_t steps = 7;

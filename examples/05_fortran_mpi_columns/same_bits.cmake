@@ -1,0 +1,15 @@
+# cmake -DMPIRUN= -DPROGRAM= -DMODEL= -P same_bits.cmake
+foreach(ranks 1 2 4)
+  execute_process(COMMAND "${MPIRUN}" --oversubscribe -n ${ranks} "${PROGRAM}" "${MODEL}"
+    OUTPUT_VARIABLE text ERROR_VARIABLE text RESULT_VARIABLE result)
+  if(NOT result EQUAL 0 OR NOT text MATCHES "temperatures: ([0-9A-F]+)")
+    message(FATAL_ERROR "${ranks} ranks: exit status ${result}\n${text}")
+  endif()
+  set(bits "${CMAKE_MATCH_1}")
+  message(STATUS "${ranks} ranks: ${bits}")
+  if(NOT DEFINED first)
+    set(first "${bits}")
+  elseif(NOT bits STREQUAL first)
+    message(FATAL_ERROR "${ranks} ranks give temperatures ${bits}, 1 rank gives ${first}")
+  endif()
+endforeach()
