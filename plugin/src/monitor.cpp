@@ -6,6 +6,7 @@
 #include "log_handler.hpp"
 #include "model.hpp"
 #include "monitor_log.hpp"
+#include "monitor_reduce.hpp"
 #include "monitor_report.hpp"
 
 #include <algorithm>
@@ -112,18 +113,38 @@ struct Monitor::Implementation {
                   worker->arena.data(), worker->second.data(), worker->tally);
   }
 
-  Status end_step(std::uint64_t step) {
+  Status end_step(std::uint64_t step, Status mine, Reduce reduce, void* context) {
     const detail::DefaultFloatingPoint environment;
+    if (options.steps > 0 && ++ended == options.steps) active = false;
     total.clear();
     for (const auto& worker : workers) {
       total.add(worker->tally);
       worker->tally.clear();
     }
+    if (const Status status = over_ranks(mine, reduce, context); status != Status::ok) {
+      report.step = step;
+      return status;
+    }
     report = detail::report_of(program, total, options.tolerances, step);
     if (report.violated) detail::warn(report.message);
     const Status logged = append();
-    if (options.steps > 0 && ++ended == options.steps) active = false;
     return report.violated && options.stop ? Status::law_violated : logged;
+  }
+
+  /// Makes `total` that of all ranks; else there is no report but why.
+  Status over_ranks(Status mine, Reduce reduce, void* context) {
+    try {
+      if (reduce != nullptr)
+        detail::reduce_step(total, mine, reduce, context);
+      else if (mine != Status::ok)
+        throw Error(mine, std::string("Monitor::end_step: the host failed before (") + status_name(mine) + ")");
+      return Status::ok;
+    } catch (const Error& error) {
+      report = {};
+      report.message = error.what();
+      detail::warn(report.message);
+      return error.status();
+    }
   }
 
   Status append() {
@@ -164,10 +185,7 @@ void Monitor::add(const RunArguments& emulated, const OutputField* original, std
 }
 
 Status Monitor::end_step(std::uint64_t step, Status mine, Reduce reduce, void* context) {
-  static_cast<void>(mine);
-  static_cast<void>(reduce);
-  static_cast<void>(context);
-  return is_active() ? implementation_->end_step(step) : Status::ok;
+  return is_active() ? implementation_->end_step(step, mine, reduce, context) : Status::ok;
 }
 
 const MonitorReport& Monitor::report() const noexcept { return implementation_->report; }

@@ -109,8 +109,10 @@ class Monitor {
 
   /// Ends the step: makes the report, warns (set_log_handler), appends to the log. Status: law_violated (if `stop`),
   /// that of the log if it could not be written, ok; the report is whole in each case. With `reduce` the step is that of
-  /// all ranks, each of which calls it, with `mine` (ok, or how this rank failed before: then that is every rank's
-  /// status, and there is no report).
+  /// all ranks, each of which calls it, of monitors made alike (but for the log, which may be one rank's alone), with
+  /// columns whose ids are global. `mine`: ok, or how this rank failed before: then that is every rank's status, and
+  /// there is no report but its message. So it is where the reduction fails, and where two ranks give the worst column's
+  /// id (invalid_argument).
   Status end_step(std::uint64_t step, Status mine = Status::ok, Reduce reduce = nullptr, void* context = nullptr);
 
   const MonitorReport& report() const noexcept;  ///< of the last step that ended
