@@ -338,3 +338,24 @@ TEST(Monitor, UsesTheHostsConstants) {
     EXPECT_EQ(monitor.report().laws[0].emulated.terms[0].coefficient, registered ? 3.0 + 1e-7 : 3.0);
   }
 }
+
+TEST(Monitor, OfEqualResidualsTheSmallestIdIsNamed) {
+  ModelBuilder b;  // two constants that meet their law exactly in every column
+  b.input("x");
+  b.output("a").output("b").output("c");
+  b.output_mean = {3.0, 1.0, 0.0};
+  b.output_scale = {0.0, 0.0, 2.0};
+  b.law("constants", {{"a", 1.0}, {"b", -3.0}});
+  Step step(model_of(b.build()));
+  const auto smallest = std::min_element(step.ids.begin(), step.ids.end()) - step.ids.begin();
+  for (const bool backwards : {false, true}) {
+    Monitor monitor(step.model);
+    for (std::int64_t i = 0; i < 10; ++i) step.add(monitor, 30 * (backwards ? 9 - i : i), 30);
+    EXPECT_EQ(monitor.end_step(0), Status::ok);
+    const MonitorClosure& found = monitor.report().laws[0].emulated;
+    EXPECT_EQ(found.max_relative, 0.0);
+    EXPECT_EQ(found.worst_id, step.ids[static_cast<std::size_t>(smallest)]);
+    EXPECT_EQ(found.worst_column, smallest % 30);
+    EXPECT_EQ(found.terms.size(), 2u);
+  }
+}
