@@ -287,6 +287,17 @@ TEST(Monitor, WhatIsNoNumberIsCountedAndViolates) {
   monitor.add(step.arguments());
   EXPECT_EQ(monitor.end_step(1), Status::law_violated);
   EXPECT_NE(monitor.report().message.find("no number in 1 columns"), std::string::npos) << monitor.report().message;
+  // Without a status a column whose inputs are no numbers has no result all the same.
+  RunArguments silent = step.arguments();
+  silent.status = nullptr;
+  step.fields.outputs[0][3] = step.fields.outputs[0][4];
+  step.fields.outputs[0][17] = std::nan("");
+  Monitor unaware(step.model);
+  unaware.add(silent);
+  EXPECT_EQ(unaware.end_step(0), Status::ok);
+  EXPECT_EQ(unaware.report().left_out, 1);
+  EXPECT_EQ(unaware.report().laws[0].emulated.non_finite, 0);
+  step.fields.outputs[0][3] = std::nan("");
   // The emulator's own status says that there is no result: neither counted nor a violation.
   step.status[3] = Status::non_finite;
   monitor.add(step.arguments());
