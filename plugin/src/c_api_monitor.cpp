@@ -38,7 +38,8 @@ lavoisier::MonitorOptions options_of(const lav_monitor_options& given) {
   asked.steps = given.steps;
   asked.stop = given.stop != 0;
   if (given.log != nullptr) asked.log = given.log;
-  require(given.physics != nullptr || given.physics_count == 0, "lav_monitor_options.physics: expected one a law, found null");
+  require(given.physics != nullptr || given.physics_count == 0,
+          "lav_monitor_options.physics: expected one a law, found null");
   for (std::size_t l = 0; l < given.physics_count; ++l)
     asked.tolerances.push_back(static_cast<lavoisier::MonitorTolerance>(given.physics[l]));
   return asked;
@@ -118,7 +119,9 @@ lav_status lav_monitor_create(const lav_model* model, const lav_monitor_options*
 
 void lav_monitor_destroy(lav_monitor* monitor) { delete monitor; }
 
-int lav_monitor_is_active(const lav_monitor* monitor) { return monitor != nullptr && monitor->monitor.is_active() ? 1 : 0; }
+int lav_monitor_is_active(const lav_monitor* monitor) {
+  return monitor != nullptr && monitor->monitor.is_active() ? 1 : 0;
+}
 
 lav_status lav_monitor_add(lav_monitor* monitor, const lav_run_arguments* emulated, const lav_output_field* original,
                            size_t original_count, const int64_t* original_block_strides) {
@@ -136,7 +139,8 @@ lav_status lav_monitor_add(lav_monitor* monitor, const lav_run_arguments* emulat
   });
 }
 
-lav_status lav_monitor_end_step(lav_monitor* monitor, uint64_t step, lav_status mine, lav_reduce reduce, void* context) {
+lav_status lav_monitor_end_step(lav_monitor* monitor, uint64_t step, lav_status mine, lav_reduce reduce,
+                                void* context) {
   Status status = Status::ok;
   const lav_status failed = guarded([&] {
     require(monitor != nullptr, "lav_monitor_end_step: the monitor is null");

@@ -7,7 +7,8 @@
 
 namespace lavoisier::detail {
 
-std::int64_t select_columns(const RunArguments& a, std::int64_t capacity, std::int64_t* columns, std::int64_t* sorted) {
+std::int64_t select_columns(const RunArguments& a, std::int64_t capacity, std::int64_t* columns,
+                            std::int64_t* sorted) {
   if (a.columns < 0)
     throw Error(Status::invalid_argument, "columns: expected 0 or more, found " + std::to_string(a.columns));
   if (a.active_count < -1)
@@ -56,7 +57,8 @@ std::int64_t select_columns(const RunArguments& a, std::int64_t capacity, std::i
     std::sort(sorted, sorted + a.active_count);
     const auto* twice = std::adjacent_find(sorted, sorted + a.active_count);
     if (twice != sorted + a.active_count)
-      throw Error(Status::invalid_argument, "column " + std::to_string(*twice) + " is twice in the list of active columns");
+      throw Error(Status::invalid_argument,
+                  "column " + std::to_string(*twice) + " is twice in the list of active columns");
   }
   return a.active_count;
 }

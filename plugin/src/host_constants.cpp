@@ -93,7 +93,8 @@ Coordinates read_coordinates(const ModelFile& file) {
     const std::string name = tensor.name.substr(prefix.size());
     const std::string where = "tensor " + quoted(tensor.name) + ": ";
     if (names.count(name) == 0)
-      throw Error(Status::invalid_format, where + quoted(name) + " is neither a dimension nor a coordinate of a variable");
+      throw Error(Status::invalid_format,
+                  where + quoted(name) + " is neither a dimension nor a coordinate of a variable");
     const auto values = tensor.f64();
     Coordinate coordinate = place(layout, name, values.size());
     std::int64_t expected = 1;
@@ -124,7 +125,8 @@ void register_constants(const HostConstants& host, const StateLayout& layout, st
       for (const auto& constant : constants) known.push_back(constant.name);
       throw Error(Status::not_found, "the model has no constant " + quoted(name) + suggestion(name, known));
     }
-    if (!seen.insert(name).second) throw Error(Status::invalid_argument, "constant " + quoted(name) + " is given twice");
+    if (!seen.insert(name).second)
+      throw Error(Status::invalid_argument, "constant " + quoted(name) + " is given twice");
     require_units(given.units, layout, *at);
     compare(given.value, at->file_value, "constant " + quoted(name), at->units == "1" ? "" : " " + at->units);
     at->value = given.value;
@@ -140,7 +142,8 @@ void register_coordinates(const HostConstants& host, const StateLayout& layout, 
   std::set<std::string> seen;
   for (std::size_t i = 0; i < host.coordinate_count; ++i) {
     const HostCoordinate& given = host.coordinates[i];
-    if (given.name == nullptr) throw Error(Status::invalid_argument, "coordinate " + std::to_string(i) + " has no name");
+    if (given.name == nullptr)
+      throw Error(Status::invalid_argument, "coordinate " + std::to_string(i) + " has no name");
     const std::string name = given.name, what = "coordinate " + quoted(name);
     if (names.count(name) == 0)
       throw Error(Status::not_found, "the model has no " + what + suggestion(name, {names.begin(), names.end()}));

@@ -137,8 +137,9 @@ LawExpressions::Symbolic LawExpressions::symbol(const std::string& name, const s
     for (std::size_t i = 0; i < coordinate.values.size(); ++i) value.elements[i].number = coordinate.values[i];
     return value;
   }
-  throw Error(Status::unsupported, where + ": '" + name + "' is neither an input nor a constant, and the model file has "
-                                       "no values of a coordinate of this name");
+  throw Error(Status::unsupported, where + ": '" + name +
+                                       "' is neither an input nor a constant, and the model file has no values of a "
+                                       "coordinate of this name");
 }
 
 // Result dimensions: the left operand's, then the right one's new ones (Expression::evaluate).

@@ -55,8 +55,8 @@ struct Monitor::Implementation {
     const std::size_t laws = program.laws.laws.size();
     if (options.tolerances.empty()) options.tolerances.assign(laws, MonitorTolerance::identity);
     if (options.tolerances.size() != laws)
-      throw Error(Status::shape_mismatch, "tolerances: expected one a law (" + std::to_string(laws) + ") or none, found " +
-                                              std::to_string(options.tolerances.size()));
+      throw Error(Status::shape_mismatch, "tolerances: expected one a law (" + std::to_string(laws) +
+                                              ") or none, found " + std::to_string(options.tolerances.size()));
     for (const MonitorTolerance tolerance : options.tolerances)
       if (tolerance != MonitorTolerance::identity && tolerance != MonitorTolerance::physics)
         throw Error(Status::invalid_argument, "unknown tolerance " + std::to_string(static_cast<int>(tolerance)));

@@ -56,7 +56,8 @@ std::string law_row(const MonitorReport& report, const MonitorLaw& law, const ch
 }
 
 std::string variable_row(const MonitorReport& report, const MonitorSkill& skill) {
-  std::string row = std::to_string(report.step) + ",variable,emulator," + quoted(skill.name) + ',' + quoted(skill.units);
+  std::string row =
+      std::to_string(report.step) + ",variable,emulator," + quoted(skill.name) + ',' + quoted(skill.units);
   row += ',' + std::to_string(skill.columns) + ',' + std::to_string(skill.non_finite) + ",,,,,,,";
   for (const double x : {skill.bias, skill.rmse, skill.mean_absolute_error, skill.correlation, skill.r_squared})
     row += ',' + number_text(x);

@@ -32,7 +32,8 @@ class Ranks {
   void sum(std::vector<std::int64_t>& words) const {
     const Status status = reduce_(context_, words.data(), words.size());
     if (status != Status::ok)
-      throw Error(status, std::string("Monitor::end_step: the reduction over ranks failed (") + status_name(status) + ")");
+      throw Error(status,
+                  std::string("Monitor::end_step: the reduction over ranks failed (") + status_name(status) + ")");
   }
 
  private:
@@ -52,7 +53,9 @@ void find_largest(std::vector<Key>& keys, const Ranks& ranks) {
   std::vector<std::int64_t> votes;
   for (int d = digits; d-- > 0;) {
     votes.assign(keys.size() * digit_values, 0);
-    const auto digit = [&](const Key& key) { return static_cast<std::size_t>(key.own >> (d * digit_bits)) % digit_values; };
+    const auto digit = [&](const Key& key) {
+      return static_cast<std::size_t>(key.own >> (d * digit_bits)) % digit_values;
+    };
     for (std::size_t k = 0; k < keys.size(); ++k)
       if (keys[k].candidate) votes[k * digit_values + digit(keys[k])] = 1;
     ranks.sum(votes);
@@ -111,7 +114,8 @@ void reduce_sums(StepTally& tally, Status mine, const Ranks& ranks) {
   for (int s = 1; s < status_count; ++s)
     if (words[static_cast<std::size_t>(s)] > 0)
       throw Error(static_cast<Status>(s), "Monitor::end_step: " + std::to_string(words[static_cast<std::size_t>(s)]) +
-                                              " of the ranks failed before (" + status_name(static_cast<Status>(s)) + ")");
+                                              " of the ranks failed before (" + status_name(static_cast<Status>(s)) +
+                                              ")");
   next = words.data() + status_count;
   tally.floats = *next++ > 0;
   for (auto* count : counts) *count = *next++;

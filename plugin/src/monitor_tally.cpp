@@ -27,7 +27,8 @@ void gather_outputs(const Tile& tile, const BoundField* fields, std::size_t coun
         for (std::int64_t c = 0; c < tile.count; ++c)
           row[c] = static_cast<double>(static_cast<const float*>(field.data)[shift + shift_of[c]]);
       else
-        for (std::int64_t c = 0; c < tile.count; ++c) row[c] = static_cast<const double*>(field.data)[shift + shift_of[c]];
+        for (std::int64_t c = 0; c < tile.count; ++c)
+          row[c] = static_cast<const double*>(field.data)[shift + shift_of[c]];
       for (std::int64_t c = tile.count; c < tile.stride; ++c) row[c] = 0.0;
     }
   }
@@ -61,7 +62,8 @@ void add_laws(const Tile& tile, const double* y, const Counted& counted, std::ve
     const std::int32_t begin = a.term_begin[l];
     for (std::size_t t = 0; t < law.value.size(); ++t) {
       const std::int64_t term = begin + static_cast<std::int64_t>(t);
-      law.coefficient[t] = a.term_values != nullptr ? a.term_values[term * tile.stride + worst] : a.term_coefficient[term];
+      law.coefficient[t] =
+          a.term_values != nullptr ? a.term_values[term * tile.stride + worst] : a.term_coefficient[term];
       law.value[t] = y[a.term_element[term] * tile.stride + worst];
     }
   }
@@ -136,7 +138,8 @@ void SkillTally::clear() noexcept {
   columns = non_finite = 0;
   for (auto* sums : {&emulated, &original})
     for (auto& sum : *sums) sum.clear();
-  for (auto* sum : {&error, &absolute_error, &squared_error, &emulated_squares, &original_squares, &products}) sum->clear();
+  for (auto* sum : {&error, &absolute_error, &squared_error, &emulated_squares, &original_squares, &products})
+    sum->clear();
 }
 
 void SkillTally::add(const SkillTally& other) noexcept {
@@ -156,7 +159,8 @@ void SkillTally::add(const SkillTally& other) noexcept {
 
 StepTally::StepTally(const Program& program) {
   const auto& begin = program.laws.term_begin;
-  for (std::size_t l = 0; l + 1 < begin.size(); ++l) emulated.emplace_back(static_cast<std::size_t>(begin[l + 1] - begin[l]));
+  for (std::size_t l = 0; l + 1 < begin.size(); ++l)
+    emulated.emplace_back(static_cast<std::size_t>(begin[l + 1] - begin[l]));
   original = emulated;
   for (const auto& variable : program.outputs) skill.emplace_back(static_cast<std::size_t>(variable.elements));
 }

@@ -13,7 +13,9 @@ namespace lavoisier::detail {
 
 /// Columns of a tile in memory: exactly as many as there are up to 8, so that vectors run over outputs; else whole
 /// vectors of columns.
-inline std::int64_t stride_for(std::int64_t count) noexcept { return count <= 8 ? count : count <= 16 ? 16 : tile_columns; }
+inline std::int64_t stride_for(std::int64_t count) noexcept {
+  return count <= 8 ? count : count <= 16 ? 16 : tile_columns;
+}
 
 /// Values lie as value[element * stride + column].
 struct Tile {

@@ -99,7 +99,9 @@ TEST(HostConstants, LawsCloseWithTheHostsOwnNumbersOnceTheyAreRegistered) {
 
 TEST(HostConstants, TheBitsAreThoseOfAModelFileWithTheHostsValues) {
   for (const bool own : {true, false}) {
-    const auto made = [&](double cp, double g) { return model_of((own ? column(cp, g) : shared_column(cp, g)).build()); };
+    const auto made = [&](double cp, double g) {
+      return model_of((own ? column(cp, g) : shared_column(cp, g)).build());
+    };
     const auto bound = registered(made(file_cp, 9.80665), {{"cp", host_cp, nullptr}, {"g", 9.80665001, nullptr}});
     EXPECT_TRUE(same_bits(draws(bound), draws(made(host_cp, 9.80665001))));
     EXPECT_FALSE(same_bits(draws(bound), draws(made(file_cp, 9.80665))));
@@ -148,9 +150,12 @@ TEST(HostConstants, EachMistakeHasItsStatus) {
          {{"cp", 1005.0, "J kg-1 K-1"}});
   refuse(Status::out_of_range, "the host has nan", {{"cp", std::nan(""), nullptr}});
   refuse(Status::out_of_range, "constant 'none': the host has 1e-300, the model file 0", {{"none", 1e-300, "1"}});
-  refuse(Status::not_found, "no constant 'cpp' (did you mean 'cp'?); it has cp, g, peak, none", {{"cpp", 1004.64, nullptr}});
-  refuse(Status::unit_mismatch, "constant 'cp': expected units 'J kg-1 K-1', found 'J/kg/K'", {{"cp", file_cp, "J/kg/K"}});
-  refuse(Status::invalid_argument, "constant 'cp' is given twice", {{"cp", file_cp, nullptr}, {"cp", file_cp, nullptr}});
+  refuse(Status::not_found, "no constant 'cpp' (did you mean 'cp'?); it has cp, g, peak, none",
+         {{"cpp", 1004.64, nullptr}});
+  refuse(Status::unit_mismatch, "constant 'cp': expected units 'J kg-1 K-1', found 'J/kg/K'",
+         {{"cp", file_cp, "J/kg/K"}});
+  refuse(Status::invalid_argument, "constant 'cp' is given twice",
+         {{"cp", file_cp, nullptr}, {"cp", file_cp, nullptr}});
   refuse(Status::invalid_argument, "constant 1 has no name", {{"cp", file_cp, nullptr}, {}});
   HostConstants null;
   null.constant_count = 2;
@@ -167,7 +172,8 @@ TEST(HostConstants, CoordinatesAreComparedAndEnterTheLaws) {
     ModelBuilder b = shared_column();
     b.laws[0].terms[0].coefficient = Expression::symbol("level") / Expression::symbol("g");
     ModelFile file = b.build();
-    file.add(Tensor::from("coordinates.level", {static_cast<std::int64_t>(values.size())}, std::span<const double>(values)));
+    file.add(
+        Tensor::from("coordinates.level", {static_cast<std::int64_t>(values.size())}, std::span<const double>(values)));
     return model_of(file);
   };
   const auto model = with(pressure);

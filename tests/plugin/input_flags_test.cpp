@@ -68,7 +68,8 @@ TEST(InputFlags, MistakesAreRefused) {
   Workspace workspace(model);
   Fields<double> fields(*model, 10);
   const auto arguments = fields.arguments();
-  expect_error(Status::out_of_range, "column 10: the run has columns 0 to 9", [&] { workspace.input_flags(arguments, 10); });
+  expect_error(Status::out_of_range, "column 10: the run has columns 0 to 9",
+               [&] { workspace.input_flags(arguments, 10); });
   expect_error(Status::out_of_range, "column -1", [&] { workspace.input_flags(arguments, -1); });
   fields.input_fields[0].space = MemorySpace::device;
   expect_error(Status::shape_mismatch, "'mass': expected host memory", [&] { workspace.input_flags(arguments, 0); });

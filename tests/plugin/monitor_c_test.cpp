@@ -140,7 +140,8 @@ TEST(MonitorC, StopsAndRefusesWithStatuses) {
   EXPECT_EQ(lav_monitor_add(monitor, nullptr, nullptr, 0, nullptr), LAV_INVALID_ARGUMENT);
   ASSERT_EQ(lav_monitor_add(monitor, &run.arguments, nullptr, 0, nullptr), LAV_OK);
   EXPECT_EQ(lav_monitor_end_step(monitor, 7, LAV_OK, nullptr, nullptr), LAV_LAW_VIOLATED);
-  EXPECT_NE(std::strstr(lav_last_error(), "step 7: the emulator violates law 'radiation'"), nullptr) << lav_last_error();
+  EXPECT_NE(std::strstr(lav_last_error(), "step 7: the emulator violates law 'radiation'"), nullptr)
+      << lav_last_error();
   EXPECT_EQ(lav_monitor_is_active(monitor), 0);
   EXPECT_EQ(lav_monitor_add(monitor, nullptr, nullptr, 0, nullptr), LAV_OK);  // off: nothing is looked at
   EXPECT_EQ(lav_monitor_end_step(monitor, 8, LAV_OK, nullptr, nullptr), LAV_OK);

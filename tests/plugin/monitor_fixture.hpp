@@ -43,7 +43,8 @@ struct Step {
   std::vector<std::vector<double>> own;
   std::vector<OutputField> own_fields;
 
-  explicit Step(std::shared_ptr<const Model> of, std::int64_t count = 300) : model(std::move(of)), fields(*model, count) {
+  explicit Step(std::shared_ptr<const Model> of, std::int64_t count = 300)
+      : model(std::move(of)), fields(*model, count) {
     status.assign(static_cast<std::size_t>(count), Status::internal);
     std::mt19937 generator(11);
     std::normal_distribution<double> normal;

@@ -26,9 +26,10 @@ TEST(Monitor, WarnsOrStopsAtTheHostsChoice) {
     EXPECT_TRUE(monitor.report().violated);
     ASSERT_EQ(warnings.texts.size(), 1u);
     EXPECT_EQ(warnings.texts[0], monitor.report().message);
-    const std::string where = "expected at most 1e-14; worst in column 55 (id " + std::to_string(step.ids[55]) + "): FDR 1*";
-    for (const std::string& part :
-         {std::string("step 2: the emulator violates law 'radiation': relative residual "), std::string("law 'net_heat'"), where})
+    const std::string where =
+        "expected at most 1e-14; worst in column 55 (id " + std::to_string(step.ids[55]) + "): FDR 1*";
+    for (const std::string& part : {std::string("step 2: the emulator violates law 'radiation': relative residual "),
+                                    std::string("law 'net_heat'"), where})
       EXPECT_NE(warnings.texts[0].find(part), std::string::npos) << part << " in " << warnings.texts[0];
     EXPECT_NEAR(monitor.report().laws[0].emulated.max_absolute, 0.25, 1e-12);
   }
@@ -73,7 +74,8 @@ TEST(Monitor, EachMistakeHasItsStatus) {
   using A = RunArguments&;
   using O = std::vector<OutputField>&;
   using I = std::vector<InputField>&;
-  refuse(Status::unit_mismatch, "of the host's own scheme: output 'FUL': expected units 'W m-2', 'W/m2', found 'kW m-2'",
+  refuse(Status::unit_mismatch,
+         "of the host's own scheme: output 'FUL': expected units 'W m-2', 'W/m2', found 'kW m-2'",
          [](A, O o, I) { o[1].units = "kW m-2"; });
   refuse(Status::not_found, "of the host's own scheme: no field is given for the model's output 'FDH'",
          [](A, O o, I) { o.pop_back(); });
@@ -94,7 +96,8 @@ TEST(Monitor, EachMistakeHasItsStatus) {
   expect_error(Status::invalid_argument, "steps: expected -1", [&] { Monitor(step.model, options); });
   options = {};
   options.tolerances.resize(3);
-  expect_error(Status::shape_mismatch, "expected one a law (2) or none, found 3", [&] { Monitor(step.model, options); });
+  expect_error(Status::shape_mismatch, "expected one a law (2) or none, found 3",
+               [&] { Monitor(step.model, options); });
   expect_error(Status::invalid_argument, "a monitor needs a model", [] { Monitor(nullptr); });
 }
 

@@ -110,7 +110,8 @@ TEST(MonitorRanks, AFailureOfOneRankIsEveryRanks) {
   on_ranks(3, [&](int rank, Together& together) {
     Monitor monitor(step.model);
     step.add(monitor, 100 * rank, 100);
-    EXPECT_EQ(monitor.end_step(0, rank == 1 ? Status::io_error : Status::ok, Together::reduce, &together), Status::io_error);
+    EXPECT_EQ(monitor.end_step(0, rank == 1 ? Status::io_error : Status::ok, Together::reduce, &together),
+              Status::io_error);
     EXPECT_NE(monitor.report().message.find("1 of the ranks failed before (io_error)"), std::string::npos);
     step.add(monitor, 100 * rank, 100);  // and then it goes on
     EXPECT_EQ(monitor.end_step(1, Status::ok, Together::reduce, &together), Status::ok);

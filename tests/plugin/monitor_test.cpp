@@ -72,7 +72,9 @@ void expect_skill(const MonitorSkill& found, const Step& step, std::size_t v) {
   std::vector<std::int64_t> columns;
   for (std::int64_t c = 0; c < step.fields.columns; ++c)
     if (usable(step, c)) columns.push_back(c);
-  const auto m = [&](std::int64_t c, std::size_t e) { return step.fields.outputs[v][static_cast<std::size_t>(c) * elements + e]; };
+  const auto m = [&](std::int64_t c, std::size_t e) {
+    return step.fields.outputs[v][static_cast<std::size_t>(c) * elements + e];
+  };
   const auto o = [&](std::int64_t c, std::size_t e) { return step.own[v][static_cast<std::size_t>(c) * elements + e]; };
   const auto count = static_cast<long double>(columns.size());
   for (std::size_t e = 0; e < elements; ++e)

@@ -25,7 +25,8 @@ void finalize();
 bool is_initialized() noexcept;
 
 /// The library prints nothing. What it has to say beside statuses (a monitor's warnings) goes to the host's handler, on
-/// the thread that met it; null, as at the beginning: nowhere. The text is valid during the call; exceptions are caught.
+/// the thread that met it; null, as at the beginning: nowhere. The text is valid during the call; exceptions are
+/// caught.
 using LogHandler = void (*)(void* context, const char* message);
 void set_log_handler(LogHandler handler, void* context = nullptr) noexcept;
 

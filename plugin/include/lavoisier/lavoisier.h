@@ -154,9 +154,9 @@ typedef struct lav_host_constants {
 #define LAV_HOST_CONSTANTS_INIT \
   { sizeof(lav_host_constants), NULL, 0, NULL, 0 }
 
-/** The same model with the host's constants and coordinates in every number of its laws; the weights are shared. Each is
-    compared with the model file's first: one that differs by more than 1e-6, relative, is LAV_OUT_OF_RANGE, with both
-    values. A handle of its own, to be destroyed like the first. On failure *own is null. */
+/** The same model with the host's constants and coordinates in every number of its laws; the weights are shared. Each
+    is compared with the model file's first: one that differs by more than 1e-6, relative, is LAV_OUT_OF_RANGE, with
+    both values. A handle of its own, to be destroyed like the first. On failure *own is null. */
 lav_status lav_model_with_constants(const lav_model* model, const lav_host_constants* host, lav_model** own);
 
 const char* lav_model_digest(const lav_model* model);   /* 64 hex digits; empty for null */
@@ -273,8 +273,8 @@ typedef struct lav_input_flag {
 } lav_input_flag;
 #define LAV_INPUT_FLAG_INIT \
   { sizeof(lav_input_flag), 0, NULL, NULL, 0, 0.0, 0.0, 0.0, LAV_OK }
-/** Flag `index`, from 0, of a column of the fields: why its status is LAV_OUT_OF_RANGE or LAV_NON_FINITE, found on demand
-    in the inputs where they lie (host memory). Strings live as long as the workspace. */
+/** Flag `index`, from 0, of a column of the fields: why its status is LAV_OUT_OF_RANGE or LAV_NON_FINITE, found on
+    demand in the inputs where they lie (host memory). Strings live as long as the workspace. */
 lav_status lav_workspace_input_flag(const lav_workspace* workspace, const lav_run_arguments* arguments, int64_t column,
                                     int64_t index, lav_input_flag* flag);
 
@@ -326,13 +326,13 @@ typedef struct lav_monitor_options {
 #define LAV_MONITOR_OPTIONS_INIT \
   { sizeof(lav_monitor_options), -1, 0, NULL, 0, NULL }
 
-/** `options` may be null: the defaults. A log that can't be opened is a status: without one a monitor can still be made.
-    On failure *monitor is null. */
+/** `options` may be null: the defaults. A log that can't be opened is a status: without one a monitor can still be
+    made. On failure *monitor is null. */
 lav_status lav_monitor_create(const lav_model* model, const lav_monitor_options* options, lav_monitor** monitor);
 void lav_monitor_destroy(lav_monitor* monitor);
 int lav_monitor_is_active(const lav_monitor* monitor); /* steps are left; 0 for null */
-/** The arguments of a run, whose outputs are now read, and the host's own outputs of the same columns (none: laws alone).
-    Give the arguments `status`, so that columns without a result are known. Host memory. */
+/** The arguments of a run, whose outputs are now read, and the host's own outputs of the same columns (none: laws
+    alone). Give the arguments `status`, so that columns without a result are known. Host memory. */
 lav_status lav_monitor_add(lav_monitor* monitor, const lav_run_arguments* emulated, const lav_output_field* original,
                            size_t original_count, const int64_t* original_block_strides);
 /** LAV_LAW_VIOLATED (with `stop`), the status of a log that could not be written, LAV_OK; the report is whole in each

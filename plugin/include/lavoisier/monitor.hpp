@@ -89,8 +89,8 @@ struct MonitorReport {
 ///       if (monitor.end_step(step) != Status::ok) ...        // monitor.report()
 ///
 /// `add` may be called by several threads at once; the rest by one. Sums are exact and ties are settled by the columns'
-/// ids, so no figure but worst_column depends on chunks and threads, to the bit. Switched off (steps = 0, or all of them
-/// done), each call is one branch.
+/// ids, so no figure but worst_column depends on chunks and threads, to the bit. Switched off (steps = 0, or all of
+/// them done), each call is one branch.
 class Monitor {
  public:
   /// The model is the workspace's, with the host's constants where it has them. Errors: invalid_argument; of the log:
@@ -102,17 +102,18 @@ class Monitor {
 
   bool is_active() const noexcept;  ///< steps are left
 
-  /// A chunk that the emulator has run: its arguments, whose outputs are now read, and the host's own outputs of the same
-  /// columns, every one (none: laws alone). Give the arguments a `status`, so that columns without a result are known.
-  /// Fields lie in host memory. Checked as a run's before any is read, but that outputs may overlap; Errors as there.
+  /// A chunk that the emulator has run: its arguments, whose outputs are now read, and the host's own outputs of the
+  /// same columns, every one (none: laws alone). Give the arguments a `status`, so that columns without a result are
+  /// known. Fields lie in host memory. Checked as a run's before any is read, but that outputs may overlap; Errors as
+  /// there.
   void add(const RunArguments& emulated, const OutputField* original = nullptr, std::size_t original_count = 0);
 
   /// Ends the step: makes the report, warns (set_log_handler), appends to the log. Status: law_violated (if `stop`),
-  /// that of the log if it could not be written, ok; the report is whole in each case. With `reduce` the step is that of
-  /// all ranks, each of which calls it, of monitors made alike (but for the log, which may be one rank's alone), with
+  /// that of the log if it could not be written, ok; the report is whole in each case. With `reduce` the step is that
+  /// of all ranks, each of which calls it, of monitors made alike (but for the log, which may be one rank's alone), with
   /// columns whose ids are global. `mine`: ok, or how this rank failed before: then that is every rank's status, and
-  /// there is no report but its message. So it is where the reduction fails, and where two ranks give the worst column's
-  /// id (invalid_argument).
+  /// there is no report but its message. So it is where the reduction fails, and where two ranks give the worst
+  /// column's id (invalid_argument).
   Status end_step(std::uint64_t step, Status mine = Status::ok, Reduce reduce = nullptr, void* context = nullptr);
 
   const MonitorReport& report() const noexcept;  ///< of the last step that ended
