@@ -10,6 +10,7 @@
 //   slab_ocean [--break] MODEL [OCEAN]
 
 #include <lavoisier/emulator_kokkos.hpp>
+#include <lavoisier/monitor.hpp>
 
 #include <Kokkos_Core.hpp>
 #include <netcdf.h>
@@ -143,6 +144,13 @@ int run(const std::string& model_path, const std::string& ocean_path, bool broke
     out.emplace_back(std::string(output_names[i]), cells);
     outputs.push_back(lavoisier::output_field(output_names[i], out.back(), "W m-2"));
   }
+  // A monitor beside it, against the published fluxes: what a scheme of our own would be.
+  std::vector<std::vector<double>> published_fluxes;
+  for (const char* name : output_names) published_fluxes.push_back(file.read(name));
+  std::vector<lavoisier::Status> status(cells);
+  lavoisier::MonitorOptions watch;
+  watch.stop = true;
+  lavoisier::Monitor monitor(model, watch);
   const HostView fsr = out[0], ful = out[1], flh = out[3], fsh = out[4], fdh = out[5];
 
   std::printf("%zu ocean cells; global means, W m-2 (SST: degC)\n", static_cast<std::size_t>([&] {
@@ -180,6 +188,7 @@ int run(const std::string& model_path, const std::string& ocean_path, bool broke
     arguments.columns = static_cast<std::int64_t>(cells);
     arguments.mask = ocean.data();
     arguments.step = static_cast<std::uint64_t>(month);
+    arguments.status = status.data();
     const lavoisier::RunReport& report = emulator.run(arguments);
     if (report.non_finite > 0 || report.rank_deficient > 0)
       throw std::runtime_error("the emulator could not compute " + std::to_string(report.non_finite + report.rank_deficient) + " cells");
@@ -188,6 +197,14 @@ int run(const std::string& model_path, const std::string& ocean_path, bool broke
       std::size_t c = 0;
       while (!ocean[c]) ++c;
       flh(c) += 0.01;
+    }
+
+    std::vector<lavoisier::OutputField> own = outputs;
+    for (std::size_t i = 0; i < own.size(); ++i) own[i].data = published_fluxes[i].data() + offset;
+    monitor.add(arguments, own.data(), own.size());
+    if (monitor.end_step(arguments.step) != lavoisier::Status::ok) {
+      std::fprintf(stderr, "%s\n", monitor.report().message.c_str());
+      closed = false;
     }
 
     // Step the slab; the budget, area-weighted: the fluxes among themselves, and the heat stored against them.
@@ -227,6 +244,9 @@ int run(const std::string& model_path, const std::string& ocean_path, bool broke
         closed = false;
       }
   }
+  std::printf("December against the published fluxes:");
+  for (const auto& flux : monitor.report().variables) std::printf(" %s rmse %.1f,", flux.name.c_str(), flux.rmse);
+  std::printf(" W m-2\n");
   std::printf("year: FDH %.2f W m-2, published %.2f W m-2\n", mean_fdh, mean_published);
   if (std::abs(mean_fdh - mean_published) > 25.0) {
     std::fprintf(stderr, "the year's heat uptake is not that of this ocean\n");

@@ -1,6 +1,7 @@
 ! A host of column physics: temperatures of (ncol, nlev), stepped hourly for a year, in chunks of nproma columns, as
 ! weather and climate models call their physics. First with its own scheme, then with the emulator in its place. The
-! host keeps its own budget: what the columns gained is what the fluxes brought.
+! host keeps its own budget: what the columns gained is what the fluxes brought. On the emulator's first day the scheme
+! runs beside it, and a monitor compares the two.
 !
 !   column_physics [--break] MODEL     exit codes: 0 both budgets close, 1 usage, 2 an error, 3 a budget does not close
 program column_physics
@@ -21,9 +22,11 @@ program column_physics
   ! Layer 1 is the lowest. The emulator takes its fields where they lie: TARGET.
   real(real64), target :: t(ncol, nlev), t_equilibrium(ncol, nlev), t_surface(ncol)
   real(real64), target :: heating(ncol, nlev), sensible(ncol), radiation(ncol)
+  real(real64), target :: own_heating(ncol, nlev), own_sensible(ncol), own_radiation(ncol)  ! the scheme's, of that day
   real(real64) :: climate(ncol, nlev, 2)
   type(lavoisier_model) :: model
   type(lavoisier_workspace) :: emulator
+  type(lavoisier_monitor) :: monitor
   character(256) :: argument, path
   logical :: broken, closed(2)
   integer :: i, stat
@@ -47,11 +50,14 @@ program column_physics
   call lavoisier_initialize(stat=stat, errmsg=errmsg)
   if (stat == 0) call model%load(trim(path), stat=stat, errmsg=errmsg)
   if (stat == 0) call emulator%create(model, max_columns=nproma, seed=1_int64, stat=stat, errmsg=errmsg)
+  if (stat == 0) call monitor%create(model, steps=24_int64, stop=.true., log="column_physics.csv", stat=stat, &
+                                     errmsg=errmsg)
   if (stat /= 0) call give_up()
   write (*, "(6a)") "lavoisier ", lavoisier_version(), ", model ", model%digest(), ", on ", emulator%backend()
 
   call step_year(.false., closed(1))
   call step_year(.true., closed(2))
+  call compare_first_day()
   write (*, "(a, f6.3, a)") "annual mean temperatures, emulator against scheme: rms ", &
     sqrt(sum((climate(:, :, 2) - climate(:, :, 1))**2)/(ncol*nlev)), " K"
   if (maxval(abs(climate(:, :, 2) - climate(:, :, 1))) > 1) then
@@ -60,6 +66,7 @@ program column_physics
   end if
 
   ! Variables of the main program don't go out of scope.
+  call monitor%destroy()
   call emulator%destroy()
   call model%destroy()
   call lavoisier_finalize()
@@ -101,6 +108,8 @@ contains
             call scheme(first, last)
           end if
         end do
+        if (with_emulator) call monitor%end_step(step, stat=stat, errmsg=errmsg)
+        if (stat /= 0) call give_up()
         if (broken) heating(ncol/2, nlev) = heating(ncol/2, nlev) + 1.0e-6_real64
         t = t + dt/heat_capacity*heating
         brought = brought + dt*(sensible + radiation)
@@ -118,6 +127,27 @@ contains
     if (with_emulator) write (*, "(i0, a)") flagged, " columns and steps outside the training range"
     write (*, "(2a)") "the heat budget ", trim(merge("closes        ", "does NOT close", closes))
   end subroutine step_year
+
+  ! What the monitor saw at the end of the first day.
+  subroutine compare_first_day()
+    type(lavoisier_monitor_closure) :: law
+    type(lavoisier_monitor_skill) :: skill
+    type(lavoisier_variable) :: variable
+    integer :: v
+    call monitor%law_closure(1, law)
+    write (*, "(/, a, es8.1, a, i0)") "hour 24 beside the scheme: the law's largest relative residual", law%max_relative, &
+      ", in column ", law%worst_id + 1
+    do v = 1, model%output_count()
+      call model%output(v, variable)
+      call monitor%skill(v, skill)
+      write (*, "(2a, f8.3, a, f8.3, 2a)") variable%name, ": bias", skill%bias, ", rmse", skill%rmse, " ", variable%units
+      ! The emulator's noise has a deviation of 1.5 W m-2.
+      if (.not. (abs(skill%bias) < 1 .and. skill%rmse < 5)) then
+        write (error_unit, "(a)") "the emulator is not the scheme's"
+        stop 3
+      end if
+    end do
+  end subroutine compare_first_day
 
   ! The columns' heat, J m-2.
   function heat()
@@ -178,6 +208,13 @@ contains
     integer(int64), intent(in) :: step
     integer(int64), intent(inout) :: flagged
     type(lavoisier_report) :: report
+    integer :: status(first:last)
+    if (monitor%is_active()) then
+      call scheme(first, last)
+      own_heating(first:last, :) = heating(first:last, :)
+      own_sensible(first:last) = sensible(first:last)
+      own_radiation(first:last) = radiation(first:last)
+    end if
     call emulator%set_input("t", t(first:last, :), units="K", stat=stat, errmsg=errmsg)
     if (stat == 0) call emulator%set_input("t_equilibrium", t_equilibrium(first:last, :), units="K", stat=stat, &
                                            errmsg=errmsg)
@@ -186,14 +223,28 @@ contains
     if (stat == 0) call emulator%set_output("sensible", sensible(first:last), units="W m-2", stat=stat, errmsg=errmsg)
     if (stat == 0) call emulator%set_output("radiation", radiation(first:last), units="W m-2", stat=stat, &
                                             errmsg=errmsg)
-    if (stat == 0) call emulator%run(step=step, first_column_id=int(first - 1, int64), report=report, stat=stat, &
-                                     errmsg=errmsg)
+    if (stat == 0) call emulator%run(step=step, first_column_id=int(first - 1, int64), status=status, report=report, &
+                                     stat=stat, errmsg=errmsg)
     if (stat /= 0) call give_up()
+    if (monitor%is_active()) call watch(first, last, status)
     if (report%columns /= last - first + 1) then
       write (error_unit, "(a)") "column_physics: columns without a result"
       stop 2
     end if
     flagged = flagged + report%out_of_range
   end subroutine emulate
+
+  ! The chunk, beside what the scheme makes of it.
+  subroutine watch(first, last, status)
+    integer, intent(in) :: first, last, status(:)
+    call monitor%set_output("heating", own_heating(first:last, :), units="W m-2", stat=stat, errmsg=errmsg)
+    if (stat == 0) call monitor%set_output("sensible", own_sensible(first:last), units="W m-2", stat=stat, &
+                                           errmsg=errmsg)
+    if (stat == 0) call monitor%set_output("radiation", own_radiation(first:last), units="W m-2", stat=stat, &
+                                           errmsg=errmsg)
+    if (stat == 0) call monitor%add(emulator, first_column_id=int(first - 1, int64), status=status, stat=stat, &
+                                    errmsg=errmsg)
+    if (stat /= 0) call give_up()
+  end subroutine watch
 
 end program column_physics

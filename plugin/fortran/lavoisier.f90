@@ -8,14 +8,14 @@
 !! attribute and must exist, at the same place, for as long as runs use them; sections are taken by stride, not copied
 !! (no vector subscripts).
 module lavoisier
-  use, intrinsic :: iso_c_binding, only: c_associated, c_char, c_double, c_f_pointer, c_funptr, c_int, c_int64_t, &
-    c_int8_t, c_intptr_t, c_loc, c_null_char, c_null_funptr, c_null_ptr, c_ptr, c_size_t, c_sizeof
+  use, intrinsic :: iso_c_binding, only: c_associated, c_char, c_double, c_f_pointer, c_funloc, c_funptr, c_int, &
+    c_int64_t, c_int8_t, c_intptr_t, c_loc, c_null_char, c_null_funptr, c_null_ptr, c_ptr, c_size_t, c_sizeof
   use, intrinsic :: iso_fortran_env, only: error_unit, int64, real32, real64
   implicit none
   private
 
   public :: lavoisier_initialize, lavoisier_finalize, lavoisier_is_initialized, lavoisier_version, &
-    lavoisier_status_name, lavoisier_last_error
+    lavoisier_status_name, lavoisier_last_error, lavoisier_set_log_handler
 
   !> The numbers of lav_status.
   integer, parameter, public :: lavoisier_ok = 0, lavoisier_invalid_argument = 1, lavoisier_not_found = 2, &
@@ -30,6 +30,7 @@ module lavoisier
     lavoisier_device = 3
 
   integer(c_int), parameter :: abi_version = 1
+  integer, parameter :: longest_units = 79
   integer, parameter :: call_run = 1, call_run_mean = 2, call_correct = 3, call_correct_mean = 4
 
   !> What a run did with its columns.
@@ -83,6 +84,55 @@ module lavoisier
     real(real64) :: physics_tolerance = 0.0_real64
   end type lavoisier_law
 
+  !> A physical constant of the laws: value as the laws have it, the host's once it is set.
+  type, public :: lavoisier_constant
+    character(:), allocatable :: name, units
+    real(real64) :: value = 0.0_real64, file_value = 0.0_real64
+  end type lavoisier_constant
+  !> An input element of a column that is no number or outside its training range; count: such elements of the column.
+  type, public :: lavoisier_input_flag
+    integer(int64) :: count = 0
+    character(:), allocatable :: name, units
+    integer(int64) :: element = 0  !< from 1
+    real(real64) :: value = 0.0_real64, minimum = 0.0_real64, maximum = 0.0_real64
+    integer :: status = lavoisier_ok
+  end type lavoisier_input_flag
+
+  !> What a monitor saw in its last step. (monitor.hpp)
+  type, public :: lavoisier_monitor_report
+    integer(int64) :: step = 0, columns = 0, out_of_range = 0, left_out = 0
+    logical :: violated = .false.
+    character(:), allocatable :: message
+  end type lavoisier_monitor_report
+  type, public :: lavoisier_monitor_term
+    character(:), allocatable :: variable
+    integer(int64) :: element = 0  !< from 1
+    real(real64) :: coefficient = 0.0_real64, value = 0.0_real64
+  end type lavoisier_monitor_term
+  type, public :: lavoisier_monitor_closure
+    integer(int64) :: columns = 0, non_finite = 0
+    real(real64) :: max_absolute = 0.0_real64, rms = 0.0_real64, max_relative = 0.0_real64, tolerance = 0.0_real64
+    logical :: relative = .true.       !< the tolerance bounds max_relative; else max_absolute
+    logical :: violated = .false.
+    integer(int64) :: worst_id = 0, worst_column = 0  !< column: from 1 in the fields it was in; 0: none
+    real(real64) :: right_hand_side = 0.0_real64
+    type(lavoisier_monitor_term), allocatable :: terms(:)  !< of the worst column
+  end type lavoisier_monitor_closure
+  type, public :: lavoisier_monitor_skill
+    integer(int64) :: columns = 0, non_finite = 0
+    real(real64) :: bias = 0.0_real64, rmse = 0.0_real64, mean_absolute_error = 0.0_real64, correlation = 0.0_real64, &
+      r_squared = 0.0_real64
+  end type lavoisier_monitor_skill
+
+  abstract interface
+    !> What the library has to say beside statuses, such as a monitor's warnings.
+    subroutine lavoisier_log_handler(message)
+      character(*), intent(in) :: message
+    end subroutine lavoisier_log_handler
+  end interface
+  public :: lavoisier_log_handler
+  procedure(lavoisier_log_handler), pointer, save :: log_handler => null()
+
   !> An immutable model, shared by any number of workspaces and threads. Assignment shares it too.
   type, public :: lavoisier_model
     private
@@ -98,6 +148,10 @@ module lavoisier
     procedure :: input => model_input
     procedure :: output => model_output
     procedure :: law => model_law
+    procedure :: constant_count => model_constant_count
+    procedure :: constant => model_constant
+    procedure :: set_constants => model_set_constants
+    procedure :: set_coordinate => model_set_coordinate
     procedure :: digest => model_digest
     procedure :: strategy => model_strategy
     procedure, private :: model_assign
@@ -109,7 +163,7 @@ module lavoisier
   type :: bound_field
     logical :: given = .false.
     logical :: has_units = .false.
-    character(kind=c_char, len=80) :: units = c_null_char
+    character(kind=c_char, len=longest_units + 1) :: units = c_null_char
     type(c_ptr) :: data = c_null_ptr
     integer(c_int) :: precision = 0
     integer(c_int64_t) :: inner = 1, blocks = 1, elements = 1
@@ -131,22 +185,12 @@ module lavoisier
     integer(c_int64_t), pointer :: block_strides(:) => null()
   end type field_set
 
-  !> Scratch of one calling thread. It can't be copied: assignment is an error.
-  type, public :: lavoisier_workspace
+  !> Where a host's fields of a model lie: what workspaces and monitors share.
+  type :: bound_fields
     private
-    type(c_ptr) :: handle = c_null_ptr
     type(c_ptr) :: model = c_null_ptr
-    integer(c_int64_t) :: outputs_of_model = 0  !< elements of a column
     type(field_set) :: inputs, outputs
-    integer(c_int64_t), pointer :: active(:) => null(), column_ids(:) => null(), step_ids(:) => null()
-    integer(c_int8_t), pointer :: mask(:) => null()
-    integer(c_int), pointer :: status(:) => null()
   contains
-    procedure :: create => workspace_create
-    procedure :: destroy => workspace_destroy
-    procedure :: is_created => workspace_is_created
-    procedure :: backend => workspace_backend
-    procedure :: instruction_set => workspace_instruction_set
     !> set_input(name, field, units, layout, stat, errmsg): field is real32 or real64, of rank 1 to 4.
     !! layout has a letter a dimension: c (columns) or e (elements of a column, such as levels), in the order of the
     !! array: "ce" for (ncol, nlev), "ec" for (nlev, ncol), "cce" for (lon, lat, lev), "cec" for (nproma, nlev, nblock).
@@ -160,15 +204,52 @@ module lavoisier
       set_output_real64_1, set_output_real64_2, set_output_real64_3, set_output_real64_4
     generic :: set_output => set_output_real32_1, set_output_real32_2, set_output_real32_3, set_output_real32_4, &
       set_output_real64_1, set_output_real64_2, set_output_real64_3, set_output_real64_4
+  end type bound_fields
+
+  !> Scratch of one calling thread. It can't be copied: assignment is an error.
+  type, extends(bound_fields), public :: lavoisier_workspace
+    private
+    type(c_ptr) :: handle = c_null_ptr
+    integer(c_int64_t) :: outputs_of_model = 0  !< elements of a column
+    integer(c_int64_t), pointer :: active(:) => null(), column_ids(:) => null(), step_ids(:) => null()
+    integer(c_int8_t), pointer :: mask(:) => null()
+    integer(c_int), pointer :: status(:) => null()
+  contains
+    procedure :: create => workspace_create
+    procedure :: destroy => workspace_destroy
+    procedure :: is_created => workspace_is_created
+    procedure :: backend => workspace_backend
+    procedure :: instruction_set => workspace_instruction_set
     procedure :: run => workspace_run
     procedure :: run_mean => workspace_run_mean
     procedure :: correct => workspace_correct
     procedure :: correct_mean => workspace_correct_mean
     procedure :: law_closure => workspace_law_closure
+    procedure :: input_flag => workspace_input_flag
     procedure, private :: workspace_assign
     generic :: assignment(=) => workspace_assign
     final :: workspace_finalize
   end type lavoisier_workspace
+
+  !> Watches an emulator that runs beside the host's own scheme: of every step, how far each law is from closing and how
+  !! well the outputs agree (monitor.hpp). set_output binds what the host's own scheme puts out, by the rules of a
+  !! workspace's fields; without any, laws alone are watched. It can't be copied.
+  type, extends(bound_fields), public :: lavoisier_monitor
+    private
+    type(c_ptr) :: handle = c_null_ptr
+  contains
+    procedure :: create => monitor_create
+    procedure :: destroy => monitor_destroy
+    procedure :: is_active => monitor_is_active
+    procedure :: add => monitor_add
+    procedure :: end_step => monitor_end_step
+    procedure :: report => monitor_report
+    procedure :: law_closure => monitor_law_closure
+    procedure :: skill => monitor_skill
+    procedure, private :: monitor_assign
+    generic :: assignment(=) => monitor_assign
+    final :: monitor_finalize
+  end type lavoisier_monitor
 
   !> Where an array lies.
   type :: placement
@@ -234,11 +315,79 @@ module lavoisier
     integer(c_size_t) :: size
     integer(c_int64_t) :: columns, non_finite, out_of_range, rank_deficient
   end type c_run_report
+  type, bind(c) :: c_constant_info
+    integer(c_size_t) :: size
+    type(c_ptr) :: name, units
+    real(c_double) :: value, file_value
+  end type c_constant_info
+  type, bind(c) :: c_host_constant
+    type(c_ptr) :: name
+    real(c_double) :: value
+    type(c_ptr) :: units
+  end type c_host_constant
+  type, bind(c) :: c_host_coordinate
+    type(c_ptr) :: name, values
+    integer(c_int64_t) :: count
+  end type c_host_coordinate
+  type, bind(c) :: c_host_constants
+    integer(c_size_t) :: size
+    type(c_ptr) :: constants
+    integer(c_size_t) :: constant_count
+    type(c_ptr) :: coordinates
+    integer(c_size_t) :: coordinate_count
+  end type c_host_constants
+  type, bind(c) :: c_input_flag
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: count
+    type(c_ptr) :: name, units
+    integer(c_int64_t) :: element
+    real(c_double) :: value, minimum, maximum
+    integer(c_int) :: status
+  end type c_input_flag
+  type, bind(c) :: c_monitor_options
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: steps
+    integer(c_int) :: stop
+    type(c_ptr) :: physics
+    integer(c_size_t) :: physics_count
+    type(c_ptr) :: log
+  end type c_monitor_options
+  type, bind(c) :: c_monitor_report
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: step, columns, out_of_range, left_out
+    integer(c_int) :: violated
+    type(c_ptr) :: message
+  end type c_monitor_report
+  type, bind(c) :: c_monitor_closure
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: columns, non_finite
+    real(c_double) :: max_absolute, rms, max_relative, tolerance
+    integer(c_int) :: relative, violated
+    integer(c_int64_t) :: worst_id, worst_column
+    real(c_double) :: right_hand_side
+    integer(c_size_t) :: term_count
+  end type c_monitor_closure
+  type, bind(c) :: c_monitor_term
+    integer(c_size_t) :: size
+    type(c_ptr) :: variable
+    integer(c_int64_t) :: element
+    real(c_double) :: coefficient, value
+  end type c_monitor_term
+  type, bind(c) :: c_monitor_skill
+    integer(c_size_t) :: size
+    integer(c_int64_t) :: columns, non_finite
+    real(c_double) :: bias, rmse, mean_absolute_error, correlation, r_squared
+  end type c_monitor_skill
   type, bind(c) :: c_law_closure
     integer(c_size_t) :: size
     real(c_double) :: max_absolute, rms, max_relative
     integer(c_int64_t) :: worst_column
   end type c_law_closure
+
+  interface place
+    procedure place_real32_1, place_real32_2, place_real32_3, place_real32_4, &
+      place_real64_1, place_real64_2, place_real64_3, place_real64_4
+  end interface place
 
   interface
     function lav_version() bind(c) result(text)
@@ -424,6 +573,98 @@ module lavoisier
       type(c_law_closure), intent(inout) :: closure
       integer(c_int) :: status
     end function lav_workspace_law_closure
+    subroutine lav_set_log_handler(handler, context) bind(c)
+      import :: c_funptr, c_ptr
+      type(c_funptr), value :: handler
+      type(c_ptr), value :: context
+    end subroutine lav_set_log_handler
+    function lav_model_constant_count(model) bind(c) result(count)
+      import :: c_ptr, c_size_t
+      type(c_ptr), value :: model
+      integer(c_size_t) :: count
+    end function lav_model_constant_count
+    function lav_model_constant(model, index, info) bind(c) result(status)
+      import :: c_constant_info, c_int, c_ptr, c_size_t
+      type(c_ptr), value :: model
+      integer(c_size_t), value :: index
+      type(c_constant_info), intent(inout) :: info
+      integer(c_int) :: status
+    end function lav_model_constant
+    function lav_model_with_constants(model, host, own) bind(c) result(status)
+      import :: c_host_constants, c_int, c_ptr
+      type(c_ptr), value :: model
+      type(c_host_constants), intent(in) :: host
+      type(c_ptr), intent(out) :: own
+      integer(c_int) :: status
+    end function lav_model_with_constants
+    function lav_workspace_input_flag(workspace, arguments, column, index, flag) bind(c) result(status)
+      import :: c_input_flag, c_int, c_int64_t, c_ptr, c_run_arguments
+      type(c_ptr), value :: workspace
+      type(c_run_arguments), intent(in) :: arguments
+      integer(c_int64_t), value :: column, index
+      type(c_input_flag), intent(inout) :: flag
+      integer(c_int) :: status
+    end function lav_workspace_input_flag
+    function lav_monitor_create(model, options, monitor) bind(c) result(status)
+      import :: c_int, c_monitor_options, c_ptr
+      type(c_ptr), value :: model
+      type(c_monitor_options), intent(in) :: options
+      type(c_ptr), intent(out) :: monitor
+      integer(c_int) :: status
+    end function lav_monitor_create
+    subroutine lav_monitor_destroy(monitor) bind(c)
+      import :: c_ptr
+      type(c_ptr), value :: monitor
+    end subroutine lav_monitor_destroy
+    function lav_monitor_is_active(monitor) bind(c) result(answer)
+      import :: c_int, c_ptr
+      type(c_ptr), value :: monitor
+      integer(c_int) :: answer
+    end function lav_monitor_is_active
+    function lav_monitor_add(monitor, emulated, original, count, block_strides) bind(c) result(status)
+      import :: c_int, c_ptr, c_run_arguments, c_size_t
+      type(c_ptr), value :: monitor, original, block_strides
+      type(c_run_arguments), intent(in) :: emulated
+      integer(c_size_t), value :: count
+      integer(c_int) :: status
+    end function lav_monitor_add
+    function lav_monitor_end_step(monitor, step, mine, reduce, context) bind(c) result(status)
+      import :: c_funptr, c_int, c_int64_t, c_ptr
+      type(c_ptr), value :: monitor, context
+      integer(c_int64_t), value :: step
+      integer(c_int), value :: mine
+      type(c_funptr), value :: reduce
+      integer(c_int) :: status
+    end function lav_monitor_end_step
+    function lav_monitor_last_report(monitor, report) bind(c) result(status)
+      import :: c_int, c_monitor_report, c_ptr
+      type(c_ptr), value :: monitor
+      type(c_monitor_report), intent(inout) :: report
+      integer(c_int) :: status
+    end function lav_monitor_last_report
+    function lav_monitor_law_closure(monitor, law, original, closure) bind(c) result(status)
+      import :: c_int, c_monitor_closure, c_ptr, c_size_t
+      type(c_ptr), value :: monitor
+      integer(c_size_t), value :: law
+      integer(c_int), value :: original
+      type(c_monitor_closure), intent(inout) :: closure
+      integer(c_int) :: status
+    end function lav_monitor_law_closure
+    function lav_monitor_law_term(monitor, law, original, term, found) bind(c) result(status)
+      import :: c_int, c_monitor_term, c_ptr, c_size_t
+      type(c_ptr), value :: monitor
+      integer(c_size_t), value :: law, term
+      integer(c_int), value :: original
+      type(c_monitor_term), intent(inout) :: found
+      integer(c_int) :: status
+    end function lav_monitor_law_term
+    function lav_monitor_variable_skill(monitor, variable, skill) bind(c) result(status)
+      import :: c_int, c_monitor_skill, c_ptr, c_size_t
+      type(c_ptr), value :: monitor
+      integer(c_size_t), value :: variable
+      type(c_monitor_skill), intent(inout) :: skill
+      integer(c_int) :: status
+    end function lav_monitor_variable_skill
     function c_strlen(text) bind(c, name="strlen") result(length)
       import :: c_ptr, c_size_t
       type(c_ptr), value :: text
@@ -476,6 +717,25 @@ contains
     character(:), allocatable :: text
     text = text_of(lav_last_error())
   end function lavoisier_last_error
+
+  !> Where the library's warnings go; absent: nowhere, as at the beginning. One handler for the program, called on the
+  !! thread that met what it tells.
+  subroutine lavoisier_set_log_handler(handler)
+    procedure(lavoisier_log_handler), optional :: handler
+    log_handler => null()
+    if (present(handler)) then
+      log_handler => handler
+      call lav_set_log_handler(c_funloc(pass_on), c_null_ptr)
+    else
+      call lav_set_log_handler(c_null_funptr, c_null_ptr)
+    end if
+  end subroutine lavoisier_set_log_handler
+
+  subroutine pass_on(context, message) bind(c, name="")
+    type(c_ptr), value :: context, message
+    if (c_associated(context)) return  ! never: it is null
+    if (associated(log_handler)) call log_handler(text_of(message))
+  end subroutine pass_on
 
   ! --- models --------------------------------------------------------------------------------------------------------
 
@@ -574,6 +834,113 @@ contains
     end if
     call conclude(status, stat, errmsg)
   end subroutine model_law
+
+  integer function model_constant_count(self)
+    class(lavoisier_model), intent(in) :: self
+    model_constant_count = int(lav_model_constant_count(self%handle))
+  end function model_constant_count
+
+  !> Constant `index`, from 1.
+  subroutine model_constant(self, index, constant, stat, errmsg)
+    class(lavoisier_model), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_constant), intent(out) :: constant
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_constant_info) :: info
+    integer(c_int) :: status
+    info = c_constant_info(0_c_size_t, c_null_ptr, c_null_ptr, 0.0_c_double, 0.0_c_double)
+    info%size = c_sizeof(info)
+    status = lav_model_constant(self%handle, int(index, c_size_t) - 1_c_size_t, info)
+    if (status == 0) then
+      constant%name = text_of(info%name)
+      constant%units = text_of(info%units)
+      constant%value = info%value
+      constant%file_value = info%file_value
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine model_constant
+
+  !> The host's physical constants in place of the model file's, in every number of the laws of workspaces that are made
+  !! afterwards. Each is first compared with the file's: beyond 1e-6, relative, it is refused with both values, and the
+  !! model is as before. units: one a constant; absent: not checked.
+  subroutine model_set_constants(self, names, values, units, stat, errmsg)
+    class(lavoisier_model), intent(inout) :: self
+    character(*), intent(in) :: names(:)
+    real(real64), intent(in) :: values(:)
+    character(*), intent(in), optional :: units(:)
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    character(kind=c_char, len=len(names) + 1), target :: c_names(size(names))
+    character(kind=c_char, len=longest_units + 1), target :: c_units(size(names))
+    type(c_host_constant), target :: constants(size(names))
+    type(c_host_constants) :: host
+    integer :: i
+    if (size(values) /= size(names)) then
+      call complain(lavoisier_shape_mismatch, "set_constants: expected a value for each of "// &
+                    decimal(size(names, kind=c_int64_t))//" names, found "//decimal(size(values, kind=c_int64_t)), &
+                    stat, errmsg)
+      return
+    end if
+    if (present(units)) then
+      if (size(units) /= size(names)) then
+        call complain(lavoisier_shape_mismatch, "set_constants: expected units for each of "// &
+                      decimal(size(names, kind=c_int64_t))//" names, found "//decimal(size(units, kind=c_int64_t)), &
+                      stat, errmsg)
+        return
+      end if
+      if (maxval([0, len_trim(units)]) > longest_units) then
+        call complain(lavoisier_unit_mismatch, "set_constants: units of more than "// &
+                      decimal(int(longest_units, c_int64_t))//" letters", stat, errmsg)
+        return
+      end if
+    end if
+    do i = 1, size(names)
+      c_names(i) = terminated(names(i))
+      constants(i) = c_host_constant(c_loc(c_names(i)), values(i), c_null_ptr)
+      if (.not. present(units)) cycle
+      c_units(i) = terminated(units(i))
+      constants(i)%units = c_loc(c_units(i))
+    end do
+    host = c_host_constants(0_c_size_t, c_null_ptr, size(names, kind=c_size_t), c_null_ptr, 0_c_size_t)
+    if (size(names) > 0) host%constants = c_loc(constants)
+    call replace(self, host, stat, errmsg)
+  end subroutine model_set_constants
+
+  !> The same of a coordinate: its values over a dimension of the model, or of a coordinate variable.
+  subroutine model_set_coordinate(self, name, values, stat, errmsg)
+    class(lavoisier_model), intent(inout) :: self
+    character(*), intent(in) :: name
+    real(real64), intent(in) :: values(:)
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    character(kind=c_char, len=len(name) + 1), target :: c_name
+    real(c_double), target :: copy(max(size(values), 1))
+    type(c_host_coordinate), target :: coordinate
+    c_name = terminated(name)
+    copy(:size(values)) = values
+    coordinate = c_host_coordinate(c_loc(c_name), c_loc(copy), size(values, kind=c_int64_t))
+    call replace(self, c_host_constants(0_c_size_t, c_null_ptr, 0_c_size_t, c_loc(coordinate), 1_c_size_t), stat, &
+                 errmsg)
+  end subroutine model_set_coordinate
+
+  subroutine replace(model, host, stat, errmsg)
+    class(lavoisier_model), intent(inout) :: model
+    type(c_host_constants), intent(in) :: host
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_host_constants) :: sized
+    type(c_ptr) :: own
+    integer(c_int) :: status
+    sized = host
+    sized%size = c_sizeof(sized)
+    status = lav_model_with_constants(model%handle, sized, own)
+    if (status == 0) then
+      call model%destroy()
+      model%handle = own
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine replace
 
   !> 64 hex decimal; empty without a model.
   function model_digest(self) result(text)
@@ -774,6 +1141,257 @@ contains
     call conclude(status, stat, errmsg)
   end subroutine workspace_law_closure
 
+  !> Why a column (from 1) was flagged: element number `index` (default 1) of its inputs that is no number or outside
+  !! its training range, found on demand in the fields as they are now. flag%count: how many there are; without one of
+  !! this number, flag%name is empty. columns: as in the run.
+  subroutine workspace_input_flag(self, column, flag, index, columns, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    integer, intent(in) :: column
+    type(lavoisier_input_flag), intent(out) :: flag
+    integer, intent(in), optional :: index, columns
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_run_arguments) :: a
+    type(c_input_flag) :: found
+    character(:), allocatable :: message
+    integer(c_int64_t) :: n, block_columns, number
+    integer(c_int) :: status
+    integer :: failure
+    block_columns = 0
+    n = -1
+    call make_arguments(self, a, n, block_columns, failure, message, columns=columns)
+    if (allocated(message)) then
+      call complain(failure, message, stat, errmsg)
+      return
+    end if
+    number = 0
+    if (present(index)) number = int(index, c_int64_t) - 1
+    found = c_input_flag(0_c_size_t, 0_c_int64_t, c_null_ptr, c_null_ptr, 0_c_int64_t, 0.0_c_double, 0.0_c_double, &
+                         0.0_c_double, 0_c_int)
+    found%size = c_sizeof(found)
+    status = lav_workspace_input_flag(self%handle, a, int(column, c_int64_t) - 1, number, found)
+    if (status == 0) then
+      flag%count = found%count
+      flag%name = text_of(found%name)
+      flag%units = text_of(found%units)
+      flag%value = found%value
+      flag%minimum = found%minimum
+      flag%maximum = found%maximum
+      flag%status = int(found%status)
+      if (c_associated(found%name)) flag%element = found%element + 1
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine workspace_input_flag
+
+  ! --- monitors -------------------------------------------------------------------------------------------------------
+
+  !> steps: that are watched, from the first (default: all; 0: none). stop: a law that the emulator violates is the stat
+  !! of end_step; else only a warning (lavoisier_set_log_handler). physics: one a law, its physics tolerance in place of
+  !! the identity's. log: CSV file to append to; one that can't be opened is a stat.
+  subroutine monitor_create(self, model, steps, stop, physics, log, stat, errmsg)
+    class(lavoisier_monitor), intent(inout) :: self
+    type(lavoisier_model), intent(in) :: model
+    integer(int64), intent(in), optional :: steps
+    logical, intent(in), optional :: stop, physics(:)
+    character(*), intent(in), optional :: log
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_monitor_options) :: options
+    integer(c_int), allocatable, target :: of_law(:)
+    character(kind=c_char, len=:), allocatable, target :: path
+    integer(c_int) :: status
+    call self%destroy()
+    options = c_monitor_options(0_c_size_t, -1_c_int64_t, 0_c_int, c_null_ptr, 0_c_size_t, c_null_ptr)
+    options%size = c_sizeof(options)
+    if (present(steps)) options%steps = steps
+    if (present(stop)) options%stop = merge(1_c_int, 0_c_int, stop)
+    if (present(physics)) then
+      allocate (of_law(max(size(physics), 1)))
+      of_law(:size(physics)) = merge(1_c_int, 0_c_int, physics)
+      options%physics = c_loc(of_law)
+      options%physics_count = size(physics, kind=c_size_t)
+    end if
+    if (present(log)) then
+      path = terminated(log)
+      options%log = c_loc(path)
+    end if
+    status = lav_monitor_create(model%handle, options, self%handle)
+    if (status == 0) status = lav_model_share(model%handle, self%model)
+    if (status == 0) call make_fields(self%outputs, int(lav_model_output_count(self%model)))
+    call conclude(status, stat, errmsg)
+  end subroutine monitor_create
+
+  subroutine monitor_destroy(self)
+    class(lavoisier_monitor), intent(inout) :: self
+    call lav_monitor_destroy(self%handle)
+    call lav_model_destroy(self%model)
+    self%handle = c_null_ptr
+    self%model = c_null_ptr
+    call free_fields(self%outputs)
+  end subroutine monitor_destroy
+
+  subroutine monitor_finalize(self)
+    type(lavoisier_monitor), intent(inout) :: self
+    call self%destroy()
+  end subroutine monitor_finalize
+
+  subroutine monitor_assign(self, other)
+    class(lavoisier_monitor), intent(inout) :: self
+    type(lavoisier_monitor), intent(in) :: other
+    if (c_associated(self%handle) .or. c_associated(other%handle)) then
+      write (error_unit, "(a)") "lavoisier: a monitor cannot be copied"
+      error stop 1
+    end if
+  end subroutine monitor_assign
+
+  !> Steps are left to watch.
+  logical function monitor_is_active(self)
+    class(lavoisier_monitor), intent(in) :: self
+    monitor_is_active = lav_monitor_is_active(self%handle) /= 0
+  end function monitor_is_active
+
+  !> What `emulator` has run last, from its fields as they are now, beside the host's own (set_output). The arguments
+  !! are those of the run; give it the status that the run gave, so that columns without a result are known.
+  subroutine monitor_add(self, emulator, columns, first_column_id, column_ids, active, mask, status, stat, errmsg)
+    class(lavoisier_monitor), intent(inout) :: self
+    class(lavoisier_workspace), intent(inout) :: emulator
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: first_column_id, column_ids(:)
+    integer, intent(in), optional :: active(:), status(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_run_arguments) :: a
+    type(c_ptr) :: original, strides
+    character(:), allocatable :: message
+    integer(c_int64_t) :: n, block_columns
+    integer :: failure, originals
+    if (present(stat)) stat = 0
+    if (c_associated(self%handle)) then
+      if (.not. self%is_active()) return
+    end if
+    block_columns = 0
+    n = -1
+    failure = lavoisier_shape_mismatch
+    call show(self%model, .false., present(columns), self%outputs, block_columns, n, originals, message)
+    if (.not. allocated(message)) &
+      call make_arguments(emulator, a, n, block_columns, failure, message, columns, first_column_id=first_column_id, &
+                          column_ids=column_ids, active=active, mask=mask, status=status)
+    if (allocated(message)) then
+      call complain(failure, message, stat, errmsg)
+      return
+    end if
+    original = c_null_ptr
+    strides = c_null_ptr
+    if (block_columns > 0) call show_blocks(self%outputs, block_columns)
+    if (originals > 0) then
+      original = c_loc(self%outputs%shown(1))
+      strides = c_loc(self%outputs%block_strides(1))
+    end if
+    call conclude(lav_monitor_add(self%handle, a, original, int(originals, c_size_t), strides), stat, errmsg)
+  end subroutine monitor_add
+
+  !> Ends the step: report, warning, log. stat: lavoisier_law_violated (with stop=), that of a log that could not be
+  !! written, 0; the report is whole in each case. status, reduce, context: of all ranks, as in lavoisier_global_laws.
+  subroutine monitor_end_step(self, step, status, reduce, context, stat, errmsg)
+    class(lavoisier_monitor), intent(inout) :: self
+    integer(int64), intent(in) :: step
+    integer, intent(in), optional :: status
+    type(c_funptr), intent(in), optional :: reduce
+    type(c_ptr), intent(in), optional :: context
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_funptr) :: function_of_host
+    type(c_ptr) :: context_of_host
+    integer(c_int) :: mine
+    call collective(status, reduce, context, mine, function_of_host, context_of_host)
+    call conclude(lav_monitor_end_step(self%handle, step, mine, function_of_host, context_of_host), stat, errmsg)
+  end subroutine monitor_end_step
+
+  subroutine monitor_report(self, report, stat, errmsg)
+    class(lavoisier_monitor), intent(in) :: self
+    type(lavoisier_monitor_report), intent(out) :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_monitor_report) :: found
+    integer(c_int) :: status
+    found = c_monitor_report(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int, c_null_ptr)
+    found%size = c_sizeof(found)
+    status = lav_monitor_last_report(self%handle, found)
+    if (status == 0) then
+      report%step = found%step
+      report%columns = found%columns
+      report%out_of_range = found%out_of_range
+      report%left_out = found%left_out
+      report%violated = found%violated /= 0
+      report%message = text_of(found%message)
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine monitor_report
+
+  !> Law `index`, from 1, of the emulator's outputs, or of the host's own (original=.true.).
+  subroutine monitor_law_closure(self, index, closure, original, stat, errmsg)
+    class(lavoisier_monitor), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_monitor_closure), intent(out) :: closure
+    logical, intent(in), optional :: original
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_monitor_closure) :: found
+    type(c_monitor_term) :: term
+    integer(c_int) :: status, source
+    integer(c_size_t) :: law, t
+    source = 0
+    if (present(original)) source = merge(1_c_int, 0_c_int, original)
+    law = int(index, c_size_t) - 1_c_size_t
+    found = c_monitor_closure(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0.0_c_double, 0.0_c_double, 0.0_c_double, &
+                              0.0_c_double, 1_c_int, 0_c_int, 0_c_int64_t, -1_c_int64_t, 0.0_c_double, 0_c_size_t)
+    found%size = c_sizeof(found)
+    term = c_monitor_term(0_c_size_t, c_null_ptr, 0_c_int64_t, 0.0_c_double, 0.0_c_double)
+    term%size = c_sizeof(term)
+    status = lav_monitor_law_closure(self%handle, law, source, found)
+    if (status == 0) then
+      closure%columns = found%columns
+      closure%non_finite = found%non_finite
+      closure%max_absolute = found%max_absolute
+      closure%rms = found%rms
+      closure%max_relative = found%max_relative
+      closure%tolerance = found%tolerance
+      closure%relative = found%relative /= 0
+      closure%violated = found%violated /= 0
+      closure%worst_id = found%worst_id
+      closure%worst_column = found%worst_column + 1
+      closure%right_hand_side = found%right_hand_side
+      allocate (closure%terms(found%term_count))
+      do t = 1, found%term_count
+        if (status == 0) status = lav_monitor_law_term(self%handle, law, source, t - 1_c_size_t, term)
+        closure%terms(t)%variable = text_of(term%variable)
+        closure%terms(t)%element = term%element + 1
+        closure%terms(t)%coefficient = term%coefficient
+        closure%terms(t)%value = term%value
+      end do
+    end if
+    call conclude(status, stat, errmsg)
+  end subroutine monitor_law_closure
+
+  !> Output `index`, from 1, of the emulator against the host's own.
+  subroutine monitor_skill(self, index, skill, stat, errmsg)
+    class(lavoisier_monitor), intent(in) :: self
+    integer, intent(in) :: index
+    type(lavoisier_monitor_skill), intent(out) :: skill
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_monitor_skill) :: found
+    integer(c_int) :: status
+    found = c_monitor_skill(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0.0_c_double, 0.0_c_double, 0.0_c_double, &
+                            0.0_c_double, 0.0_c_double)
+    found%size = c_sizeof(found)
+    status = lav_monitor_variable_skill(self%handle, int(index, c_size_t) - 1_c_size_t, found)
+    if (status == 0) skill = lavoisier_monitor_skill(found%columns, found%non_finite, found%bias, found%rmse, &
+                                                     found%mean_absolute_error, found%correlation, found%r_squared)
+    call conclude(status, stat, errmsg)
+  end subroutine monitor_skill
+
   ! --- global laws ----------------------------------------------------------------------------------------------------
 
   !> rows: laws, 1 to 64. members: of an ensemble, from first_member, reduced together.
@@ -863,18 +1481,29 @@ contains
     type(c_funptr) :: function_of_host
     type(c_ptr) :: context_of_host
     integer(c_int) :: mine
-    mine = 0
-    function_of_host = c_null_funptr
-    context_of_host = c_null_ptr
-    if (present(status)) mine = int(status, c_int)
-    if (present(reduce)) function_of_host = reduce
-    if (present(context)) context_of_host = context
+    call collective(status, reduce, context, mine, function_of_host, context_of_host)
     if (closing) then
       call conclude(lav_global_laws_close(handle, mine, function_of_host, context_of_host), stat, errmsg)
     else
       call conclude(lav_global_laws_finish(handle, mine, function_of_host, context_of_host), stat, errmsg)
     end if
   end subroutine end_phase
+
+  !> What a call of all ranks is given, where it is given.
+  subroutine collective(status, reduce, context, mine, function_of_host, context_of_host)
+    integer, intent(in), optional :: status
+    type(c_funptr), intent(in), optional :: reduce
+    type(c_ptr), intent(in), optional :: context
+    integer(c_int), intent(out) :: mine
+    type(c_funptr), intent(out) :: function_of_host
+    type(c_ptr), intent(out) :: context_of_host
+    mine = 0
+    function_of_host = c_null_funptr
+    context_of_host = c_null_ptr
+    if (present(status)) mine = int(status, c_int)
+    if (present(reduce)) function_of_host = reduce
+    if (present(context)) context_of_host = context
+  end subroutine collective
 
   !> row: from 1.
   subroutine global_closure(self, row, closure, member, stat, errmsg)
@@ -1004,7 +1633,7 @@ contains
 
   !> Binds a placement to a variable: merges its dimensions into blocks of columns and one stride between elements.
   subroutine bind_field(self, input, name, at, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     logical, intent(in) :: input
     character(*), intent(in) :: name
     type(placement), intent(in) :: at
@@ -1020,8 +1649,14 @@ contains
     integer(c_int64_t) :: extent(2), stride(2)
     integer :: i, d, found, merged
 
-    if (.not. c_associated(self%handle)) then
-      call complain(lavoisier_invalid_argument, "set_input or set_output: expected a created workspace", stat, errmsg)
+    if (.not. c_associated(self%model)) then
+      call complain(lavoisier_invalid_argument, "set_input or set_output: expected a created workspace or monitor", &
+                    stat, errmsg)
+      return
+    end if
+    if (input .and. .not. associated(self%inputs%bound)) then
+      call complain(lavoisier_invalid_argument, "set_input: a monitor reads the inputs of the emulator's run", stat, &
+                    errmsg)
       return
     end if
     if (input) then
@@ -1058,7 +1693,8 @@ contains
     end if
     if (present(units)) then
       if (len_trim(units) >= len(field%units)) then
-        call complain(lavoisier_unit_mismatch, what//"units of more than 79 letters: "//trim(units), stat, errmsg)
+        call complain(lavoisier_unit_mismatch, what//"units of more than "// &
+                      decimal(int(longest_units, c_int64_t))//" letters: "//trim(units), stat, errmsg)
         return
       end if
       field%has_units = .true.
@@ -1205,40 +1841,32 @@ contains
     allocate (buffer(max(count, 1_c_int64_t)))
   end subroutine reserve
 
-  subroutine run_any(self, which, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
-                     global, global_coefficients, global_weights, report, stat, errmsg)
+  !> The arguments of a run of the workspace's fields. n, block_columns: columns (-1: not known) and columns a block (0:
+  !! none) of other fields of the run, in; of all, out. What is wrong is told in `failure` and `message`.
+  subroutine make_arguments(self, a, n, block_columns, failure, message, columns, step, member, first_column_id, &
+                            column_ids, step_ids, active, mask, status)
     class(lavoisier_workspace), intent(inout) :: self
-    integer, intent(in) :: which
+    type(c_run_arguments), intent(out) :: a
+    integer(c_int64_t), intent(inout) :: n, block_columns
+    integer, intent(out) :: failure
+    character(:), allocatable, intent(inout) :: message
     integer, intent(in), optional :: columns
     integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
-    integer, intent(in), optional :: active(:)
+    integer, intent(in), optional :: active(:), status(:)
     logical, intent(in), optional :: mask(:)
-    integer, intent(inout), optional :: status(:)
-    type(lavoisier_global_laws), intent(in), optional :: global
-    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
-    type(lavoisier_report), intent(out), optional :: report
-    integer, intent(out), optional :: stat
-    character(*), intent(inout), optional :: errmsg
-    type(c_run_arguments) :: a
-    type(c_run_report) :: found
-    character(:), allocatable :: message
-    integer(c_int64_t) :: n, block_columns
-    integer(c_int) :: failure
     integer :: inputs, outputs, i
 
     if (.not. c_associated(self%handle)) then
-      call complain(lavoisier_invalid_argument, "run: expected a created workspace", stat, errmsg)
+      failure = lavoisier_invalid_argument
+      message = "run: expected a created workspace"
       return
     end if
-    block_columns = 0
-    n = -1
+    failure = lavoisier_shape_mismatch
     call show(self%model, .true., present(columns), self%inputs, block_columns, n, inputs, message)
     if (.not. allocated(message)) &
       call show(self%model, .false., present(columns), self%outputs, block_columns, n, outputs, message)
-    if (allocated(message)) then
-      call complain(lavoisier_shape_mismatch, message, stat, errmsg)
-      return
-    end if
+    if (allocated(message)) return
+    failure = lavoisier_invalid_argument
     if (block_columns > 0) then
       call show_blocks(self%inputs, block_columns)
       call show_blocks(self%outputs, block_columns)
@@ -1258,10 +1886,7 @@ contains
       if (size(status) < n) message = "status: expected one entry a column ("//decimal(n)//"), found "// &
                                       decimal(size(status, kind=c_int64_t))
     end if
-    if (allocated(message)) then
-      call complain(lavoisier_invalid_argument, message, stat, errmsg)
-      return
-    end if
+    if (allocated(message)) return
 
     a = c_run_arguments(0_c_size_t, -1_c_int64_t, c_null_ptr, c_null_ptr, c_null_ptr, int(inputs, c_size_t), &
                         c_null_ptr, int(outputs, c_size_t), n, c_null_ptr, 0_c_int64_t, 0_c_int64_t, c_null_ptr, &
@@ -1313,7 +1938,37 @@ contains
       self%status(1:n) = int(status(1:n), c_int)
       a%status = c_loc(self%status(1))
     end if
+  end subroutine make_arguments
 
+  subroutine run_any(self, which, columns, step, member, first_column_id, column_ids, step_ids, active, mask, status, &
+                     global, global_coefficients, global_weights, report, stat, errmsg)
+    class(lavoisier_workspace), intent(inout) :: self
+    integer, intent(in) :: which
+    integer, intent(in), optional :: columns
+    integer(int64), intent(in), optional :: step, member, first_column_id, column_ids(:), step_ids(:)
+    integer, intent(in), optional :: active(:)
+    logical, intent(in), optional :: mask(:)
+    integer, intent(inout), optional :: status(:)
+    type(lavoisier_global_laws), intent(in), optional :: global
+    real(real64), intent(in), optional, target :: global_coefficients(:, :, :), global_weights(:)
+    type(lavoisier_report), intent(out), optional :: report
+    integer, intent(out), optional :: stat
+    character(*), intent(inout), optional :: errmsg
+    type(c_run_arguments) :: a
+    type(c_run_report) :: found
+    character(:), allocatable :: message
+    integer(c_int64_t) :: n, block_columns
+    integer(c_int) :: failure
+    integer :: refused
+
+    block_columns = 0
+    n = -1
+    call make_arguments(self, a, n, block_columns, refused, message, columns, step, member, first_column_id, &
+                        column_ids, step_ids, active, mask, status)
+    if (allocated(message)) then
+      call complain(refused, message, stat, errmsg)
+      return
+    end if
     if (present(global)) then
       a%global = global%handle
       call place_global(self%outputs_of_model, global%rows, n, a, global_coefficients, global_weights, message)
@@ -1399,315 +2054,265 @@ contains
   ! --- set_input and set_output for each kind and rank ---------------------------------------------------------------
 
   subroutine set_input_real32_1(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(in), target :: field(:)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 1
-    at%precision = 1
-    at%extent(:1) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 4)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real32_1
 
   subroutine set_input_real32_2(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(in), target :: field(:, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 2
-    at%precision = 1
-    at%extent(:2) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 4)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 4)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real32_2
 
   subroutine set_input_real32_3(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(in), target :: field(:, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 3
-    at%precision = 1
-    at%extent(:3) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 4)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 4)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 4)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real32_3
 
   subroutine set_input_real32_4(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(in), target :: field(:, :, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 4
-    at%precision = 1
-    at%extent(:4) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 4)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 4)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 4)
-      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 4)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real32_4
 
   subroutine set_input_real64_1(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(in), target :: field(:)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 1
-    at%precision = 0
-    at%extent(:1) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 8)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real64_1
 
   subroutine set_input_real64_2(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(in), target :: field(:, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 2
-    at%precision = 0
-    at%extent(:2) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 8)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 8)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real64_2
 
   subroutine set_input_real64_3(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(in), target :: field(:, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 3
-    at%precision = 0
-    at%extent(:3) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 8)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 8)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 8)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real64_3
 
   subroutine set_input_real64_4(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(in), target :: field(:, :, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 4
-    at%precision = 0
-    at%extent(:4) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 8)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 8)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 8)
-      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 8)
-    end if
-    call bind_field(self, .true., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .true., name, place(field), units, layout, stat, errmsg)
   end subroutine set_input_real64_4
 
   subroutine set_output_real32_1(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(inout), target :: field(:)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 1
-    at%precision = 1
-    at%extent(:1) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 4)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real32_1
 
   subroutine set_output_real32_2(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(inout), target :: field(:, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 2
-    at%precision = 1
-    at%extent(:2) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 4)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 4)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real32_2
 
   subroutine set_output_real32_3(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(inout), target :: field(:, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 3
-    at%precision = 1
-    at%extent(:3) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 4)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 4)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 4)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real32_3
 
   subroutine set_output_real32_4(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real32), intent(inout), target :: field(:, :, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 4
-    at%precision = 1
-    at%extent(:4) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 4)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 4)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 4)
-      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 4)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real32_4
 
   subroutine set_output_real64_1(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(inout), target :: field(:)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 1
-    at%precision = 0
-    at%extent(:1) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 8)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real64_1
 
   subroutine set_output_real64_2(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(inout), target :: field(:, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 2
-    at%precision = 0
-    at%extent(:2) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 8)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 8)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real64_2
 
   subroutine set_output_real64_3(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(inout), target :: field(:, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
-    type(placement) :: at
-    at%rank = 3
-    at%precision = 0
-    at%extent(:3) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 8)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 8)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 8)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
   end subroutine set_output_real64_3
 
   subroutine set_output_real64_4(self, name, field, units, layout, stat, errmsg)
-    class(lavoisier_workspace), intent(inout) :: self
+    class(bound_fields), intent(inout) :: self
     character(*), intent(in) :: name
     real(real64), intent(inout), target :: field(:, :, :, :)
     character(*), intent(in), optional :: units, layout
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
+    call bind_field(self, .false., name, place(field), units, layout, stat, errmsg)
+  end subroutine set_output_real64_4
+
+  ! --- where an array lies --------------------------------------------------------------------------------------------
+
+  function place_real32_1(field) result(at)
+    real(real32), intent(in), target :: field(:)
+    type(placement) :: at
+    at%rank = 1
+    at%precision = 1
+    at%extent(:1) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 4)
+  end function place_real32_1
+
+  function place_real32_2(field) result(at)
+    real(real32), intent(in), target :: field(:, :)
+    type(placement) :: at
+    at%rank = 2
+    at%precision = 1
+    at%extent(:2) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1, 1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 4)
+    if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 4)
+  end function place_real32_2
+
+  function place_real32_3(field) result(at)
+    real(real32), intent(in), target :: field(:, :, :)
+    type(placement) :: at
+    at%rank = 3
+    at%precision = 1
+    at%extent(:3) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1, 1, 1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 4)
+    if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 4)
+    if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 4)
+  end function place_real32_3
+
+  function place_real32_4(field) result(at)
+    real(real32), intent(in), target :: field(:, :, :, :)
+    type(placement) :: at
+    at%rank = 4
+    at%precision = 1
+    at%extent(:4) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1, 1, 1, 1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 4)
+    if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 4)
+    if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 4)
+    if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 4)
+  end function place_real32_4
+
+  function place_real64_1(field) result(at)
+    real(real64), intent(in), target :: field(:)
+    type(placement) :: at
+    at%rank = 1
+    at%precision = 0
+    at%extent(:1) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2)), 8)
+  end function place_real64_1
+
+  function place_real64_2(field) result(at)
+    real(real64), intent(in), target :: field(:, :)
+    type(placement) :: at
+    at%rank = 2
+    at%precision = 0
+    at%extent(:2) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1, 1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1)), 8)
+    if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2)), 8)
+  end function place_real64_2
+
+  function place_real64_3(field) result(at)
+    real(real64), intent(in), target :: field(:, :, :)
+    type(placement) :: at
+    at%rank = 3
+    at%precision = 0
+    at%extent(:3) = shape(field, kind=c_int64_t)
+    if (size(field) == 0) return
+    at%data = c_loc(field(1, 1, 1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1)), 8)
+    if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1)), 8)
+    if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2)), 8)
+  end function place_real64_3
+
+  function place_real64_4(field) result(at)
+    real(real64), intent(in), target :: field(:, :, :, :)
     type(placement) :: at
     at%rank = 4
     at%precision = 0
     at%extent(:4) = shape(field, kind=c_int64_t)
-    if (size(field) > 0) then
-      at%data = c_loc(field(1, 1, 1, 1))
-      if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 8)
-      if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 8)
-      if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 8)
-      if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 8)
-    end if
-    call bind_field(self, .false., name, at, units, layout, stat, errmsg)
-  end subroutine set_output_real64_4
+    if (size(field) == 0) return
+    at%data = c_loc(field(1, 1, 1, 1))
+    if (size(field, 1) > 1) at%stride(1) = distance(at%data, c_loc(field(2, 1, 1, 1)), 8)
+    if (size(field, 2) > 1) at%stride(2) = distance(at%data, c_loc(field(1, 2, 1, 1)), 8)
+    if (size(field, 3) > 1) at%stride(3) = distance(at%data, c_loc(field(1, 1, 2, 1)), 8)
+    if (size(field, 4) > 1) at%stride(4) = distance(at%data, c_loc(field(1, 1, 1, 2)), 8)
+  end function place_real64_4
 
 end module lavoisier

@@ -42,6 +42,22 @@ class AlignedBuffer {
   std::size_t size_ = 0;
 };
 
+/// One that its copies share: what is written through one is seen through all, so it is filled before it is copied.
+template <class T>
+class SharedBuffer {
+ public:
+  SharedBuffer() = default;
+  explicit SharedBuffer(std::size_t size) : buffer_(std::make_shared<AlignedBuffer<T>>(size)) {}
+
+  T* data() noexcept { return buffer_ ? buffer_->data() : nullptr; }
+  const T* data() const noexcept { return buffer_ ? buffer_->data() : nullptr; }
+  std::size_t size() const noexcept { return buffer_ ? buffer_->size() : 0; }
+  T& operator[](std::size_t i) noexcept { return (*buffer_)[i]; }
+
+ private:
+  std::shared_ptr<AlignedBuffer<T>> buffer_;
+};
+
 }  // namespace lavoisier::detail
 
 #endif

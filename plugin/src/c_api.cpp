@@ -1,44 +1,10 @@
-#include <lavoisier/lavoisier.h>
-#include <lavoisier/emulator.hpp>
-#include <lavoisier/global_laws.hpp>
+#include "c_api.hpp"
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdio>
-#include <cstring>
-#include <initializer_list>
-#include <new>
-#include <string>
-#include <vector>
 
+using namespace lavoisier::detail;
 using lavoisier::Error;
 using lavoisier::Status;
-
-struct lav_model {
-  std::shared_ptr<const lavoisier::Model> model;
-};
-struct lav_workspace {
-  lav_workspace(std::shared_ptr<const lavoisier::Model> shared, const lavoisier::WorkspaceOptions& options)
-      : model(shared),
-        workspace(std::move(shared), options),
-        inputs(model->inputs().size()),
-        outputs(model->outputs().size()),
-        laws(model->laws().size()),
-        backend(workspace.backend()),
-        instruction_set(workspace.instruction_set()) {}
-  std::shared_ptr<const lavoisier::Model> model;
-  lavoisier::Workspace workspace;
-  std::vector<lavoisier::InputField> inputs;
-  std::vector<lavoisier::OutputField> outputs;
-  std::vector<lavoisier::LawClosure> laws;  ///< of the last successful run
-  std::string backend, instruction_set;
-};
-
-struct lav_global_laws {
-  lav_global_laws(std::shared_ptr<const lavoisier::Model> model, const lavoisier::GlobalLawsOptions& options)
-      : laws(std::move(model), options) {}
-  lavoisier::GlobalLaws laws;
-};
 
 namespace {
 
@@ -50,41 +16,51 @@ static_assert(offsetof(lav_input_field, element_stride) == offsetof(lav_output_f
 constexpr std::size_t message_size = 2048;
 thread_local char message[message_size] = "";
 
+}  // namespace
+
+namespace lavoisier::detail {
+
 lav_status fail(Status status, const char* text) noexcept {
   std::snprintf(message, message_size, "%s", text);
   return static_cast<lav_status>(static_cast<int>(status));
 }
 
-template <class Body>
-lav_status guarded(Body&& body) noexcept {
-  try {
-    body();
-    return LAV_OK;
-  } catch (const Error& error) {
-    return fail(error.status(), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(Status::out_of_memory, "out of memory");
-  } catch (const std::exception& error) {
-    return fail(Status::internal, error.what());
-  } catch (...) {
-    return fail(Status::internal, "an unknown exception");
-  }
+RunArguments run_arguments(const lav_run_arguments& asked, std::vector<InputField>& inputs,
+                           std::vector<OutputField>& outputs) {
+  constexpr lav_run_arguments defaults = LAV_RUN_ARGUMENTS_INIT;
+  const lav_run_arguments given =
+      complete(asked, defaults, {offsetof(lav_run_arguments, block_columns)}, "lav_run_arguments");
+  RunArguments a;
+  a.columns = given.columns;
+  a.block_columns = given.block_columns;
+  if (given.block_columns > 0)
+    require((given.input_count == 0 || given.input_block_strides != nullptr) &&
+                (given.output_count == 0 || given.output_block_strides != nullptr),
+            "lav_run: with block_columns, expected a block stride for every field, found null");
+  a.active = given.active;
+  a.active_count = given.active_count;
+  a.mask = given.mask;
+  a.column_ids = given.column_ids;
+  a.first_column_id = given.first_column_id;
+  a.step = given.step;
+  a.step_ids = given.step_ids;
+  a.member = given.member;
+  a.status = reinterpret_cast<Status*>(given.status);
+  convert(given.inputs, given.input_count, inputs, given.input_block_strides, "inputs");
+  convert(given.outputs, given.output_count, outputs, given.output_block_strides, "outputs");
+  a.inputs = inputs.data();
+  a.input_count = given.input_count;
+  a.outputs = outputs.data();
+  a.output_count = given.output_count;
+  a.global = given.global != nullptr ? &given.global->laws : nullptr;
+  a.global_rows = {given.global_coefficients, given.global_column_stride, given.global_row_stride,
+                   given.global_element_stride, given.global_weights};
+  return a;
 }
 
-void require(bool condition, const char* text) {
-  if (!condition) throw Error(Status::invalid_argument, text);
-}
+}  // namespace lavoisier::detail
 
-/// Structures of another release of the interface have another size.
-template <class Structure>
-void require_size(const Structure& given, const char* name) {
-  if (given.size != sizeof(Structure))
-    throw Error(Status::unsupported_version, std::string(name) + ".size: expected " +
-                                                 std::to_string(sizeof(Structure)) + ", found " +
-                                                 std::to_string(given.size) + " (begin with its LAV_..._INIT)");
-}
-
-const char* text(const std::string& value) noexcept { return value.c_str(); }
+namespace {
 
 lav_status variable(const lav_model* model, bool input, std::size_t index, lav_variable_info* info) noexcept {
   return guarded([&] {
@@ -104,73 +80,14 @@ lav_status variable(const lav_model* model, bool input, std::size_t index, lav_v
   });
 }
 
-/// A structure as this release has it: `defaults` (its LAV_..._INIT) where an older caller, whose structure ended
-/// before one of the `additions` (their offsets), lacks members.
-template <class Structure>
-Structure complete(const Structure& given, Structure defaults, std::initializer_list<std::size_t> additions,
-                   const char* name) {
-  if (std::find(additions.begin(), additions.end(), given.size) == additions.end()) require_size(given, name);
-  std::memcpy(static_cast<void*>(&defaults), &given, given.size);
-  return defaults;
-}
-
-template <class From, class To>
-void convert(const From* from, std::size_t count, std::vector<To>& to, const std::int64_t* block_strides,
-             const char* what) {
-  if (count > 0 && from == nullptr) throw Error(Status::invalid_argument, std::string(what) + ": null");
-  if (count > to.size())
-    throw Error(Status::invalid_argument, std::string(what) + ": the model has " + std::to_string(to.size()) + ", " +
-                                              std::to_string(count) + " are given");
-  for (std::size_t i = 0; i < count; ++i) {
-    to[i].name = from[i].name;
-    to[i].units = from[i].units;
-    to[i].data = from[i].data;
-    to[i].precision = static_cast<lavoisier::Precision>(from[i].precision);
-    to[i].space = static_cast<lavoisier::MemorySpace>(from[i].space);
-    to[i].columns = from[i].columns;
-    to[i].elements = from[i].elements;
-    to[i].column_stride = from[i].column_stride;
-    to[i].element_stride = from[i].element_stride;
-    to[i].block_stride = block_strides != nullptr ? block_strides[i] : 0;
-  }
-}
-
 enum class Call { run, run_mean, correct, correct_mean };
 
 lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run_report* report, Call call) noexcept {
   return guarded([&] {
     require(workspace != nullptr, "lav_run: the workspace is null");
     require(asked != nullptr, "lav_run: the arguments are null");
-    constexpr lav_run_arguments defaults = LAV_RUN_ARGUMENTS_INIT;
-    const lav_run_arguments arguments =
-        complete(*asked, defaults, {offsetof(lav_run_arguments, block_columns)}, "lav_run_arguments");
-    const lav_run_arguments* given = &arguments;
     if (report != nullptr) require_size(*report, "lav_run_report");
-    lavoisier::RunArguments a;
-    a.columns = given->columns;
-    a.block_columns = given->block_columns;
-    if (given->block_columns > 0)
-      require((given->input_count == 0 || given->input_block_strides != nullptr) &&
-                  (given->output_count == 0 || given->output_block_strides != nullptr),
-              "lav_run: with block_columns, expected a block stride for every field, found null");
-    a.active = given->active;
-    a.active_count = given->active_count;
-    a.mask = given->mask;
-    a.column_ids = given->column_ids;
-    a.first_column_id = given->first_column_id;
-    a.step = given->step;
-    a.step_ids = given->step_ids;
-    a.member = given->member;
-    a.status = reinterpret_cast<Status*>(given->status);
-    convert(given->inputs, given->input_count, workspace->inputs, given->input_block_strides, "inputs");
-    convert(given->outputs, given->output_count, workspace->outputs, given->output_block_strides, "outputs");
-    a.inputs = workspace->inputs.data();
-    a.input_count = given->input_count;
-    a.outputs = workspace->outputs.data();
-    a.output_count = given->output_count;
-    a.global = given->global != nullptr ? &given->global->laws : nullptr;
-    a.global_rows = {given->global_coefficients, given->global_column_stride, given->global_row_stride,
-                     given->global_element_stride, given->global_weights};
+    const lavoisier::RunArguments a = run_arguments(*asked, workspace->inputs, workspace->outputs);
     auto& own = workspace->workspace;
     const auto& found = call == Call::run        ? own.run(a)
                         : call == Call::run_mean ? own.run_mean(a)
@@ -184,16 +101,6 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run
     }
   });
 }
-
-/// A host's reduction behind lavoisier::Reduce.
-struct HostReduction {
-  lav_reduce reduce;
-  void* context;
-  static Status call(void* self, std::int64_t* words, std::size_t count) {
-    const auto& own = *static_cast<const HostReduction*>(self);
-    return static_cast<Status>(own.reduce(own.context, words, count));
-  }
-};
 
 lav_status end_phase(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context,
                      void (lavoisier::GlobalLaws::*phase)(Status, lavoisier::Reduce, void*)) noexcept {

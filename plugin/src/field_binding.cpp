@@ -141,4 +141,23 @@ void bind_fields(const Program& program, const RunArguments& arguments, bool dev
   }
 }
 
+void bind_inputs_to_read(const Program& program, const RunArguments& arguments, std::vector<BoundField>& inputs) {
+  bind_role(program.inputs, "input", arguments.inputs, arguments.input_count, arguments, false, inputs);
+}
+
+void bind_fields_to_read(const Program& program, const RunArguments& arguments, std::vector<BoundField>& inputs,
+                         std::vector<BoundField>& outputs) {
+  bind_inputs_to_read(program, arguments, inputs);
+  bind_role(program.outputs, "output", arguments.outputs, arguments.output_count, arguments, false, outputs);
+}
+
+void bind_originals_to_read(const Program& program, const RunArguments& arguments, const OutputField* fields,
+                            std::size_t count, std::vector<BoundField>& outputs) {
+  try {
+    bind_role(program.outputs, "output", fields, count, arguments, false, outputs);
+  } catch (const Error& error) {
+    throw Error(error.status(), std::string("of the host's own scheme: ") + error.what());
+  }
+}
+
 }  // namespace lavoisier::detail

@@ -16,6 +16,15 @@ namespace lavoisier::detail {
 void bind_fields(const Program& program, const RunArguments& arguments, bool device_fields_allowed,
                  std::vector<BoundField>& inputs, std::vector<BoundField>& outputs);
 
+/// The inputs alone, in host memory.
+void bind_inputs_to_read(const Program& program, const RunArguments& arguments, std::vector<BoundField>& inputs);
+/// The same for a run whose fields lie in host memory and are only read: they may overlap.
+void bind_fields_to_read(const Program& program, const RunArguments& arguments, std::vector<BoundField>& inputs,
+                         std::vector<BoundField>& outputs);
+/// And for other outputs of the same columns: those of the host's own scheme.
+void bind_originals_to_read(const Program& program, const RunArguments& arguments, const OutputField* fields,
+                            std::size_t count, std::vector<BoundField>& outputs);
+
 }  // namespace lavoisier::detail
 
 #endif

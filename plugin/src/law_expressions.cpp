@@ -127,8 +127,19 @@ LawExpressions::Symbolic LawExpressions::symbol(const std::string& name, const s
       return value;
     }
   }
-  throw Error(Status::unsupported,
-              where + ": '" + name + "' is neither an input nor a constant; coordinates are not supported in laws yet");
+  if (const auto at = coordinates_.find(name); at != coordinates_.end() && at->second.placed) {
+    const Coordinate& coordinate = at->second;
+    count(static_cast<std::int64_t>(coordinate.values.size()), where);
+    Symbolic value;
+    value.dimensions = coordinate.dimensions;
+    value.extents = coordinate.extents;
+    value.elements.resize(coordinate.values.size());
+    for (std::size_t i = 0; i < coordinate.values.size(); ++i) value.elements[i].number = coordinate.values[i];
+    return value;
+  }
+  throw Error(Status::unsupported, where + ": '" + name +
+                                       "' is neither an input nor a constant, and the model file has no values of a "
+                                       "coordinate of this name");
 }
 
 // Result dimensions: the left operand's, then the right one's new ones (Expression::evaluate).

@@ -9,13 +9,13 @@
 
 namespace lavoisier::detail {
 
-/// Unrolls expressions of laws into a straight-line program: dimensions are gone, constants are numbers, and what is
-/// made of numbers alone is a number.
+/// Unrolls expressions of laws into a straight-line program: dimensions are gone, constants and coordinates are numbers,
+/// and what is made of numbers alone is a number.
 class LawExpressions {
  public:
-  /// Adds to `program`. Both must outlive this object.
-  LawExpressions(const ModelDescription& description, ScalarProgram& program)
-      : description_(description), program_(program) {}
+  /// Adds to `program`. All three must outlive this object.
+  LawExpressions(const ModelDescription& description, const Coordinates& coordinates, ScalarProgram& program)
+      : description_(description), coordinates_(coordinates), program_(program) {}
 
   /// Of an expression without dimensions. Errors name `where`: invalid_format, unsupported.
   ScalarOperand scalar(const Expression& expression, const std::string& where);
@@ -42,6 +42,7 @@ class LawExpressions {
   Symbolic evaluate(const Expression& expression, const std::string& where);
 
   const ModelDescription& description_;
+  const Coordinates& coordinates_;
   ScalarProgram& program_;
   std::size_t values_ = 0;
 };

@@ -162,15 +162,15 @@ void lay_out(LawSystem& system, const std::vector<SparseRow>& rows, std::size_t 
 
 }  // namespace
 
-LawSystem compile_laws(const ModelDescription& description, const std::vector<double>& input_minimum,
-                       const std::vector<double>& input_maximum) {
+LawSystem compile_laws(const ModelDescription& description, const Coordinates& coordinates,
+                       const std::vector<double>& input_minimum, const std::vector<double>& input_maximum) {
   LawSystem system;
   const StateLayout& layout = description.layout;
   const auto outputs = static_cast<std::size_t>(layout.elements(Role::output));
   if (!description.laws.empty() && outputs > most_coefficients / description.laws.size())
     throw Error(Status::unsupported, std::to_string(description.laws.size()) + " laws over " + std::to_string(outputs) +
                                          " output elements: more than this release can hold");
-  LawExpressions expressions(description, system.scalars);
+  LawExpressions expressions(description, coordinates, system.scalars);
   std::vector<SparseRow> rows;  // one a law
   std::vector<ScalarOperand> terms;
   system.term_begin.push_back(0);

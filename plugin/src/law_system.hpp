@@ -4,6 +4,7 @@
 #include <lavoisier/model_file.hpp>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,16 @@ struct ScalarOperation {
 struct ScalarProgram {
   std::vector<ScalarOperation> operations;
 };
+
+/// Values of a coordinate, row-major over `dimensions`. `placed` false: the file doesn't say over which, and laws can't
+/// use it.
+struct Coordinate {
+  std::vector<std::string> dimensions;
+  std::vector<std::int64_t> extents;
+  std::vector<double> values;
+  bool placed = true;
+};
+using Coordinates = std::map<std::string, Coordinate>;
 
 /// A law as the file states it.
 struct ProgramLaw {
@@ -68,11 +79,11 @@ struct LawSystem {
   std::int32_t count() const noexcept { return static_cast<std::int32_t>(laws.size()); }
 };
 
-/// Errors: unsupported (a global law, a symbol that is neither input nor constant, each with the law's name),
-/// invalid_format, inconsistent_laws, non_finite. Where A varies, which laws are independent is decided at a few points
-/// of the training range.
-LawSystem compile_laws(const ModelDescription& description, const std::vector<double>& input_minimum,
-                       const std::vector<double>& input_maximum);
+/// Errors: unsupported (a global law, a symbol that is neither input nor constant nor a coordinate whose values the file
+/// has, each with the law's name), invalid_format, inconsistent_laws, non_finite. Where A varies, which laws are
+/// independent is decided at a few points of the training range.
+LawSystem compile_laws(const ModelDescription& description, const Coordinates& coordinates,
+                       const std::vector<double>& input_minimum, const std::vector<double>& input_maximum);
 
 }  // namespace lavoisier::detail
 

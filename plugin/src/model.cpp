@@ -1,6 +1,7 @@
 #include "model.hpp"
 
 #include "floating_point_environment.hpp"
+#include "host_constants.hpp"
 
 #include <algorithm>
 
@@ -10,8 +11,11 @@ namespace detail {
 ProgramModel::ProgramModel(const ModelFile& file)
     : program_(compile(file)),
       digest_(file.digest()),
-      provenance_(file.description.provenance),
+      description_(file.description),
+      file_coordinates_(program_.coordinates),
       stream_(file.default_stream()) {
+  for (const auto& constant : description_.constants)
+    constants_.push_back({constant.name, constant.units, constant.value, constant.value});
   for (const auto& variable : program_.inputs) {
     VariableInfo info;
     info.name = variable.name;
@@ -42,9 +46,25 @@ ProgramModel::ProgramModel(const ModelFile& file)
       strategy_ += ", " + head.strategy;
 }
 
+ProgramModel::ProgramModel(const ProgramModel& other, std::vector<ConstantInfo> constants, Coordinates coordinates)
+    : ProgramModel(other) {
+  constants_ = std::move(constants);
+  for (std::size_t i = 0; i < constants_.size(); ++i) description_.constants[i].value = constants_[i].value;
+  program_ = recompile_laws(other.program_, description_, std::move(coordinates));
+}
+
+std::shared_ptr<const Model> ProgramModel::with_constants(const HostConstants& host) const {
+  const DefaultFloatingPoint environment;
+  std::vector<ConstantInfo> constants = constants_;
+  Coordinates coordinates = program_.coordinates;
+  register_constants(host, description_.layout, constants);
+  register_coordinates(host, description_.layout, file_coordinates_, coordinates);
+  return std::make_shared<const ProgramModel>(*this, std::move(constants), std::move(coordinates));
+}
+
 std::string ProgramModel::provenance(const std::string& key) const {
-  const auto at = provenance_.find(key);
-  return at == provenance_.end() ? std::string() : at->second;
+  const auto at = description_.provenance.find(key);
+  return at == description_.provenance.end() ? std::string() : at->second;
 }
 
 namespace {

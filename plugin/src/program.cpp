@@ -1,3 +1,4 @@
+#include "host_constants.hpp"
 #include "program_compiler.hpp"
 
 #include <lavoisier/status.hpp>
@@ -11,12 +12,22 @@ Program Compiler::run() {
   ranges();
   heads();
   graph();  // before the laws: it ties the number of outputs to what the file holds
-  program_.laws = compile_laws(description_, program_.minimum, program_.maximum);
+  program_.coordinates = read_coordinates(file_);
+  laws();
+  arena();
+  return std::move(program_);
+}
+
+Program Compiler::run_laws() {
+  laws();
+  return std::move(program_);
+}
+
+void Compiler::laws() {
+  program_.laws = compile_laws(description_, program_.coordinates, program_.minimum, program_.maximum);
   for (const Operation& operation : program_.operations) require_groups(operation);
   for (const Operation& operation : program_.operations)
     if (operation.loop >= 0) standardise_laws(operation, program_.loops[static_cast<std::size_t>(operation.loop)]);
-  arena();
-  return std::move(program_);
 }
 
 void Compiler::fail(Status status, const std::string& message) const { throw Error(status, where_ + message); }
@@ -161,5 +172,13 @@ void Compiler::arena() {
 }
 
 Program compile(const ModelFile& file) { return Compiler(file).run(); }
+
+Program recompile_laws(const Program& program, const ModelDescription& description, Coordinates coordinates) {
+  ModelFile file;  // without tensors: they are compiled
+  file.description = description;
+  Program copy = program;
+  copy.coordinates = std::move(coordinates);
+  return Compiler(file, std::move(copy)).run_laws();
+}
 
 }  // namespace lavoisier::detail

@@ -96,10 +96,10 @@ struct Operation {
   std::int64_t size = 1;                  ///< elements a channel (norms, add_channel); edges (gather, scatter_add);
                                           ///< columns (transpose); rows (dense, gru, embedding, mask)
   Field2d field;                          ///< conv2d, upsample2d
-  AlignedBuffer<float> weight;            ///< dense, conv2d, gru: packed panels; norms: weight;
+  SharedBuffer<float> weight;             ///< dense, conv2d, gru: packed panels; norms: weight;
                                           ///< embedding: the table
-  AlignedBuffer<float> bias;              ///< dense, conv2d, gru: padded to whole panels; norms: bias
-  AlignedBuffer<float> weight_hidden, bias_hidden;  ///< gru
+  SharedBuffer<float> bias;               ///< dense, conv2d, gru: padded to whole panels; norms: bias
+  SharedBuffer<float> weight_hidden, bias_hidden;  ///< gru
   std::vector<double> first;   ///< standardize: mean; gaussian_head, sample: output_mean; constrain: squared
                                ///< scale; time_embedding: frequencies; count draws: log scale
   std::vector<double> second;  ///< standardize: scale; gaussian_head, sample: output_scale; positive_draw: scale
@@ -158,11 +158,16 @@ struct Program {
   int result = -1;              ///< the value `outputs`
   std::size_t arena_bytes = 0;  ///< of the values of one tile
   LawSystem laws;
+  Coordinates coordinates;      ///< as the laws have them
 };
 
 /// Checks and compiles. Errors: invalid_format (shapes, names, types), unsupported (an operation, head family or law
 /// that this release cannot do, named), inconsistent_laws, non_finite (a weight).
 Program compile(const ModelFile& file);
+
+/// The same program under the laws of `description`, whose constants have other values, with other coordinates. Weights
+/// are shared. Errors: those of the laws.
+Program recompile_laws(const Program& program, const ModelDescription& description, Coordinates coordinates);
 
 }  // namespace lavoisier::detail
 

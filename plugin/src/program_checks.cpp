@@ -141,11 +141,11 @@ std::int64_t Compiler::parts(int index, std::int64_t part, const char* what) con
 }
 
 void Compiler::pack(std::span<const float> weight, std::span<const float> bias, std::int64_t k,
-                    AlignedBuffer<float>& to_weight, AlignedBuffer<float>& to_bias) const {
+                    SharedBuffer<float>& to_weight, SharedBuffer<float>& to_bias) const {
   const auto n = static_cast<std::int64_t>(bias.size());
   const std::int64_t panels = (n + panel_width - 1) / panel_width;
-  to_weight = AlignedBuffer<float>(static_cast<std::size_t>(panels * panel_width * k));
-  to_bias = AlignedBuffer<float>(static_cast<std::size_t>(panels * panel_width));
+  to_weight = SharedBuffer<float>(static_cast<std::size_t>(panels * panel_width * k));
+  to_bias = SharedBuffer<float>(static_cast<std::size_t>(panels * panel_width));
   for (std::int64_t j = 0; j < n; ++j) {
     const std::int64_t panel = j / panel_width, lane = j % panel_width;
     to_bias[static_cast<std::size_t>(j)] = bias[static_cast<std::size_t>(j)];

@@ -19,7 +19,11 @@ inline constexpr std::int64_t most_elements = INT32_MAX / 64;
 class Compiler {
  public:
   explicit Compiler(const ModelFile& file) : file_(file), description_(file.description) {}
+  /// For run_laws: `compiled` is the program of `file` but for its laws.
+  Compiler(const ModelFile& file, Program compiled)
+      : file_(file), description_(file.description), program_(std::move(compiled)) {}
   Program run();
+  Program run_laws();
 
  private:
   [[noreturn]] void fail(Status status, const std::string& message) const;
@@ -29,6 +33,7 @@ class Compiler {
   void ranges();
   void heads() const;
   void graph();
+  void laws();
   void arena();
 
   // program_checks.cpp: operands, tensors and attributes of a node.
@@ -54,8 +59,8 @@ class Compiler {
   std::array<std::int64_t, 2> pair(const GraphOperation& node, const char* name, std::int64_t least) const;
   /// `whole` = parts of `part` elements each; returns how many.
   std::int64_t parts(int index, std::int64_t part, const char* what) const;
-  void pack(std::span<const float> weight, std::span<const float> bias, std::int64_t k, AlignedBuffer<float>& to_weight,
-            AlignedBuffer<float>& to_bias) const;
+  void pack(std::span<const float> weight, std::span<const float> bias, std::int64_t k, SharedBuffer<float>& to_weight,
+            SharedBuffer<float>& to_bias) const;
 
   // program_operations.cpp and program_layers.cpp: one function an operation.
   void operation(const GraphOperation& node);

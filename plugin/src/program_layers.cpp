@@ -191,7 +191,7 @@ void Compiler::embedding(const GraphOperation& node, Operation& made) {
     fail(Status::unsupported, "more elements a column than this library can address");
   made.n = made.size * made.groups;
   const auto numbers = floats(table.name, table.shape);
-  made.weight = AlignedBuffer<float>(numbers.size());
+  made.weight = SharedBuffer<float>(numbers.size());
   std::copy(numbers.begin(), numbers.end(), made.weight.data());
   made.output[0] = make(node.outputs[0], false, made.n);
 }

@@ -222,8 +222,8 @@ void Compiler::norm_tensors(const GraphOperation& node, std::int64_t channels, O
   made.number = decimal(node.attributes.at("epsilon"), "epsilon");
   const auto weight = floats(node.tensors.at("weight"), {channels});
   const auto bias = floats(node.tensors.at("bias"), {channels});
-  made.weight = AlignedBuffer<float>(weight.size());
-  made.bias = AlignedBuffer<float>(bias.size());
+  made.weight = SharedBuffer<float>(weight.size());
+  made.bias = SharedBuffer<float>(bias.size());
   std::copy(weight.begin(), weight.end(), made.weight.data());
   std::copy(bias.begin(), bias.end(), made.bias.data());
 }

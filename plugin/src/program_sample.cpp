@@ -92,7 +92,7 @@ void Compiler::subgraph(const GraphOperation& node, const std::string& name, std
 void Compiler::standardise_laws(const Operation& operation, SampleLoop& loop) const {
   const LawSystem& laws = program_.laws;
   if (loop.projection == SampleProjection::none || laws.varies) return;  // each column's own: Tile::standardise_laws
-  StandardisedLaws& made = loop.laws;
+  StandardisedLaws& made = loop.laws = {};
   const std::vector<double>&mean = operation.first, &scale = operation.second;
   const auto m = static_cast<std::size_t>(laws.rows());
   const auto at = [](std::int32_t i) { return static_cast<std::size_t>(i); };

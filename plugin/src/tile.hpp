@@ -11,6 +11,12 @@
 
 namespace lavoisier::detail {
 
+/// Columns of a tile in memory: exactly as many as there are up to 8, so that vectors run over outputs; else whole
+/// vectors of columns.
+inline std::int64_t stride_for(std::int64_t count) noexcept {
+  return count <= 8 ? count : count <= 16 ? 16 : tile_columns;
+}
+
 /// Values lie as value[element * stride + column].
 struct Tile {
   const Program& program;
@@ -37,6 +43,8 @@ struct Tile {
   void evaluate_laws() noexcept;
   void round() noexcept;
   void scatter() noexcept;
+  /// The laws of outputs y, into the tile's residuals.
+  ClosureArguments residuals_of(const double* y) const noexcept;
   void close() noexcept;
 
   // tile_operations.cpp

@@ -6,14 +6,6 @@
 #include <algorithm>
 
 namespace lavoisier::detail {
-namespace {
-
-/// Columns of a tile in memory: exactly as many as there are up to 8, so that vectors run over outputs; else whole
-/// vectors of columns.
-std::int64_t stride_for(std::int64_t count) noexcept { return count <= 8 ? count : count <= 16 ? 16 : tile_columns; }
-
-}  // namespace
-
 void Tile::shifts(const BoundField& field, std::int64_t* shift_of) const noexcept {
   for (std::int64_t c = 0; c < count; ++c) shift_of[c] = field.shift(work.columns[first + c], work.block_columns);
 }
@@ -139,12 +131,10 @@ void Tile::scatter() noexcept {
   }
 }
 
-/// Residuals of the stored values. A column where a law cannot be told (a right-hand side or a term that is no finite
-/// number, which a law that follows from others may have although every output is finite) is not stored either.
-void Tile::close() noexcept {
+ClosureArguments Tile::residuals_of(const double* y) const noexcept {
   const LawSystem& laws = program.laws;
   ClosureArguments a{};
-  a.y = at<double>(layout.stored);
+  a.y = y;
   a.right_hand_side = at<double>(layout.right_hand_side);
   a.laws = laws.count();
   a.term_begin = laws.term_begin.data();
@@ -154,6 +144,13 @@ void Tile::close() noexcept {
   a.residual = at<double>(layout.residual);
   a.relative = at<double>(layout.relative);
   a.stride = stride;
+  return a;
+}
+
+/// Residuals of the stored values. A column where a law cannot be told (a right-hand side or a term that is no finite
+/// number, which a law that follows from others may have although every output is finite) is not stored either.
+void Tile::close() noexcept {
+  const ClosureArguments a = residuals_of(at<double>(layout.stored));
   kernels.closure(a);
   for (std::int32_t l = 0; l < a.laws; ++l)
     for (std::int64_t c = 0; c < count; ++c) {

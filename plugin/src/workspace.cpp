@@ -1,8 +1,10 @@
+#include "column_selection.hpp"
 #include "device_engine_factory.hpp"
 #include "field_binding.hpp"
 #include "floating_point_environment.hpp"
 #include "global_laws_state.hpp"
 #include "host_dispatch.hpp"
+#include "input_flags.hpp"
 #include "model.hpp"
 #include "tile_runner.hpp"
 
@@ -99,61 +101,6 @@ struct Workspace::Implementation {
     }
   }
 
-  /// Fills `columns` with the columns to compute; returns how many.
-  std::int64_t select(const RunArguments& a) {
-    if (a.columns < 0)
-      throw Error(Status::invalid_argument, "columns: expected 0 or more, found " + std::to_string(a.columns));
-    if (a.active_count < -1)
-      throw Error(Status::invalid_argument,
-                  "active_count: expected -1 (no list) or more, found " + std::to_string(a.active_count));
-    if (a.block_columns < 0)
-      throw Error(Status::invalid_argument,
-                  "block_columns: expected 0 (no blocks) or more, found " + std::to_string(a.block_columns));
-    const bool list = a.active != nullptr || a.active_count >= 0;
-    if (list && a.mask != nullptr) throw Error(Status::invalid_argument, "a list and a mask of active columns: give one");
-    if (a.columns == 0 && (!list || a.active_count <= 0)) return 0;
-    const auto too_many = [&](std::int64_t found) {
-      throw Error(Status::shape_mismatch, "the workspace holds " + std::to_string(options.max_columns) +
-                                              " columns a run, " + std::to_string(found) + " are asked for");
-    };
-    if (!list && a.mask == nullptr) {
-      if (a.columns > options.max_columns) too_many(a.columns);
-      for (std::int64_t c = 0; c < a.columns; ++c) columns[static_cast<std::size_t>(c)] = c;
-      return a.columns;
-    }
-    if (a.mask != nullptr) {
-      std::int64_t count = 0;
-      for (std::int64_t c = 0; c < a.columns; ++c) {
-        if (!a.mask[c]) continue;
-        if (count < options.max_columns) columns[static_cast<std::size_t>(count)] = c;
-        ++count;
-      }
-      if (count > options.max_columns) too_many(count);
-      return count;
-    }
-    if (a.active_count < 0) throw Error(Status::invalid_argument, "a list of active columns without active_count");
-    if (a.active_count > 0 && a.active == nullptr)
-      throw Error(Status::invalid_argument, "active_count is " + std::to_string(a.active_count) + ", active is null");
-    if (a.active_count > options.max_columns) too_many(a.active_count);
-    bool ascending = true;
-    for (std::int64_t i = 0; i < a.active_count; ++i) {
-      const std::int64_t c = a.active[i];
-      if (c < 0 || c >= a.columns)
-        throw Error(Status::out_of_range, "active[" + std::to_string(i) + "] is " + std::to_string(c) +
-                                              ", the run has columns 0 to " + std::to_string(a.columns - 1));
-      if (i > 0 && c <= a.active[i - 1]) ascending = false;
-      columns[static_cast<std::size_t>(i)] = c;
-    }
-    if (!ascending) {
-      std::copy_n(columns.data(), a.active_count, sorted.data());
-      std::sort(sorted.data(), sorted.data() + a.active_count);
-      const auto* twice = std::adjacent_find(sorted.data(), sorted.data() + a.active_count);
-      if (twice != sorted.data() + a.active_count)
-        throw Error(Status::invalid_argument, "column " + std::to_string(*twice) + " is twice in the list of active columns");
-    }
-    return a.active_count;
-  }
-
   /// Sees that the run's global laws can take it; their state.
   GlobalLaws::Implementation& global_laws(GlobalLaws::Implementation& laws, bool correct) {
     if (laws.model.get() != model.get())
@@ -176,7 +123,7 @@ struct Workspace::Implementation {
       throw Error(Status::unsupported, "the conditional mean (run_mean): noise goes through a network or a sampling loop "
                                        "in this model; run draws");
     const detail::DefaultFloatingPoint environment;
-    const std::int64_t count = select(a);
+    const std::int64_t count = detail::select_columns(a, options.max_columns, columns.data(), sorted.data());
     if (a.member > 0xffffffffu)
       throw Error(Status::invalid_argument, "member: expected less than 2^32, found " + std::to_string(a.member));
     std::size_t member = 0;
@@ -329,6 +276,10 @@ const RunReport& Workspace::correct(const RunArguments& arguments, bool mean) {
   GlobalLaws* laws = arguments.global;
   return implementation_->run(arguments, !mean, laws ? laws->implementation_.get() : nullptr, true);
 }
+std::vector<InputFlag> Workspace::input_flags(const RunArguments& arguments, std::int64_t column) const {
+  return detail::input_flags(*implementation_->model, implementation_->program, arguments, column);
+}
+
 const Model& Workspace::model() const noexcept { return *implementation_->model; }
 
 std::string Workspace::backend() const {

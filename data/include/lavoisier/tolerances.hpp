@@ -7,6 +7,8 @@ namespace lavoisier::tolerances {
 namespace identity {
 inline constexpr double relative_fp64 = 1e-14;  ///< fields stored as double
 inline constexpr double relative_fp32 = 5e-7;   ///< fields stored as float
+/// How far a host's constants and coordinates may be from the model file's, relative.
+inline constexpr double host_constant = 1e-6;
 /// Rows whose scaled pivot is below this are linearly dependent.
 inline constexpr double rank = 1e-10;
 }  // namespace identity

@@ -24,6 +24,12 @@ void initialize(const InitializeOptions& options = {});
 void finalize();
 bool is_initialized() noexcept;
 
+/// The library prints nothing. What it has to say beside statuses (a monitor's warnings) goes to the host's handler, on
+/// the thread that met it; null, as at the beginning: nowhere. The text is valid during the call; exceptions are
+/// caught.
+using LogHandler = void (*)(void* context, const char* message);
+void set_log_handler(LogHandler handler, void* context = nullptr) noexcept;
+
 enum class Precision { f64, f32 };
 enum class MemorySpace { host, device };
 /// Where `run` computes. `automatic`: the build's default execution space; inside a host's own OpenMP region always the
@@ -70,6 +76,32 @@ struct LawInfo {
   double physics_tolerance = 0.0;
 };
 
+/// A physical constant of the laws (g, cp, L).
+struct ConstantInfo {
+  std::string name, units;
+  double value = 0.0;       ///< as the laws have it: the host's, once it is registered
+  double file_value = 0.0;  ///< as the model file has it
+};
+
+/// A constant as the host has it. Units: the model's or an accepted spelling; null: not checked.
+struct HostConstant {
+  const char* name = nullptr;
+  double value = 0.0;
+  const char* units = nullptr;
+};
+/// A coordinate as the host has it: `count` values over a dimension of the model, or of a coordinate variable.
+struct HostCoordinate {
+  const char* name = nullptr;
+  const double* values = nullptr;
+  std::int64_t count = 0;
+};
+struct HostConstants {
+  const HostConstant* constants = nullptr;
+  std::size_t constant_count = 0;
+  const HostCoordinate* coordinates = nullptr;
+  std::size_t coordinate_count = 0;
+};
+
 /// An immutable model: weights, laws, ranges; one copy, shared by any number of workspaces and threads.
 class Model {
  public:
@@ -86,6 +118,13 @@ class Model {
   virtual const std::string& digest() const = 0;
   virtual const std::string& strategy() const = 0;
   virtual std::string provenance(const std::string& key) const = 0;  ///< empty if absent
+
+  virtual const std::vector<ConstantInfo>& constants() const = 0;
+  /// The same model with the host's constants and coordinates in every coefficient and right-hand side of its laws, so
+  /// that they close with the host's own numbers; the weights are shared. Each is first compared with the model file's
+  /// value. Errors: not_found (a name that the file lacks, or of which it has no values), unit_mismatch, shape_mismatch
+  /// (another number of values), out_of_range (a value that differs by more than 1e-6, relative), invalid_argument.
+  virtual std::shared_ptr<const Model> with_constants(const HostConstants& host) const = 0;
 };
 
 struct WorkspaceOptions {
@@ -153,6 +192,14 @@ struct RunReport {
   std::vector<LawClosure> laws;    ///< in the model's order
 };
 
+/// An input element of a column that is no number (non_finite) or outside its training range (out_of_range).
+struct InputFlag {
+  const VariableInfo* input = nullptr;
+  std::int64_t element = 0;
+  double value = 0.0, minimum = 0.0, maximum = 0.0;
+  Status status = Status::ok;
+};
+
 /// Scratch of one calling thread or stream. Building validates and allocates; `run` allocates nothing.
 class Workspace {
  public:
@@ -173,6 +220,10 @@ class Workspace {
   /// Second phase of global laws, behind GlobalLaws::close: draws again what run(arguments) drew (or run_mean, with
   /// `mean`), corrects it and stores it. The arguments and the inputs are those of the run.
   const RunReport& correct(const RunArguments& arguments, bool mean = false);
+
+  /// Why a column was flagged: every such element of its inputs, found on demand where they lie (host memory). Empty
+  /// for a column whose result or law is no number although its inputs are.
+  std::vector<InputFlag> input_flags(const RunArguments& arguments, std::int64_t column) const;
 
   const Model& model() const noexcept;
   std::string backend() const;          ///< as resolved

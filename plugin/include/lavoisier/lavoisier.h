@@ -62,6 +62,11 @@ lav_status lav_fail(lav_status status, const char* message);
     calls it the same times with the same counts. Not LAV_OK: a failure, with its message by lav_fail. */
 typedef lav_status (*lav_reduce)(void* context, int64_t* words, size_t count);
 
+/** Receives what the library has to say beside statuses (a monitor's warnings), on the thread that met it; `message` is
+    valid during the call. Null, as at the beginning: nobody. */
+typedef void (*lav_log_handler)(void* context, const char* message);
+void lav_set_log_handler(lav_log_handler handler, void* context);
+
 typedef struct lav_initialize_options {
   size_t size;
   int abi_version;
@@ -114,6 +119,46 @@ size_t lav_model_law_count(const lav_model* model);
 lav_status lav_model_input(const lav_model* model, size_t index, lav_variable_info* info);
 lav_status lav_model_output(const lav_model* model, size_t index, lav_variable_info* info);
 lav_status lav_model_law(const lav_model* model, size_t index, lav_law_info* info);
+
+/** A physical constant of the laws. `value`: as the laws have it, the host's once it is registered. */
+typedef struct lav_constant_info {
+  size_t size;
+  const char* name;
+  const char* units;
+  double value, file_value;
+} lav_constant_info;
+#define LAV_CONSTANT_INFO_INIT \
+  { sizeof(lav_constant_info), NULL, NULL, 0.0, 0.0 }
+size_t lav_model_constant_count(const lav_model* model);
+lav_status lav_model_constant(const lav_model* model, size_t index, lav_constant_info* info);
+
+/** A constant as the host has it. Units: the model's or an accepted spelling; null: not checked. */
+typedef struct lav_host_constant {
+  const char* name;
+  double value;
+  const char* units;
+} lav_host_constant;
+/** A coordinate as the host has it: `count` values of a dimension, or of a coordinate variable. */
+typedef struct lav_host_coordinate {
+  const char* name;
+  const double* values;
+  int64_t count;
+} lav_host_coordinate;
+typedef struct lav_host_constants {
+  size_t size;
+  const lav_host_constant* constants;
+  size_t constant_count;
+  const lav_host_coordinate* coordinates;
+  size_t coordinate_count;
+} lav_host_constants;
+#define LAV_HOST_CONSTANTS_INIT \
+  { sizeof(lav_host_constants), NULL, 0, NULL, 0 }
+
+/** The same model with the host's constants and coordinates in every number of its laws; the weights are shared. Each
+    is compared with the model file's first: one that differs by more than 1e-6, relative, is LAV_OUT_OF_RANGE, with
+    both values. A handle of its own, to be destroyed like the first. On failure *own is null. */
+lav_status lav_model_with_constants(const lav_model* model, const lav_host_constants* host, lav_model** own);
+
 const char* lav_model_digest(const lav_model* model);   /* 64 hex digits; empty for null */
 const char* lav_model_strategy(const lav_model* model); /* empty for null */
 
@@ -216,6 +261,23 @@ lav_status lav_run_mean(lav_workspace* workspace, const lav_run_arguments* argum
 /** Closure of law `index` over the last successful run, of the values as stored. */
 lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t index, lav_law_closure* closure);
 
+/** An input element of a column that is no number (LAV_NON_FINITE) or outside its training range (LAV_OUT_OF_RANGE). */
+typedef struct lav_input_flag {
+  size_t size;
+  int64_t count; /* such elements of the column */
+  const char* name; /* null: there is no flag of this index */
+  const char* units;
+  int64_t element;
+  double value, minimum, maximum;
+  lav_status status;
+} lav_input_flag;
+#define LAV_INPUT_FLAG_INIT \
+  { sizeof(lav_input_flag), 0, NULL, NULL, 0, 0.0, 0.0, 0.0, LAV_OK }
+/** Flag `index`, from 0, of a column of the fields: why its status is LAV_OUT_OF_RANGE or LAV_NON_FINITE, found on
+    demand in the inputs where they lie (host memory). Strings live as long as the workspace. */
+lav_status lav_workspace_input_flag(const lav_workspace* workspace, const lav_run_arguments* arguments, int64_t column,
+                                    int64_t index, lav_input_flag* flag);
+
 /** Global laws sum_c B_c y_c = D over all columns of all ranks, in two phases (global_laws.hpp):
     lav_global_laws_begin; lav_run of each chunk; lav_global_laws_close, one reduction; lav_correct of each chunk with
     the arguments of its run; lav_global_laws_finish, if the closure is wanted. */
@@ -249,6 +311,81 @@ lav_status lav_global_laws_closure(const lav_global_laws* laws, uint64_t member,
 /** Draws again what lav_run (lav_run_mean) drew with these arguments, corrects and stores it. */
 lav_status lav_correct(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
 lav_status lav_correct_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
+
+/** The emulator beside the host's own scheme (monitor.hpp): lav_monitor_add behind lav_run of each chunk, by any number
+    of threads at once; lav_monitor_end_step; then what the report says, if the host wants to know. */
+typedef struct lav_monitor lav_monitor;
+typedef struct lav_monitor_options {
+  size_t size;
+  int64_t steps;          /* that are watched, from the first; -1: all; 0: none */
+  int stop;               /* not 0: a law that the emulator violates is lav_monitor_end_step's status */
+  const int* physics;     /* one a law: 0 the identity tolerance, 1 its physics tolerance; null: identity */
+  size_t physics_count;
+  const char* log;        /* CSV file to append to; null: none */
+} lav_monitor_options;
+#define LAV_MONITOR_OPTIONS_INIT \
+  { sizeof(lav_monitor_options), -1, 0, NULL, 0, NULL }
+
+/** `options` may be null: the defaults. A log that can't be opened is a status: without one a monitor can still be
+    made. On failure *monitor is null. */
+lav_status lav_monitor_create(const lav_model* model, const lav_monitor_options* options, lav_monitor** monitor);
+void lav_monitor_destroy(lav_monitor* monitor);
+int lav_monitor_is_active(const lav_monitor* monitor); /* steps are left; 0 for null */
+/** The arguments of a run, whose outputs are now read, and the host's own outputs of the same columns (none: laws
+    alone). Give the arguments `status`, so that columns without a result are known. Host memory. */
+lav_status lav_monitor_add(lav_monitor* monitor, const lav_run_arguments* emulated, const lav_output_field* original,
+                           size_t original_count, const int64_t* original_block_strides);
+/** LAV_LAW_VIOLATED (with `stop`), the status of a log that could not be written, LAV_OK; the report is whole in each
+    case. `mine`, `reduce`: of all ranks, as in lav_global_laws_close. */
+lav_status lav_monitor_end_step(lav_monitor* monitor, uint64_t step, lav_status mine, lav_reduce reduce, void* context);
+
+/** Of the last step that ended; strings live until the next one ends. */
+typedef struct lav_monitor_report {
+  size_t size;
+  uint64_t step;
+  int64_t columns, out_of_range, left_out;
+  int violated;
+  const char* message; /* of a violation or of the log; empty: neither */
+} lav_monitor_report;
+#define LAV_MONITOR_REPORT_INIT \
+  { sizeof(lav_monitor_report), 0, 0, 0, 0, 0, "" }
+typedef struct lav_monitor_closure {
+  size_t size;
+  int64_t columns, non_finite;
+  double max_absolute, rms, max_relative;
+  double tolerance;
+  int relative; /* not 0: the tolerance bounds max_relative; else max_absolute */
+  int violated;
+  uint64_t worst_id;
+  int64_t worst_column; /* in the fields it was given in; -1: none */
+  double right_hand_side;
+  size_t term_count; /* 0 where there is no worst column */
+} lav_monitor_closure;
+#define LAV_MONITOR_CLOSURE_INIT \
+  { sizeof(lav_monitor_closure), 0, 0, 0.0, 0.0, 0.0, 0.0, 1, 0, 0, -1, 0.0, 0 }
+typedef struct lav_monitor_term {
+  size_t size;
+  const char* variable;
+  int64_t element;
+  double coefficient, value;
+} lav_monitor_term;
+#define LAV_MONITOR_TERM_INIT \
+  { sizeof(lav_monitor_term), NULL, 0, 0.0, 0.0 }
+typedef struct lav_monitor_skill {
+  size_t size;
+  int64_t columns, non_finite;
+  double bias, rmse, mean_absolute_error, correlation, r_squared;
+} lav_monitor_skill;
+#define LAV_MONITOR_SKILL_INIT \
+  { sizeof(lav_monitor_skill), 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0 }
+lav_status lav_monitor_last_report(const lav_monitor* monitor, lav_monitor_report* report);
+/** Law `law`; `original` not 0: of the host's own outputs, else the emulator's. */
+lav_status lav_monitor_law_closure(const lav_monitor* monitor, size_t law, int original, lav_monitor_closure* closure);
+/** Term `term` of that law in its worst column. */
+lav_status lav_monitor_law_term(const lav_monitor* monitor, size_t law, int original, size_t term,
+                                lav_monitor_term* found);
+/** Output `variable` of the emulator against the host's own. */
+lav_status lav_monitor_variable_skill(const lav_monitor* monitor, size_t variable, lav_monitor_skill* skill);
 
 #ifdef __cplusplus
 }

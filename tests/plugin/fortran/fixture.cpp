@@ -12,15 +12,22 @@ using namespace lavoisier;
 
 extern "C" {
 
-/// A column model: t over `levels`, p; heating over `levels`, flux; sum of heating = flux.
+/// A column model: t over `levels`, p; heating over `levels`, flux; sum of heating * one = flux. Its coordinate `level` is
+/// 1, 2, ...
 int fixture_write(const char* path, int levels) {
   try {
     tests::ModelBuilder b;
     b.dimensions = {{"level", DimensionKind::level, levels, false}};
     b.input("t", "K", {"level"}).input("p", "Pa");
     b.output("heating", "W m-2", {"level"}).output("flux", "W m-2");
+    b.constants = {{"one", "1", 1.0}};
     b.law("energy", {{"heating", 1.0}, {"flux", -1.0}});
-    b.build().write(path);
+    b.laws[0].terms[0].coefficient = Expression::symbol("one");
+    ModelFile file = b.build();
+    std::vector<double> values;
+    for (int level = 1; level <= levels; ++level) values.push_back(level);
+    file.add(Tensor::from("coordinates.level", {levels}, std::span<const double>(values)));
+    file.write(path);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
