@@ -1,6 +1,7 @@
 // Variables with dimensions of their own: where they lie in files, what is made of them, what is refused.
 
 #include <lavoisier/domain.hpp>
+#include <lavoisier/files.hpp>
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/status.hpp>
 
@@ -372,6 +373,20 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"validation = [1]", "validation = [0, 1]", format_error, "5:67", "this split leaves no group for training"},
         BadFile{"\"groups\"", "\"group\"", format_error, "5:18",
                 "unknown kind \"group\" of a split; did you mean \"groups\"?"}));
+
+TEST(ColumnsOfTheDocumentation, Work) {
+  const auto bytes = read_file(fs::path(LAVOISIER_SOURCE_DIR) / "docs" / "domain-files.md");
+  const std::string page(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string fence = "```toml\n";
+  const auto begin = page.find(fence, page.find("## Arrays")) + fence.size();
+  const std::string example = page.substr(begin, page.find("```", begin) - begin);
+  const Domain domain = parse_domain("format = 1\nname = \"hybrid\"\ntitle = \"hybrid\"\n" + example +
+                                         "[laws]\nheat = \"sum(level, layer_mass * heating) = 0\"\n",
+                                     "hybrid.toml");
+  EXPECT_EQ(domain.layout.elements(Role::input), 1 + 6 + 8 + 1);
+  EXPECT_EQ(domain.sources.at("layer_mass").value->text(), "(a + 0.01*(b*ps))/g");
+  EXPECT_EQ(domain.file_dimensions.at("moist_level").first, 2);
+}
 
 /// SPEEDY's columns, which are not part of the project.
 class Speedy : public testing::TestWithParam<std::string> {};
