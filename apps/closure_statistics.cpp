@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/status.hpp>
 #include <lavoisier/tolerances.hpp>
 
 #include <fmt/format.h>
@@ -88,6 +89,13 @@ LawVerdict judge(const LawStatistics& statistics, bool physics, double identity_
   verdict.pass = statistics.samples > 0 && statistics.non_finite == 0 &&
                  (verdict.relative ? statistics.max_relative : statistics.max_absolute) <= verdict.tolerance;
   return verdict;
+}
+
+void require_subsets(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file) {
+  if (reader.has_split() || reader.cells() == 0) return;
+  throw Error(Status::not_found,
+              fmt::format("{}: expected the variable '{}', by which domain '{}' splits, found none: its cells have no subsets",
+                          file.string(), domain.split ? domain.split->variable : "", domain.name));
 }
 
 FileClosure close_file(const Domain& domain, const std::filesystem::path& file) {

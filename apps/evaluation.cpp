@@ -399,6 +399,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
                                          : "the grid and its samples come from --reference or --inputs: give one");
   }
   const SampleReader reader(domain, grid_file, has_reference);
+  if (options.subset) require_subsets(domain, reader, grid_file);
   Evaluation evaluation;
   evaluation.grid = Grid(reader.axes());
   evaluation.has_reference = has_reference;

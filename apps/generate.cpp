@@ -1,4 +1,5 @@
 #include "artefact.hpp"
+#include "closure_statistics.hpp"
 #include "commands.hpp"
 #include "kokkos_session.hpp"
 #include "csv_ensemble.hpp"
@@ -217,6 +218,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   Runner<Number> runner(model, options);
 
   const SampleReader reader(domain, inputs, false);
+  if (subset) require_subsets(domain, reader, inputs);
   const Grid grid(reader.axes());
   const auto elements = static_cast<std::size_t>(domain.layout.elements(Role::input));
   const bool as_table = is_csv(folder);

@@ -5,6 +5,7 @@
 
 #include <lavoisier/predicted_law.hpp>
 #include <lavoisier/projected_losses.hpp>
+#include <lavoisier/tolerances.hpp>
 #include <lavoisier/training.hpp>
 
 #include <algorithm>
@@ -22,12 +23,41 @@ double mean_of(const std::vector<double>& values) {
                         : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// Moves onto the laws what is off them by more than rounding; the others stay: where all terms of a law vanish (radiation
+/// at night), the rounding of a move would be all that there is. Returns the largest distance.
+double move_onto_laws(const LinearConstraints& constraints, const StateLayout& layout, const RowMatrix& A,
+                      const RowMatrix& d, const RowMatrix& inputs, RowMatrix& y) {
+  std::vector<Index> off;
+  std::vector<Closure> closures;
+  for (const Law& law : constraints.independent_laws())
+    closures.push_back(closure(law, layout, constraints.constants(), inputs, y));
+  for (Index s = 0; s < y.rows(); ++s) {
+    const bool on = std::all_of(closures.begin(), closures.end(), [&](const Closure& c) {
+      return relative_residual(c.residual(s), c.term_magnitude(s)) <= tolerances::identity::relative_fp64;
+    });
+    if (!on) off.push_back(s);
+  }
+  if (off.empty()) return 0.0;
+  const Index m = constraints.rows();
+  RowMatrix A_off = A, d_off(off.size(), m), y_off(off.size(), y.cols());
+  if (!constraints.shared()) A_off.resize(static_cast<Index>(off.size()) * m, A.cols());
+  for (std::size_t k = 0; k < off.size(); ++k) {
+    const auto at = static_cast<Index>(k);
+    d_off.row(at) = d.row(off[k]);
+    y_off.row(at) = y.row(off[k]);
+    if (!constraints.shared()) A_off.middleRows(at * m, m) = A.middleRows(off[k] * m, m);
+  }
+  const double distance = project_onto_laws(A_off, d_off, y_off);
+  for (std::size_t k = 0; k < off.size(); ++k) y.row(off[k]) = y_off.row(static_cast<Index>(k));
+  return distance;
+}
+
 double mean_negative_log_density(const ModelFile& model, const LinearConstraints& constraints,
                                  const PredictedMarginals& p, const RowMatrix& inputs, RowMatrix y,
                                  double* distance) {
   const RowMatrix A = constraints.shared() ? constraints.A() : constraints.stacked_A(inputs);
   const RowMatrix d = constraints.right_hand_side(inputs);
-  *distance = project_onto_laws(A, d, y);
+  *distance = move_onto_laws(constraints, model.description.layout, A, d, inputs, y);
   const std::string strategy = model.description.heads.empty() ? std::string() : model.description.heads.front().strategy;
   Eigen::VectorXd value;
   const GraphOperation& last = model.description.graph.back();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 namespace lavoisier::detail {
 namespace {
@@ -107,6 +108,86 @@ UnitConversion resolve_units(const Domain& domain, const Source& source, const s
                 fmt::format("{}: expected units that convert to \"{}\" ({}), found \"{}\"{} ({})", where, source.units,
                             wanted.base_text(), spelling, mapped, unit->base_text()));
   return unit->conversion_to(wanted);
+}
+
+std::vector<std::int64_t> extents_of(const Domain& domain, const std::vector<std::string>& dimensions) {
+  std::vector<std::int64_t> result;
+  for (const std::string& name : dimensions) result.push_back(domain.layout.dimension(name).extent);
+  return result;
+}
+
+std::vector<FileAxis> element_axes(const Domain& domain, const NetcdfReader& file) {
+  std::vector<FileAxis> result;
+  const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
+  for (const Dimension& dimension : domain.layout.dimensions()) {
+    const bool used = std::any_of(outputs.begin(), outputs.end(), [&](const Variable& variable) {
+      const auto& own = variable.dimensions;
+      return std::find(own.begin(), own.end(), dimension.name) != own.end();
+    });
+    if (!used) continue;
+    const FileDimension& there = domain.file_dimensions.at(dimension.name);
+    FileAxis axis;
+    if (file.has_dimension(there.name)) axis = file.axis(there.name);
+    const auto first = static_cast<std::size_t>(there.first), count = static_cast<std::size_t>(dimension.extent);
+    if (axis.values.size() < first + count) {
+      axis = FileAxis();
+      axis.units = "1";
+      axis.values.resize(first + count);
+      std::iota(axis.values.begin(), axis.values.end(), 0.0);
+    }
+    axis.name = dimension.name;
+    const auto part = [](std::vector<double>& values, std::size_t from, std::size_t length) {
+      if (values.empty()) return;
+      const auto begin = values.begin() + static_cast<std::ptrdiff_t>(from);
+      values = std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(length));
+    };
+    part(axis.values, first, count);
+    part(axis.bounds, 2 * first, 2 * count);
+    result.push_back(std::move(axis));
+  }
+  return result;
+}
+
+FileCoordinate file_coordinate(const std::string& name, const std::vector<FileAxis>& axes, const NetcdfReader& file) {
+  const FileVariable found = file.variable(name);
+  FileCoordinate result{name, found.units, found.attributes, {}, {}};
+  for (const std::string& dimension : found.dimensions) {
+    const auto axis = std::find_if(axes.begin(), axes.end(), [&](const FileAxis& one) { return one.name == dimension; });
+    const auto at = static_cast<std::size_t>(axis - axes.begin());
+    if (axis == axes.end() || (!result.axes.empty() && at <= result.axes.back()))
+      throw Error(Status::shape_mismatch,
+                  fmt::format("coordinate \"{}\" of \"{}\": expected some of the sample dimensions in their order, found {}",
+                              name, file.path().string(), shape(found.dimensions)));
+    result.axes.push_back(at);
+  }
+  result.values = file.read(name);
+  return result;
+}
+
+std::vector<double> spread(const ExpressionValue& value, const std::vector<std::string>& dimensions,
+                           const std::vector<std::int64_t>& extents) {
+  std::vector<std::int64_t> strides(dimensions.size(), 0);
+  std::int64_t stride = 1, total = 1;
+  for (std::size_t d = value.dimensions.size(); d-- > 0;) {
+    const auto at = std::find(dimensions.begin(), dimensions.end(), value.dimensions[d]);
+    LAVOISIER_REQUIRE(at != dimensions.end(), "a value lies over dimensions that are asked for");
+    strides[static_cast<std::size_t>(at - dimensions.begin())] = stride;
+    stride *= value.extents[d];
+  }
+  for (const std::int64_t extent : extents) total *= extent;
+  std::vector<double> result(static_cast<std::size_t>(total));
+  std::vector<std::int64_t> index(extents.size(), 0);
+  std::int64_t from = 0;
+  for (double& to : result) {
+    to = value.values[static_cast<std::size_t>(from)];
+    for (std::size_t d = extents.size(); d-- > 0;) {
+      from += strides[d];
+      if (++index[d] < extents[d]) break;
+      from -= strides[d] * extents[d];
+      index[d] = 0;
+    }
+  }
+  return result;
 }
 
 double transformed(const Source& source, double value) {

@@ -22,6 +22,19 @@ std::vector<FieldAxis> field_axes(const Domain& domain, const Variable& variable
 UnitConversion resolve_units(const Domain& domain, const Source& source, const std::string& owner,
                              const std::string& spelling, const std::filesystem::path& file);
 
+/// Of dimensions of the layout.
+std::vector<std::int64_t> extents_of(const Domain& domain, const std::vector<std::string>& dimensions);
+
+/// As SampleReader::element_axes().
+std::vector<FileAxis> element_axes(const Domain& domain, const NetcdfReader& file);
+
+/// A coordinate over some of `axes`. Error(shape_mismatch).
+FileCoordinate file_coordinate(const std::string& name, const std::vector<FileAxis>& axes, const NetcdfReader& file);
+
+/// A value over all of these dimensions in this order, repeated over those that it does not have.
+std::vector<double> spread(const ExpressionValue& value, const std::vector<std::string>& dimensions,
+                           const std::vector<std::int64_t>& extents);
+
 /// Of a value in the units of the transform's argument. Error(out_of_range) where it has none.
 double transformed(const Source& source, double value);
 

@@ -3,6 +3,7 @@
 #include <lavoisier/units.hpp>
 
 #include "field.hpp"
+#include "split.hpp"
 
 #include <fmt/format.h>
 
@@ -11,7 +12,6 @@
 #include <limits>
 #include <numeric>
 #include <optional>
-#include <set>
 
 namespace lavoisier {
 namespace {
@@ -87,13 +87,17 @@ struct SampleReader::Implementation {
     }
     for (const Constant& constant : domain.constants) constants[constant.name] = {{}, {}, {constant.value}, {}};
     for (const ArrayConstant& constant : domain.array_constants)
-      constants[constant.name] = {constant.dimensions, extents_of(domain, constant.dimensions), constant.values, {}};
+      constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
     if (file) {
-      find_element_axes(domain);
+      element_axes = detail::element_axes(domain, *file);
       for (const std::string& name : domain.coordinates)
         if (file->has_variable(name)) coordinate_names.push_back(name);
     }
-    if (domain.split) read_split(domain, *domain.split);
+    // A host's inputs need not say to which group they belong.
+    const bool groups = domain.split && domain.split->kind == Split::Kind::groups;
+    const bool known = !groups || with_outputs || (table ? table->has_column(domain.split->variable)
+                                                         : file->has_variable(domain.split->variable));
+    if (domain.split && known) read_split(domain, *domain.split);
   }
 
   void read_split(const Domain& domain, const Split& rule) {
@@ -126,54 +130,13 @@ struct SampleReader::Implementation {
         for (std::int64_t i = 0; i < count; ++i) take(first + i, values[static_cast<std::size_t>(i)]);
       }
     };
-    std::set<double> values;
-    each([&](std::int64_t, double value) {
-      if (std::isfinite(value)) values.insert(value);
-    });
-    std::map<double, Subset> subset;
-    double number = 0.0;
-    for (const double value : values) subset[value] = subset_of_number(rule, number++);
+    detail::GroupNumbers groups(rule);
+    each([&](std::int64_t, double value) { groups.see(value); });
     split.reserve(static_cast<std::size_t>(cells));
     each([&](std::int64_t cell, double value) {
-      const bool known = std::isfinite(value);
-      if (!known) groupless.push_back(cell);
-      split.push_back(known ? subset.at(value) : Subset::training);
+      if (!std::isfinite(value)) groupless.push_back(cell);
+      split.push_back(groups.subset(value));
     });
-  }
-
-  static std::vector<std::int64_t> extents_of(const Domain& domain, const std::vector<std::string>& dimensions) {
-    std::vector<std::int64_t> result;
-    for (const std::string& name : dimensions) result.push_back(domain.layout.dimension(name).extent);
-    return result;
-  }
-
-  void find_element_axes(const Domain& domain) {
-    for (const Dimension& dimension : domain.layout.dimensions()) {
-      const auto outputs_of = domain.layout.with_role(Role::output);
-      const bool used = std::any_of(outputs_of.begin(), outputs_of.end(), [&](const Variable& variable) {
-        return std::find(variable.dimensions.begin(), variable.dimensions.end(), dimension.name) !=
-               variable.dimensions.end();
-      });
-      if (!used) continue;
-      const FileDimension& there = domain.file_dimensions.at(dimension.name);
-      FileAxis axis;
-      if (file->has_dimension(there.name)) axis = file->axis(there.name);
-      const auto first = static_cast<std::size_t>(there.first), count = static_cast<std::size_t>(dimension.extent);
-      if (axis.values.size() < first + count) {
-        axis = FileAxis();
-        axis.units = "1";
-        axis.values.resize(first + count);
-        std::iota(axis.values.begin(), axis.values.end(), 0.0);
-      }
-      axis.name = dimension.name;
-      const auto part = [](std::vector<double>& values, std::size_t from, std::size_t length) {
-        if (!values.empty()) values = {values.begin() + static_cast<std::ptrdiff_t>(from),
-                                       values.begin() + static_cast<std::ptrdiff_t>(from + length)};
-      };
-      part(axis.values, first, count);
-      part(axis.bounds, 2 * first, 2 * count);
-      element_axes.push_back(std::move(axis));
-    }
   }
 
   FileAxis row_axis(const std::string& name) const {
@@ -199,7 +162,7 @@ struct SampleReader::Implementation {
     result.name = variable.name;
     result.source = domain.sources.at(variable.name);
     result.dimensions = variable.dimensions;
-    result.extents = extents_of(domain, variable.dimensions);
+    result.extents = detail::extents_of(domain, variable.dimensions);
     result.elements = domain.layout.elements(variable);
     result.offset = offset;
     const Source& source = result.source;
@@ -348,29 +311,12 @@ struct SampleReader::Implementation {
       }
       return result;
     });
-    // Over the cells and the variable's dimensions in their order, whatever the expression's order is.
-    std::vector<std::size_t> size = {static_cast<std::size_t>(block.count)};
-    for (const std::int64_t extent : field.extents) size.push_back(static_cast<std::size_t>(extent));
-    std::vector<std::size_t> strides(size.size(), 0);
-    std::size_t stride = 1;
-    for (std::size_t d = value.dimensions.size(); d-- > 0;) {
-      const auto at = std::find(field.dimensions.begin(), field.dimensions.end(), value.dimensions[d]);
-      const bool cell = value.dimensions[d] == cells_dimension;
-      strides[cell ? 0 : 1 + static_cast<std::size_t>(at - field.dimensions.begin())] = stride;
-      stride *= static_cast<std::size_t>(value.extents[d]);
-    }
-    std::vector<double> result(static_cast<std::size_t>(block.count * field.elements));
-    std::vector<std::size_t> index(size.size(), 0);
-    std::size_t from = 0;
-    for (double& to : result) {
-      to = field.source.value_conversion(value.values[from]);
-      for (std::size_t d = size.size(); d-- > 0;) {
-        from += strides[d];
-        if (++index[d] < size[d]) break;
-        from -= strides[d] * size[d];
-        index[d] = 0;
-      }
-    }
+    std::vector<std::string> dimensions = field.dimensions;
+    std::vector<std::int64_t> sizes = field.extents;
+    dimensions.insert(dimensions.begin(), cells_dimension);
+    sizes.insert(sizes.begin(), block.count);
+    std::vector<double> result = detail::spread(value, dimensions, sizes);
+    for (double& number : result) number = field.source.value_conversion(number);
     return result;
   }
 
@@ -392,23 +338,6 @@ struct SampleReader::Implementation {
     }
     return text;
   }
-
-  FileCoordinate coordinate(const std::string& name) const {
-    const FileVariable found = file->variable(name);
-    FileCoordinate result{name, found.units, found.attributes, {}, {}};
-    for (const std::string& dimension : found.dimensions) {
-      const auto axis = std::find_if(axes.begin(), axes.end(), [&](const FileAxis& one) { return one.name == dimension; });
-      const auto at = static_cast<std::size_t>(axis - axes.begin());
-      if (axis == axes.end() || (!result.axes.empty() && at <= result.axes.back()))
-        throw Error(Status::shape_mismatch,
-                    fmt::format("coordinate \"{}\" of \"{}\": expected some of the sample dimensions in their order, "
-                                "found ({})",
-                                name, path.string(), listed(found.dimensions)));
-      result.axes.push_back(at);
-    }
-    result.values = file->read(name);
-    return result;
-  }
 };
 
 SampleReader::SampleReader(const Domain& domain, const std::filesystem::path& file, bool with_outputs)
@@ -421,11 +350,14 @@ std::int64_t SampleReader::cells() const noexcept { return implementation_->cell
 
 std::vector<FileAxis> SampleReader::axes() const { return implementation_->axes; }
 
+bool SampleReader::has_split() const noexcept { return !implementation_->split.empty(); }
+
 std::vector<FileAxis> SampleReader::element_axes() const { return implementation_->element_axes; }
 
 std::vector<FileCoordinate> SampleReader::coordinates() const {
   std::vector<FileCoordinate> result;
-  for (const std::string& name : implementation_->coordinate_names) result.push_back(implementation_->coordinate(name));
+  for (const std::string& name : implementation_->coordinate_names)
+    result.push_back(detail::file_coordinate(name, implementation_->axes, *implementation_->file));
   return result;
 }
 

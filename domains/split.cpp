@@ -147,6 +147,18 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   return result;
 }
 
+void GroupNumbers::see(double value) {
+  if (std::isfinite(value)) subsets_[value] = Subset::training;
+}
+
+Subset GroupNumbers::subset(double value) {
+  double number = 0.0;
+  if (!numbered_)
+    for (auto& [group, subset] : subsets_) subset = subset_of_number(split_, number++);
+  numbered_ = true;
+  return std::isfinite(value) ? subsets_.at(value) : Subset::training;
+}
+
 }  // namespace detail
 
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {

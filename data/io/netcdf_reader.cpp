@@ -319,6 +319,7 @@ FileAxis NetcdfReader::axis(const std::string& dimension) const {
   const auto variable = file.getVar(dimension);
   if (variable.isNull() || variable.getDimCount() != 1 || variable.getDim(0).getName() != dimension) {
     axis.units = "1";
+    axis.attributes["long_name"] = "index along " + dimension + ", from 0";
     for (std::size_t i = 0; i < length; ++i) axis.values.push_back(static_cast<double>(i));
     return axis;
   }

@@ -44,7 +44,7 @@ laws.water = { equation = "sum(moist, moist_mass * moistening) + rain = 0", tole
 /// Smooth in `i`, different for each `k`.
 double wave(int i, int k) { return std::sin(0.37 * i * (1.0 + 0.13 * k) + k); }
 
-void write_columns(const std::filesystem::path& path) {
+void write_columns(const std::filesystem::path& path, const char* step_name = "step") {
   NetcdfFile file(path, NC_CLOBBER | NC_NETCDF4);
   const int column = file.dimension("column", columns), lev = file.dimension("lev", levels), two = file.dimension("bnds", 2);
   const int lev_values = file.variable("lev", NC_DOUBLE, {lev}, {{"units", "1"}, {"bounds", "lev_bnds"},
@@ -52,7 +52,7 @@ void write_columns(const std::filesystem::path& path) {
                                                                  {"formula_terms", "sigma: lev ps: ps ptop: ptop"}});
   const int bounds = file.variable("lev_bnds", NC_DOUBLE, {lev, two});
   const int lat = file.variable("lat", NC_FLOAT, {column}, {{"units", "degrees_north"}, {"standard_name", "latitude"}});
-  const int step = file.variable("step", NC_INT, {column});
+  const int step = file.variable(step_name, NC_INT, {column});
   const int T = file.variable("T", NC_FLOAT, {column, lev}, {{"units", "K"}});
   const int mass = file.variable("mass", NC_DOUBLE, {column, lev}, {{"units", "kg m-2"}});
   const int u = file.variable("u", NC_FLOAT, {column, lev}, {{"units", "m s-1"}});
@@ -233,6 +233,19 @@ rows = [ { strategy = "none", loss = "crps" }, { strategy = "conditional", loss 
   for (const json& row : report["results"]) {
     for (const char* key : {"nll", "crps_scaled", "r2"}) EXPECT_TRUE(row[key]["mean"].is_number()) << row["strategy"] << key;
   }
+}
+
+TEST(Arrays, InputsNeedNotSayTheirGroup) {
+  const Folder folder;
+  const std::string inputs = (folder / "inputs.nc").string();
+  write_columns(inputs, "moment");
+  const std::string words = "generate --model " + made().model + " --inputs " + inputs + " --members 1 --quiet --output " +
+                            (folder / "e").string();
+  EXPECT_EQ(run(words).code, 0);
+  const Outcome outcome = run(words + " --subset test");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_SAYS(outcome.err, "expected the variable 'step', by which domain 'columns' splits, found none");
+  EXPECT_EQ(run("domains " + made().domain + " --data " + inputs).code, 2);
 }
 
 TEST(Arrays, OfAnotherShapeAreRefused) {

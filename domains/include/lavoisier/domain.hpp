@@ -129,6 +129,9 @@ class SampleReader {
   /// Of the dimensions that outputs have, in the layout's order and by its names: the part of the file's axis that is
   /// theirs; indices from 0 where the file has none.
   std::vector<FileAxis> element_axes() const;
+  /// Whether cells have subsets: where the domain has a split, but not for inputs alone from a file without the variable
+  /// that a split by groups goes by.
+  bool has_split() const noexcept;
   /// Those of the domain's that the file has. Error(shape_mismatch) for one that has other dimensions than the samples.
   std::vector<FileCoordinate> coordinates() const;
   std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ...";
@@ -142,7 +145,7 @@ class SampleReader {
     std::vector<std::uint8_t> complete;             ///< one a cell: no NaN among what was asked for
     std::vector<std::uint8_t> empty;                ///< one a cell: all fields missing (land), not an error
     std::vector<std::uint64_t> column, step;
-    std::vector<Subset> subset;                     ///< if the domain has a split
+    std::vector<Subset> subset;                     ///< if has_split()
   };
   Piece read(std::int64_t first, std::int64_t count) const;
 
