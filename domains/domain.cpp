@@ -30,8 +30,8 @@ constexpr std::int64_t format_version = 1;
 // Tolerances that a domain file may name instead of stating a number.
 const std::map<std::string, double>& named_tolerances() {
   static const std::map<std::string, double> table = {
-      {"atmospheric_column_energy", 1e-11},
-      {"atmospheric_column_water", 1e-18},
+      {"atmospheric_column_energy", tolerances::physics::atmospheric_column_energy},
+      {"atmospheric_column_water", tolerances::physics::atmospheric_column_water},
       {"ocean_heat_budget", tolerances::physics::ocean_heat_budget},
       {"chemical_process_cstr", tolerances::physics::chemical_process_cstr},
       {"chemical_process_plant", tolerances::physics::chemical_process_plant}};
