@@ -331,8 +331,10 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
     progress.clear();
     if (error.status() != Status::interrupted) throw;
     const std::string start = processes != nullptr ? fmt::format("mpirun -n {} ", processes->size()) : std::string();
-    const std::string message = fmt::format("interrupted: {}\ncheckpoint kept in {}; resume with\n  {}{}", error.what(),
-                                            options.checkpoint.string(), start, resume_command(arguments));
+    std::string message = fmt::format("interrupted: {}", error.what());
+    if (std::filesystem::exists(options.checkpoint / "checkpoint.safetensors"))  // none before the first step
+      message += fmt::format("\ncheckpoint kept in {}; resume with\n  {}{}", options.checkpoint.string(), start,
+                             resume_command(arguments));
     if (processes != nullptr) throw AgreedError(Status::interrupted, message);
     throw Error(Status::interrupted, message);
   }

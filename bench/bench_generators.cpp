@@ -1,8 +1,9 @@
-// Every generator of images with its laws and its twin without: Frechet distances, evidence bounds and violations of a
-// training of seconds on Fashion-MNIST, by the code of study_images.cpp (whose results stand in
-// docs/image-benchmark.md; with so few images these here only say that nothing broke). Times: of an epoch, and of
-// drawing an image.
+// Every generator where the right answer is known (closed_form.cpp). Every generator of images with its laws and its
+// twin without: Frechet distances, evidence bounds and violations of a training of seconds on Fashion-MNIST, by the code of
+// study_images.cpp (whose results stand in docs/image-benchmark.md; with so few images these here only say that nothing
+// broke). Times: of an epoch, and of drawing an image.
 
+#include "closed_form.hpp"
 #include "images/image_study.hpp"
 
 #include <lavoisier/emulator.hpp>
@@ -71,6 +72,7 @@ int main(int count, char** words) {
   try {
     initialize({.threads = 1});
     set_training_threads(1);
+    bench::register_closed_form();
     if (std::filesystem::exists(bench::image_folder()))
       bench::register_all();
     else

@@ -99,6 +99,7 @@ PredictedMarginals predict_graphs(const ModelFile& model, const SampleSet& sampl
 PredictedMarginals predict(const ModelFile& model, const SampleSet& samples) {
   require_same_inputs(model, samples);
   const ModelDescription& description = model.description;
+  detail::require_family_of_draw(model);
   if (description.heads.size() != 1 || description.heads[0].family != "gaussian_diagonal")
     throw Error(Status::unsupported,
                 "model file: expected one head of the family 'gaussian_diagonal', which has Gaussian marginals; found " +

@@ -16,6 +16,9 @@ Eigen::VectorXd vector_of(const ModelFile& model, const std::string& name);
 /// Error(shape_mismatch) names the inputs that the model expects and those of the samples.
 void require_same_inputs(const ModelFile& model, const SampleSet& samples);
 
+/// Error(invalid_format) where the graph draws the law of another family than a head says.
+void require_family_of_draw(const ModelFile& model);
+
 }  // namespace lavoisier::detail
 
 #endif

@@ -20,13 +20,20 @@ namespace {
 
 using Eigen::Index;
 
+/// The families whose law an operation draws; none: another operation. Gammas without laws are positive outputs, all of
+/// them.
+std::vector<std::string> families_of(const GraphOperation& one) {
+  if (one.op == "positive_draw") return {"positive_signed", "gamma"};
+  if (one.op == "dirichlet_draw") return {"gamma"};
+  if (one.op == "poisson_draw" || one.op == "multinomial_draw") return {"poisson"};
+  return {};
+}
+
 /// The operation that draws, and -1 or where it is in the graph.
 std::ptrdiff_t place_of_draw(const ModelFile& model) {
   const std::vector<GraphOperation>& graph = model.description.graph;
-  const auto at = std::find_if(graph.begin(), graph.end(), [](const GraphOperation& one) {
-    return one.op == "positive_draw" || one.op == "dirichlet_draw" || one.op == "poisson_draw" ||
-           one.op == "multinomial_draw";
-  });
+  const auto at = std::find_if(graph.begin(), graph.end(),
+                               [](const GraphOperation& one) { return !families_of(one).empty(); });
   return at == graph.end() ? -1 : at - graph.begin();
 }
 
@@ -133,12 +140,26 @@ Eigen::VectorXd signed_density(const ModelFile& model, const PredictedLaw& found
 
 }  // namespace
 
+void detail::require_family_of_draw(const ModelFile& model) {
+  const std::ptrdiff_t at = place_of_draw(model);
+  if (at < 0) return;
+  const GraphOperation& draw = model.description.graph[static_cast<std::size_t>(at)];
+  const std::vector<std::string> families = families_of(draw);
+  for (const Head& head : model.description.heads)
+    if (std::find(families.begin(), families.end(), head.family) == families.end())
+      throw Error(Status::invalid_format, "model file: head '" + head.name + "' has the family '" + head.family +
+                                              "'; expected '" + families.front() +
+                                              (families.size() > 1 ? "' or '" + families.back() : "") +
+                                              "', which the graph draws by '" + draw.op + "'");
+}
+
 bool has_predicted_law(const ModelFile& model) { return place_of_draw(model) >= 0; }
 
 PredictedLaw predict_law(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples) {
   const std::ptrdiff_t at = place_of_draw(model);
   if (at < 0)
     throw Error(Status::unsupported, "model file: expected a head of the family positive_signed, gamma or poisson");
+  detail::require_family_of_draw(model);
   const GraphOperation& draw = model.description.graph[static_cast<std::size_t>(at)];
   if (draw.inputs.empty()) throw Error(Status::invalid_format, "model file: '" + draw.op + "' reads nothing");
   PredictedLaw found;

@@ -49,7 +49,7 @@ TrainingResult train(const SampleSource& samples, const LinearConstraints& const
   return trained(options, listener, stop, communicator,
                  [&](const TrainingOptions& all, TrainingCommunicator* shared, std::optional<Training>& training) {
                    require_samples(all);
-                   training.emplace(samples, constraints, all, shared);
+                   training.emplace(samples, constraints, all, shared, stop);
                  });
 }
 
@@ -61,7 +61,7 @@ TrainingResult train(const SampleSet& samples, const LinearConstraints& constrai
                  [&](const TrainingOptions& all, TrainingCommunicator* shared, std::optional<Training>& training) {
                    require_samples(all);
                    require_numbers(samples);
-                   training.emplace(source.emplace(samples), constraints, all, shared);
+                   training.emplace(source.emplace(samples), constraints, all, shared, stop);
                  });
 }
 

@@ -70,6 +70,32 @@ void require_rank(const RowMatrix& A, const RowMatrix& active, const LinearConst
   }
 }
 
+void require_going(const std::atomic<bool>* stop) {
+  if (stop && stop->load(std::memory_order_relaxed))
+    throw Error(Status::interrupted,
+                "training stopped before its first step, while its data were prepared; nothing is kept but a checkpoint "
+                "that was there before");
+}
+
+/// Samples that can't be read any more once training is asked to stop.
+class StoppableSource final : public SampleSource {
+ public:
+  StoppableSource(const SampleSource& samples, const std::atomic<bool>* stop) : samples_(samples), stop_(stop) {}
+  const StateLayout& layout() const override { return samples_.layout(); }
+  std::int64_t samples() const override { return samples_.samples(); }
+  bool has_split() const override { return samples_.has_split(); }
+  std::int64_t count(Subset subset) const override { return samples_.count(subset); }
+  std::string source() const override { return samples_.source(); }
+  SampleSet read(std::int64_t first, std::int64_t count) const override {
+    require_going(stop_);
+    return samples_.read(first, count);
+  }
+
+ private:
+  const SampleSource& samples_;
+  const std::atomic<bool>* stop_;
+};
+
 /// Moves the targets of rows onto the laws as the rules say; the largest distance.
 double move_onto_laws(const TargetRules& rules, const std::vector<Index>& unshifted, const RowMatrix& A,
                       const RowMatrix& d, RowMatrix& y) {
@@ -210,8 +236,9 @@ TrainingData::TrainingData(const SampleSet& samples, const LinearConstraints& co
     : TrainingData((require_numbers(samples), SampleSetSource(samples)), constraints,
                    with_validation, scaling, RowStorage{}, rules) {}
 
-TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation,
+TrainingData::TrainingData(const SampleSource& all_samples, const LinearConstraints& constraints, bool with_validation,
                            const std::string& scaling, const RowStorage& storage, const TargetRules& rules) {
+  const StoppableSource samples(all_samples, storage.stop);
   require_trainable(samples, constraints, with_validation);
   const bool by_magnitude = scaling == "max_abs";
   const FirstLook seen(samples, constraints, by_magnitude);
@@ -280,6 +307,7 @@ TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints&
   Eigen::VectorXd scale = Eigen::VectorXd::Zero(varying);
   std::vector<double> above(unshifted.size()), positive(unshifted.size());  // sums and numbers of values above 0
   read_in_order(*rows_of(Subset::training), most, [&](std::int64_t, StandardisedRows& piece) {
+    require_going(storage.stop);
     for (Index row = 0; row < piece.count(); ++row) {
       scale += (piece.y.row(row).transpose() - mean).cwiseAbs2();
       for (std::size_t i = 0; i < unshifted.size(); ++i)
@@ -317,6 +345,7 @@ TrainingData::TrainingData(const SampleSource& samples, const LinearConstraints&
   for (const Subset subset : {Subset::training, Subset::validation}) {
     const std::shared_ptr<SubsetRows> rows = rows_of(subset);
     read_in_order(*rows, most, [&](std::int64_t first, StandardisedRows& piece) {
+      require_going(storage.stop);
       if (m > 0 && shared) piece.d.rowwise() -= shift;
       for (Index row = 0; row < piece.count() && !shared; ++row)
         piece.d.row(row) -= (piece.A.middleRows(row * m, m) * mean).transpose();

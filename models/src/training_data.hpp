@@ -6,6 +6,7 @@
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/sample_source.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -17,8 +18,9 @@ namespace lavoisier::detail {
 
 /// Where standardised rows are kept.
 struct RowStorage {
-  bool in_file = false;           ///< in scratch files, else in memory
-  std::filesystem::path scratch;  ///< their folder
+  bool in_file = false;                      ///< in scratch files, else in memory
+  std::filesystem::path scratch;             ///< their folder
+  const std::atomic<bool>* stop = nullptr;   ///< asks to give up; looked at between two pieces
 };
 
 /// How a head that is not Gaussian has its targets.
@@ -46,7 +48,7 @@ struct TrainingData {
   TrainingData(const SampleSet& samples, const LinearConstraints& constraints, bool with_validation,
                const std::string& scaling = "standard", const TargetRules& rules = {});
   /// The same from samples that are read a piece at a time (samples_of_piece), with the same bits: all sums are over the
-  /// samples in their order.
+  /// samples in their order. Error(interrupted) where storage.stop turned true.
   TrainingData(const SampleSource& samples, const LinearConstraints& constraints, bool with_validation,
                const std::string& scaling, const RowStorage& storage, const TargetRules& rules = {});
 

@@ -42,13 +42,13 @@ std::string digest_of(const TrainingData& data, const SubsetRows& rows, std::int
 }  // namespace
 
 Training::Training(const SampleSource& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-                   TrainingCommunicator* communicator)
+                   TrainingCommunicator* communicator, const std::atomic<bool>* stop)
     : samples_(samples),
       constraints_(constraints),
       options_(options),
       communicator_(communicator),
-      data_(samples, constraints, options.selection == "best", options.scaling, {options.buffer_bytes > 0, options.scratch},
-            target_rules(samples.layout(), options)),
+      data_(samples, constraints, options.selection == "best", options.scaling,
+            {options.buffer_bytes > 0, options.scratch, stop}, target_rules(samples.layout(), options)),
       training_(data_.rows_of(Subset::training)),
       validation_(data_.rows_of(Subset::validation)),
       context_{options, data_, samples.layout().elements(Role::input), samples.layout().elements(Role::output),

@@ -36,9 +36,10 @@ RowRange rows_of_parts(std::int64_t count, int parts, PartRange range);
 /// TrainingState, nothing else, and the same on all of them.
 class Training {
  public:
-  /// Nothing collective here. `communicator`: null where one process trains.
+  /// Nothing collective here. `communicator`: null where one process trains. `stop`: may end the preparation of the
+  /// data.
   Training(const SampleSource& samples, const LinearConstraints& constraints, const TrainingOptions& options,
-           TrainingCommunicator* communicator);
+           TrainingCommunicator* communicator, const std::atomic<bool>* stop);
   /// Of graphs, which the generator keeps; `samples` has their fixed layout and source, and no numbers.
   Training(const SampleSource& samples, const LinearConstraints& constraints, const GraphData& graphs,
            const TrainingOptions& options, TrainingCommunicator* communicator);

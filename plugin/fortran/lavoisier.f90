@@ -188,6 +188,7 @@ module lavoisier
     integer(c_int) :: backend, override_stream
     integer(c_int64_t) :: seed, stream
     integer(c_int) :: global_rows
+    type(c_ptr) :: device_stream
   end type c_workspace_options
   type, bind(c) :: c_variable_info
     integer(c_size_t) :: size
@@ -590,11 +591,13 @@ contains
 
   !> max_columns: capacity of one run. stream: by default the model digest's. seed and stream are taken bit by bit.
   !! global_rows: of the global laws that its runs may belong to (default 0).
-  subroutine workspace_create(self, model, max_columns, seed, stream, backend, global_rows, stat, errmsg)
+  !! device_stream: of a device, the host's stream (default: Kokkos' own).
+  subroutine workspace_create(self, model, max_columns, seed, stream, backend, global_rows, device_stream, stat, errmsg)
     class(lavoisier_workspace), intent(inout) :: self
     type(lavoisier_model), intent(in) :: model
     integer, intent(in), optional :: max_columns, backend, global_rows
     integer(int64), intent(in), optional :: seed, stream
+    type(c_ptr), intent(in), optional :: device_stream
     integer, intent(out), optional :: stat
     character(*), intent(inout), optional :: errmsg
     type(c_workspace_options) :: options
@@ -602,11 +605,13 @@ contains
     integer(c_int) :: status
     integer :: i
     call self%destroy()
-    options = c_workspace_options(0_c_size_t, 1024_c_int64_t, 0_c_int, 0_c_int, 0_c_int64_t, 0_c_int64_t, 0_c_int)
+    options = c_workspace_options(0_c_size_t, 1024_c_int64_t, 0_c_int, 0_c_int, 0_c_int64_t, 0_c_int64_t, 0_c_int, &
+                                  c_null_ptr)
     options%size = c_sizeof(options)
     if (present(max_columns)) options%max_columns = int(max_columns, c_int64_t)
     if (present(backend)) options%backend = int(backend, c_int)
     if (present(global_rows)) options%global_rows = int(global_rows, c_int)
+    if (present(device_stream)) options%device_stream = device_stream
     if (present(seed)) options%seed = seed
     if (present(stream)) then
       options%override_stream = 1

@@ -2,9 +2,11 @@
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/global_laws.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <initializer_list>
 #include <new>
 #include <string>
 #include <vector>
@@ -103,10 +105,11 @@ lav_status variable(const lav_model* model, bool input, std::size_t index, lav_v
 }
 
 /// A structure as this release has it: `defaults` (its LAV_..._INIT) where an older caller, whose structure ended
-/// before byte `first_addition`, lacks members.
+/// before one of the `additions` (their offsets), lacks members.
 template <class Structure>
-Structure complete(const Structure& given, Structure defaults, std::size_t first_addition, const char* name) {
-  if (given.size != first_addition) require_size(given, name);
+Structure complete(const Structure& given, Structure defaults, std::initializer_list<std::size_t> additions,
+                   const char* name) {
+  if (std::find(additions.begin(), additions.end(), given.size) == additions.end()) require_size(given, name);
   std::memcpy(static_cast<void*>(&defaults), &given, given.size);
   return defaults;
 }
@@ -140,7 +143,7 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run
     require(asked != nullptr, "lav_run: the arguments are null");
     constexpr lav_run_arguments defaults = LAV_RUN_ARGUMENTS_INIT;
     const lav_run_arguments arguments =
-        complete(*asked, defaults, offsetof(lav_run_arguments, block_columns), "lav_run_arguments");
+        complete(*asked, defaults, {offsetof(lav_run_arguments, block_columns)}, "lav_run_arguments");
     const lav_run_arguments* given = &arguments;
     if (report != nullptr) require_size(*report, "lav_run_report");
     lavoisier::RunArguments a;
@@ -304,13 +307,16 @@ lav_status lav_workspace_create(const lav_model* model, const lav_workspace_opti
     if (options != nullptr) {
       constexpr lav_workspace_options defaults = LAV_WORKSPACE_OPTIONS_INIT;
       const lav_workspace_options given =
-          complete(*options, defaults, offsetof(lav_workspace_options, global_rows), "lav_workspace_options");
+          complete(*options, defaults,
+                   {offsetof(lav_workspace_options, global_rows), offsetof(lav_workspace_options, device_stream)},
+                   "lav_workspace_options");
       asked.max_columns = given.max_columns;
       asked.backend = static_cast<lavoisier::Backend>(given.backend);
       asked.seed = given.seed;
       asked.override_stream = given.override_stream != 0;
       asked.stream = given.stream;
       asked.global_rows = given.global_rows;
+      asked.device_stream = given.device_stream;
     }
     *workspace = new lav_workspace(model->model, asked);
   });

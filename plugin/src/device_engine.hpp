@@ -55,8 +55,10 @@ class DeviceEngine final : public Engine {
 
  public:
   /// `global_rows`: of global laws.
-  DeviceEngine(const Program& program, std::int64_t max_columns, std::int32_t global_rows = 0)
+  DeviceEngine(const Program& program, std::int64_t max_columns, std::int32_t global_rows = 0,
+               const ExecutionSpace& space = ExecutionSpace())
       : program_(program),
+        space_(space),
         ld_((max_columns + tile_columns - 1) / tile_columns * tile_columns),
         laws_(program.laws, program.output_elements, ld_),
         global_(global_rows, program.output_elements, program.laws.count(), ld_,
@@ -453,8 +455,8 @@ class DeviceEngine final : public Engine {
 
  private:
   const Program& program_;
-  std::int64_t ld_;
   ExecutionSpace space_;
+  std::int64_t ld_;
   DeviceLawTables<ExecutionSpace> laws_;
   DeviceGlobal<ExecutionSpace> global_;
   std::vector<DeviceSampler<ExecutionSpace>> samplers_;  ///< one a loop

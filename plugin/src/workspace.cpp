@@ -73,6 +73,8 @@ struct Workspace::Implementation {
                   "global_rows: expected 0 to 64, found " + std::to_string(options.global_rows));
     backend = resolve(options.backend);
     if (options.global_rows > 0) detail::require_global_laws(program);
+    if (options.device_stream != nullptr && backend != Backend::device)
+      throw Error(Status::invalid_argument, "device_stream: the workspace computes on the host");
     stream = options.override_stream ? options.stream : own.default_stream();
     const auto capacity = static_cast<std::size_t>(options.max_columns);
     const auto laws = static_cast<std::size_t>(program.laws.count());
@@ -87,7 +89,7 @@ struct Workspace::Implementation {
     outputs.resize(program.outputs.size());
     report.laws.resize(laws);
     if (backend == Backend::device) {
-      engine = detail::make_device_engine(program, options.max_columns, options.global_rows);
+      engine = detail::make_device_engine(program, options.max_columns, options.global_rows, options.device_stream);
     } else {
       workers = backend == Backend::openmp ? detail::thread_workers() : 1;
       const std::int64_t tiles = (options.max_columns + detail::tile_columns - 1) / detail::tile_columns;

@@ -53,6 +53,11 @@ struct KnownGraphs {
     bound.directions /= count;
     return bound;
   }
+  /// Minus the log density of the validation graphs by a trained model, above the exact one: nats a direction.
+  double excess(const TrainingResult& result, bool conditional) const {
+    const Bound at = exact(Subset::validation, conditional, result.model.tensor("output.scale").f64()[0]);
+    return (result.history.back().best_validation_loss - at.loss) / at.directions;
+  }
 };
 
 /// Graphs of 3 to 9 atoms, trees with some further bonds; graph 5 has no bond. The capacity is larger than any.
@@ -128,6 +133,16 @@ inline TrainingOptions graph_options(const std::string& generator) {
   options.batch = 32;
   options.epochs = 3;
   options.threads = 1;
+  return options;
+}
+
+/// `mpnn`.
+inline TrainingOptions known_graph_options(bool conditional) {
+  TrainingOptions options = graph_options("mpnn");
+  options.strategy = conditional ? Strategy::conditional : Strategy::none;
+  options.epochs = 24;
+  options.learning_rate = 8e-3;
+  options.ema = 0.99;
   return options;
 }
 

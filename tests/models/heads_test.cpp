@@ -6,18 +6,13 @@
 #include "generator.hpp"
 #include "output_head.hpp"
 #include "plugin_draws.hpp"
-#include "synthetic.hpp"
+#include "problems/heads.hpp"
 #include "training_data.hpp"
 
 #include <goodness_of_fit.hpp>
 
-#include <lavoisier/conditional_counts.hpp>
-#include <lavoisier/conditional_gamma.hpp>
 #include <lavoisier/emulator.hpp>
-#include <lavoisier/positive_signed.hpp>
-#include <lavoisier/predicted_law.hpp>
 #include <lavoisier/tolerances.hpp>
-#include <lavoisier/training.hpp>
 
 #include <gtest/gtest.h>
 
@@ -29,156 +24,6 @@ namespace lavoisier::test {
 namespace {
 
 using Eigen::Index;
-
-constexpr std::uint64_t seed = 5;
-
-double normal(std::int64_t row, std::uint64_t element) {
-  return random::normal({seed, 1}, {.column = static_cast<std::uint64_t>(row), .element = element});
-}
-
-/// Inputs x0 and x1 of `count` samples, which have outputs later.
-SampleSet inputs_of(const StateLayout& layout, std::int64_t count, bool whole = false) {
-  SampleSet samples;
-  samples.layout = layout;
-  samples.samples = count;
-  samples.source = "synthetic heads";
-  for (std::int64_t row = 0; row < count; ++row) {
-    for (std::uint64_t j = 0; j < 2; ++j) {
-      const double x = normal(row, j);
-      samples.inputs.push_back(whole ? std::floor(40.0 + 6.0 * x) : x);
-    }
-    samples.subset.push_back(row % 4 == 3 ? Subset::validation : Subset::training);
-    samples.column.push_back(static_cast<std::uint64_t>(row));
-    samples.step.push_back(0);
-  }
-  return samples;
-}
-
-void set_outputs(SampleSet& samples, const RowMatrix& y) { samples.outputs.assign(y.data(), y.data() + y.size()); }
-
-/// rain (hurdle of gammas), cloud (log-normal) and three signed outputs: q0 + q1 + q2 = x0 + rain - 2 cloud; all
-/// parameters follow the inputs. Order: q0, rain, q1, cloud, q2.
-struct MixedProblem {
-  StateLayout layout{
-      {},
-      {scalar("x0", Role::input), scalar("x1", Role::input), scalar("q0", Role::output), scalar("rain", Role::output),
-       scalar("q1", Role::output), scalar("cloud", Role::output), scalar("q2", Role::output)}};
-  std::vector<Law> laws = {linear_law("water", {{"q0", 1.0}, {"q1", 1.0}, {"q2", 1.0}, {"rain", -1.0}, {"cloud", 2.0}},
-                                      Expression::symbol("x0"))};
-  SampleSet samples;
-  PositiveSigned law;
-
-  explicit MixedProblem(std::int64_t count, bool without_atom = false) : samples(inputs_of(layout, count)) {
-    law.families = {without_atom ? PositiveFamily::log_normal : PositiveFamily::hurdle_gamma,
-                    PositiveFamily::log_normal};
-    law.a = law.b = law.zero = RowMatrix::Constant(count, 2, 0.5);
-    law.mean = law.standard_deviation = RowMatrix(count, 3);
-    law.A = RowMatrix(1, 5);
-    law.A << -1.0, 2.0, 1.0, 1.0, 1.0;
-    law.d = RowMatrix(count, 1);
-    for (Index row = 0; row < count; ++row) {
-      const double x0 = samples.inputs[static_cast<std::size_t>(2 * row)],
-                   x1 = samples.inputs[static_cast<std::size_t>(2 * row + 1)];
-      const double s = std::exp(-0.6 + 0.2 * x1);
-      law.a(row, 0) = without_atom ? 0.3 * x0 : 1.0 / (s * s);
-      law.b(row, 0) = without_atom ? s : std::exp(-1.5 - 0.4 * x0) / (s * s);
-      law.zero(row, 0) = 1.0 / (1.0 + std::exp(0.5 - 0.8 * x1));
-      law.a(row, 1) = -0.3 + 0.5 * x1;
-      law.b(row, 1) = 0.4;
-      law.mean.row(row) << 3.0 + x0, 2.0 * x1, -1.0 + 0.5 * x0 - x1;
-      law.standard_deviation.row(row) << 0.6, 1.2 * std::exp(0.2 * x0), 0.9;
-      law.d(row, 0) = x0;
-    }
-    DrawOptions options;
-    options.key = {seed, 2};
-    const PositiveSignedDraw draw = positive_signed_draw(law, options);
-    RowMatrix y(count, 5);
-    for (Index row = 0; row < count; ++row)
-      y.row(row) << draw.q(row, 0), draw.p(row, 0), draw.q(row, 1), draw.p(row, 1), draw.q(row, 2);
-    set_outputs(samples, y);
-  }
-  LinearConstraints constraints() const { return {layout, laws, {}}; }
-};
-
-TrainingOptions mixed_options(const std::string& rain = "hurdle_gamma") {
-  TrainingOptions options;
-  options.head.family = "mixed";
-  options.head.positive = {"rain=" + rain, "cloud=log_normal"};
-  options.loss = Loss::likelihood;
-  options.network.hidden = {16};
-  options.threads = 1;
-  return options;
-}
-
-/// Shares of x0^2 + 1 (weights 1, 2) and of x1^2 + 2 (weights .5, 1, 1).
-struct SharesProblem {
-  StateLayout layout{
-      {},
-      {scalar("x0", Role::input), scalar("x1", Role::input), scalar("u", Role::output, "W m-2"),
-       scalar("v", Role::output), scalar("r", Role::output), scalar("s", Role::output), scalar("t", Role::output)}};
-  std::vector<Law> laws = {linear_law("first", {{"u", 1.0}, {"v", 2.0}},
-                                      Expression::symbol("x0") * Expression::symbol("x0") + Expression(1.0)),
-                           linear_law("second", {{"r", 0.5}, {"s", 1.0}, {"t", 1.0}},
-                                      Expression::symbol("x1") * Expression::symbol("x1") + Expression(2.0))};
-  SampleSet samples;
-  GammaGivenSum law;
-
-  explicit SharesProblem(std::int64_t count) : samples(inputs_of(layout, count)) {
-    law.A = RowMatrix(2, 5);
-    law.A << 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0, 1.0;
-    law.d = RowMatrix(count, 2);
-    law.concentration = RowMatrix(count, 5);
-    for (Index row = 0; row < count; ++row) {
-      const double x0 = samples.inputs[static_cast<std::size_t>(2 * row)],
-                   x1 = samples.inputs[static_cast<std::size_t>(2 * row + 1)];
-      law.d.row(row) << x0 * x0 + 1.0, x1 * x1 + 2.0;
-      law.concentration.row(row) << std::exp(0.5 + 0.5 * x1), std::exp(0.8), std::exp(0.3 - 0.4 * x0), std::exp(1.0),
-          std::exp(0.6 + 0.3 * x1);
-    }
-    DrawOptions options;
-    options.key = {seed, 3};
-    set_outputs(samples, gamma_given_sum_draw(law, options).y);
-  }
-  LinearConstraints constraints() const { return {layout, laws, {}}; }
-};
-
-/// Counts with sums x0 (weight 1) and 2 x1 (weight 2).
-struct CountsProblem {
-  StateLayout layout{
-      {},
-      {scalar("x0", Role::input), scalar("x1", Role::input), scalar("a", Role::output), scalar("b", Role::output),
-       scalar("c", Role::output), scalar("e", Role::output), scalar("f", Role::output)}};
-  std::vector<Law> laws = {
-      linear_law("first", {{"a", 1.0}, {"b", 1.0}}, Expression::symbol("x0")),
-      linear_law("second", {{"c", 2.0}, {"e", 2.0}, {"f", 2.0}}, Expression(2.0) * Expression::symbol("x1"))};
-  SampleSet samples;
-  RowMatrix A{{1.0, 1.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 2.0, 2.0, 2.0}}, log_rate, d;
-
-  explicit CountsProblem(std::int64_t count)
-      : samples(inputs_of(layout, count, true)), log_rate(count, 5), d(count, 2) {
-    for (Index row = 0; row < count; ++row) {
-      const double x0 = samples.inputs[static_cast<std::size_t>(2 * row)],
-                   x1 = samples.inputs[static_cast<std::size_t>(2 * row + 1)];
-      d.row(row) << x0, 2.0 * x1;
-      const double u0 = (x0 - 40.0) / 6.0, u1 = (x1 - 40.0) / 6.0;
-      log_rate.row(row) << 2.0 + 0.5 * u1, 2.5, 1.0 + 0.4 * u0, 2.0, 2.2 - 0.3 * u1;
-    }
-    DrawOptions options;
-    options.key = {seed, 4};
-    set_outputs(samples, poisson_given_sum_draw(A, log_rate, d, options).y);
-  }
-  LinearConstraints constraints() const { return {layout, laws, {}}; }
-};
-
-TrainingOptions family_options(const std::string& family, Strategy strategy = Strategy::conditional) {
-  TrainingOptions options;
-  options.head.family = family;
-  options.loss = Loss::likelihood;
-  options.strategy = strategy;
-  options.network.hidden = {16};
-  options.threads = 1;
-  return options;
-}
 
 /// A loss on the raw values of a problem's training rows.
 struct Prepared {
@@ -201,7 +46,7 @@ struct Prepared {
   RowMatrix raw() const {
     RowMatrix h(data.training.y.rows(), detail::raw_values(context.head, context.outputs));
     for (Index row = 0; row < h.rows(); ++row)
-      for (Index j = 0; j < h.cols(); ++j) h(row, j) = 0.4 * normal(row, static_cast<std::uint64_t>(100 + j));
+      for (Index j = 0; j < h.cols(); ++j) h(row, j) = 0.4 * normal_of_head(row, static_cast<std::uint64_t>(100 + j));
     return h;
   }
   double mean(const RowMatrix& h) const { return loss(h, data.training.y, data.training.d, nullptr, {}, at()).mean(); }
@@ -291,50 +136,19 @@ TEST(HeadLosses, OfTheMixedHeadIsTheDensityOfPositiveAndSignedOutputs) {
   EXPECT_GT((loss - density(PositiveSignedMeasure::surface)).cwiseAbs().maxCoeff(), 1e-3);
 }
 
-SampleSet validation_of(const SampleSet& samples) { return select(samples, Subset::validation); }
-
-template <class Matrix>
-RowMatrix validation_rows(const SampleSet& samples, const Matrix& all) {
-  std::vector<Index> rows;
-  for (std::int64_t row = 0; row < samples.samples; ++row)
-    if (samples.subset[static_cast<std::size_t>(row)] == Subset::validation) rows.push_back(row);
-  return all(rows, Eigen::all);
-}
-
-RowMatrix outputs_of(const SampleSet& samples) {
-  return Eigen::Map<const RowMatrix>(samples.outputs.data(), samples.samples, samples.output_elements());
-}
-
 TEST(TrainedHeads, OfPositiveAndSignedOutputsReachTheExactLikelihood) {
   const MixedProblem problem(6000);
-  TrainingOptions options = mixed_options();
-  options.epochs = 80;
-  options.batch = 100;
-  options.learning_rate = 4e-3;
-  const LinearConstraints constraints = problem.constraints();
-  const TrainingResult result = train(problem.samples, constraints, options);
+  const TrainingResult result = train(problem.samples, problem.constraints(), thorough(mixed_options()));
   EXPECT_EQ(result.model.description.heads[0].family, "positive_signed");
-  const SampleSet validation = validation_of(problem.samples);
-  const double trained = negative_log_density(result.model, constraints, validation).mean();
-  PositiveSigned law = problem.law;
-  for (RowMatrix* one : {&law.a, &law.b, &law.zero, &law.mean, &law.standard_deviation, &law.d})
-    *one = validation_rows(problem.samples, *one);
-  const RowMatrix y = outputs_of(validation);
-  const std::vector<Index> positive = {1, 3}, others = {0, 2, 4};
-  const auto exact_of = [&](const PositiveSigned& one) {
-    return -positive_signed_log_density(one, y(Eigen::all, positive), y(Eigen::all, others),
-                                        PositiveSignedMeasure::product, false)
-                .value.mean();
-  };
-  const double exact = exact_of(law);
+  const auto [trained, exact] = head_likelihood(problem, result.model);
   std::printf("mixed: trained %.5f, exact %.5f\n", trained, exact);
   EXPECT_LT(std::abs(trained - exact), 0.02 * std::abs(exact));
-  PositiveSigned wrong = law;
+  PositiveSigned wrong = problem.validation_law();
   wrong.standard_deviation *= 1.3;
-  EXPECT_GT(std::abs(trained - exact_of(wrong)), 0.02 * std::abs(exact)) << "a wrong deviation passes";
-  wrong = law;
-  wrong.zero = RowMatrix::Constant(law.zero.rows(), 2, 0.15);
-  EXPECT_GT(std::abs(trained - exact_of(wrong)), 0.02 * std::abs(exact)) << "a wrong probability of zero passes";
+  EXPECT_GT(std::abs(trained - problem.loss(wrong)), 0.02 * std::abs(exact)) << "a wrong deviation passes";
+  wrong = problem.validation_law();
+  wrong.zero.setConstant(0.15);
+  EXPECT_GT(std::abs(trained - problem.loss(wrong)), 0.02 * std::abs(exact)) << "a wrong probability of zero passes";
   // What training says, in standardised units: the scales of p (where it is not an atom) and of q, and how the surface
   // of A_q q = d shrinks: |A_q S| / |A_q|.
   const auto scale = result.model.tensor("output.scale").f64();
@@ -342,6 +156,7 @@ TEST(TrainedHeads, OfPositiveAndSignedOutputsReachTheExactLikelihood) {
   for (const std::size_t i : {1U, 3U, 0U, 2U, 4U}) logs += std::log(scale[i]);
   for (const std::size_t i : {0U, 2U, 4U}) gram += scale[i] * scale[i];
   const double told = result.history.back().best_validation_loss;
+  const RowMatrix y = validation_rows(problem.samples, outputs_of(problem.samples));
   const double share = (y.col(1).array() == 0.0).cast<double>().mean();
   const double jacobian = logs - share * std::log(scale[1]) - 0.5 * std::log(gram / 3.0);
   EXPECT_NEAR(trained, told + jacobian, 1e-4 * std::abs(trained));
@@ -460,27 +275,15 @@ TEST(TrainedHeads, EveryStrategyMovesTheSignedOutputsAlone) {
 
 TEST(TrainedHeads, OfSharesReachTheExactLikelihoodAndThePluginDrawsThem) {
   const SharesProblem problem(6000);
-  TrainingOptions options = family_options("gamma");
-  options.epochs = 60;
-  options.batch = 100;
-  options.learning_rate = 4e-3;
   const LinearConstraints constraints = problem.constraints();
-  const TrainingResult result = train(problem.samples, constraints, options);
+  const TrainingResult result = train(problem.samples, constraints, thorough(family_options("gamma")));
   EXPECT_LT(result.target_distance, 1e-13);
-  const SampleSet validation = validation_of(problem.samples);
-  const double trained = negative_log_density(result.model, constraints, validation).mean();
-  GammaGivenSum law = problem.law;
-  law.concentration = validation_rows(problem.samples, law.concentration);
-  law.d = validation_rows(problem.samples, law.d);
-  const auto exact_of = [&](const GammaGivenSum& one) {
-    return -gamma_given_sum_log_density(one, outputs_of(validation), GammaGivenSumMeasure::surface, false).value.mean();
-  };
-  const double exact = exact_of(law);
+  const auto [trained, exact] = head_likelihood(problem, result.model);
   std::printf("gamma: trained %.5f, exact %.5f\n", trained, exact);
   EXPECT_LT(std::abs(trained - exact), 0.02 * std::abs(exact));
-  GammaGivenSum wrong = law;
+  GammaGivenSum wrong = problem.validation_law();
   wrong.concentration *= 1.5;
-  EXPECT_GT(std::abs(trained - exact_of(wrong)), 0.02 * std::abs(exact));
+  EXPECT_GT(std::abs(trained - problem.loss(wrong)), 0.02 * std::abs(exact));
 
   const SampleSet many = repeated(problem.samples, 11, 20000);
   double largest = 0.0;
@@ -512,23 +315,12 @@ TEST(TrainedHeads, OfSharesReachTheExactLikelihoodAndThePluginDrawsThem) {
 
 TEST(TrainedHeads, OfCountsReachTheExactLikelihoodAndThePluginDrawsThem) {
   const CountsProblem problem(6000);
-  TrainingOptions options = family_options("poisson");
-  options.epochs = 60;
-  options.batch = 100;
-  options.learning_rate = 4e-3;
   const LinearConstraints constraints = problem.constraints();
-  const TrainingResult result = train(problem.samples, constraints, options);
-  const SampleSet validation = validation_of(problem.samples);
-  const double trained = negative_log_density(result.model, constraints, validation).mean();
-  const RowMatrix log_rate = validation_rows(problem.samples, problem.log_rate),
-                  d = validation_rows(problem.samples, problem.d);
-  const auto exact_of = [&](const RowMatrix& rate) {
-    return -poisson_given_sum_log_density(problem.A, rate, d, outputs_of(validation), false).value.mean();
-  };
-  const double exact = exact_of(log_rate);
+  const TrainingResult result = train(problem.samples, constraints, thorough(family_options("poisson")));
+  const auto [trained, exact] = head_likelihood(problem, result.model);
   std::printf("poisson: trained %.5f, exact %.5f\n", trained, exact);
   EXPECT_LT(std::abs(trained - exact), 0.02 * std::abs(exact));
-  EXPECT_GT(std::abs(trained - exact_of(1.3 * log_rate)), 0.02 * std::abs(exact));
+  EXPECT_GT(std::abs(trained - problem.loss(1.3 * problem.validation_law())), 0.02 * std::abs(exact));
 
   const SampleSet many = repeated(problem.samples, 11, 20000);
   double largest = 0.0;
@@ -655,6 +447,14 @@ TEST(Heads, RefuseWhatMakesNoSense) {
     return train(problem.samples, constraints, options).model;
   }();
   EXPECT_ERROR(predict(model, problem.samples), Status::unsupported, "'positive_signed'");
+  // A family that the graph does not draw.
+  ModelFile other = model;
+  for (const char* family : {"poisson", "gaussian_diagonal"}) {
+    other.description.heads[0].family = family;
+    EXPECT_ERROR(predict_law(other, constraints, problem.samples), Status::invalid_format, "head 'outputs'",
+                 std::string("family '") + family + "'; expected 'positive_signed' or 'gamma'", "'positive_draw'");
+    EXPECT_ERROR(predict(other, problem.samples), Status::invalid_format, "'positive_draw'");
+  }
 }
 
 TEST(Heads, TrainToTheSameBitsAgain) {

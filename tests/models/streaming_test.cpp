@@ -5,6 +5,7 @@
 #include "graphs.hpp"
 #include "synthetic.hpp"
 #include "thread_communicator.hpp"
+#include "training_data.hpp"
 
 #include <lavoisier/files.hpp>
 #include <lavoisier/graph_training.hpp>
@@ -286,7 +287,7 @@ TEST(OnDiskToo, StopsAtAnyStepWithoutHangingOrLeavingAThread) {
       stop = true;
     });
     EXPECT_ERROR(train(problem().samples, problem().constraints(), options, {}, &stop), Status::interrupted,
-                 "stopped before step");
+                 "training stopped before ");
     stopper.join();
     EXPECT_EQ(threads_now(), threads);
   }
@@ -294,6 +295,45 @@ TEST(OnDiskToo, StopsAtAnyStepWithoutHangingOrLeavingAThread) {
   EXPECT_ERROR(train(problem().samples, problem().constraints(), options, throws), Status::internal,
                "the listener's own");
   EXPECT_EQ(threads_now(), threads);
+}
+
+/// Samples that ask to stop when they are read for the n-th time.
+class StoppingSource final : public SampleSource {
+ public:
+  StoppingSource(const SampleSet& set, std::int64_t last) : set_(set), last_(last) {}
+  const StateLayout& layout() const override { return set_.layout(); }
+  std::int64_t samples() const override { return set_.samples(); }
+  bool has_split() const override { return set_.has_split(); }
+  std::int64_t count(Subset subset) const override { return set_.count(subset); }
+  std::string source() const override { return set_.source(); }
+  SampleSet read(std::int64_t first, std::int64_t count) const override {
+    if (++reads == last_) stop = true;
+    return set_.read(first, count);
+  }
+  mutable std::int64_t reads = 0;
+  mutable std::atomic<bool> stop{false};
+
+ private:
+  SampleSetSource set_;
+  std::int64_t last_;
+};
+
+/// At whichever piece of the preparation: also of the scratch files' passes, which follow the last reading.
+TEST(OnDiskToo, StopsWhileTheDataArePrepared) {
+  const Folder folder("streaming");
+  TrainingOptions options = options_for("mlp");
+  options.scratch = folder.path();
+  options.buffer_bytes = needed(problem(), options);
+  const LinearConstraints constraints = problem().constraints();
+  const StoppingSource all(problem().samples, -1);
+  const detail::TrainingData data(all, constraints, true, options.scaling, {true, folder.path(), nullptr});
+  ASSERT_GE(all.reads, 4);
+  for (std::int64_t last = 1; last <= all.reads; ++last) {
+    const StoppingSource source(problem().samples, last);
+    EXPECT_ERROR(train(source, constraints, options, {}, &source.stop), Status::interrupted,
+                 "while its data were prepared");
+    EXPECT_EQ(source.reads, last);
+  }
 }
 
 /// Cuts the process' scratch files of a folder short: they have no names, but the system shows them by their

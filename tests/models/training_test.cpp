@@ -1,6 +1,6 @@
 // Training on a problem whose conditional law is known; export, prediction, bad input.
 
-#include "synthetic.hpp"
+#include "problems/recovery.hpp"
 
 #include <lavoisier/conditional_gaussian.hpp>
 #include <lavoisier/status.hpp>
@@ -65,16 +65,8 @@ TEST(Words, AreRefusedWithTheLegalOnes) {
 class Recovery : public testing::TestWithParam<Loss> {};
 
 TEST_P(Recovery, ConditionalFindsTheExactLaw) {
-  // With as many samples, what is left is the trainer's own error, no longer that of the estimate.
   const Synthetic problem = synthetic(12000);
-  TrainingOptions options = quick(Strategy::conditional, GetParam());
-  options.network.hidden = {32};
-  // From a deviation far below the law's the likelihood's first gradients are so large that Adam takes hundreds of epochs
-  // to forget them.
-  options.network.initial_deviation = 1.0;
-  options.epochs = 40;
-  options.learning_rate = 1e-2;
-  const TrainingResult result = train(problem.samples, problem.constraints(), options);
+  const TrainingResult result = train(problem.samples, problem.constraints(), recovery_options(GetParam()));
   const PredictedMarginals found = predict(result.model, problem.samples);
   for (Eigen::Index j = 0; j < 3; ++j) {
     const double sd = std::sqrt(problem.variance[j]);
@@ -82,6 +74,7 @@ TEST_P(Recovery, ConditionalFindsTheExactLaw) {
     EXPECT_LT(std::sqrt((found.mean - problem.mean).col(j).array().square().mean()) / sd, 0.1) << j;
     EXPECT_NEAR(std::sqrt(found.variance.col(j).mean()) / sd, 1.0, 0.04) << j;
   }
+  EXPECT_LT(std::abs(marginal_crps(problem, found).difference()), 0.02);
   // The mean keeps the law.
   for (Eigen::Index row = 0; row < found.mean.rows(); ++row)
     EXPECT_NEAR(found.mean(row, 0) + found.mean(row, 1) - 2 * found.mean(row, 2),

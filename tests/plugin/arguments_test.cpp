@@ -203,6 +203,11 @@ TEST(Arguments, WorkspacesAreChecked) {
   options.max_columns = 1;
   options.backend = static_cast<Backend>(9);
   expect_error(Status::invalid_argument, "unknown backend 9", [&] { Workspace(model, options); });
+  options.backend = Backend::serial;
+  options.device_stream = &options;
+  expect_error(Status::invalid_argument, "device_stream: the workspace computes on the host",
+               [&] { Workspace(model, options); });
+  options.device_stream = nullptr;
   const auto backends = available_backends();
   if (backends.size() < 3) {
     options.backend = Backend::device;

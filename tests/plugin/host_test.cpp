@@ -369,12 +369,14 @@ TEST(CInterface, GeneratesWhatTheCxxInterfaceGenerates) {
   EXPECT_EQ(closure.max_relative, cxx_report.laws[1].max_relative);
   EXPECT_EQ(closure.worst_column, cxx_report.laws[1].worst_column);
 
-  // Callers built with the first release's shorter structures: the same draws.
-  {
+  // Callers built with earlier, shorter structures: the same draws.
+  for (const std::size_t size : {offsetof(lav_workspace_options, global_rows), offsetof(lav_workspace_options, device_stream)}) {
     lav_workspace_options shorter = LAV_WORKSPACE_OPTIONS_INIT;
-    shorter.size = offsetof(lav_workspace_options, global_rows);
+    shorter.size = size;
     shorter.seed = 42;
-    shorter.global_rows = 1000;  // whatever lies behind their end
+    // Whatever lies behind their end.
+    if (size == offsetof(lav_workspace_options, global_rows)) shorter.global_rows = 1000;
+    shorter.device_stream = &shorter;
     lav_workspace* old_workspace = nullptr;
     lav_model* old_model = nullptr;
     ASSERT_EQ(lav_model_parse(bytes.data(), bytes.size(), "memory", &old_model), LAV_OK);

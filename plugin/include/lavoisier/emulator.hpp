@@ -95,6 +95,8 @@ struct WorkspaceOptions {
   bool override_stream = false;     ///< else the stream is the digest's first 16 hex digits
   std::uint64_t stream = 0;
   int global_rows = 0;              ///< of the global laws that its runs may belong to; their scratch is allocated
+  void* device_stream = nullptr;    ///< of a device: the host's cudaStream_t or hipStream_t, on which all runs are queued
+                                    ///< (and which they wait for); null: Kokkos' default. It must outlive the workspace
 };
 
 class GlobalLaws;

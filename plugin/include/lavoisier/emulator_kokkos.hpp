@@ -34,7 +34,28 @@ Field field_of(const char* name, const View& view, const char* units) {
   }
   return field;
 }
+template <class Space, class = void>
+struct Queue {
+  static void* of(const Space&) { return nullptr; }
+};
+#if defined(KOKKOS_ENABLE_CUDA)
+template <class Space>
+struct Queue<Space, std::enable_if_t<std::is_same<Space, Kokkos::Cuda>::value>> {
+  static void* of(const Space& space) { return space.cuda_stream(); }
+};
+#elif defined(KOKKOS_ENABLE_HIP)
+template <class Space>
+struct Queue<Space, std::enable_if_t<std::is_same<Space, Kokkos::HIP>::value>> {
+  static void* of(const Space& space) { return space.hip_stream(); }
+};
+#endif
 }  // namespace detail
+
+/// WorkspaceOptions::device_stream of a host's execution space; null of one on the host.
+template <class ExecutionSpace>
+void* device_stream(const ExecutionSpace& space) {
+  return detail::Queue<ExecutionSpace>::of(space);
+}
 
 /// The field of a view(columns) or view(columns, elements) of float or double, in any layout, host or device memory.
 /// The view must outlive the run; `name` and `units` too.

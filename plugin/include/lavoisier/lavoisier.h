@@ -124,9 +124,10 @@ typedef struct lav_workspace_options {
   int override_stream;  /* 0: the stream is the model digest's */
   uint64_t seed, stream;
   int global_rows;          /* later addition: of the global laws that its runs may belong to */
+  void* device_stream;      /* later addition: the host's cudaStream_t or hipStream_t; null: Kokkos' default */
 } lav_workspace_options;
 #define LAV_WORKSPACE_OPTIONS_INIT \
-  { sizeof(lav_workspace_options), 1024, LAV_AUTOMATIC, 0, 0, 0, 0 }
+  { sizeof(lav_workspace_options), 1024, LAV_AUTOMATIC, 0, 0, 0, 0, NULL }
 
 /** Validates and allocates. `options` may be null: the defaults. On failure *workspace is null. */
 lav_status lav_workspace_create(const lav_model* model, const lav_workspace_options* options, lav_workspace** workspace);

@@ -1,5 +1,5 @@
-#ifndef LAVOISIER_TESTS_MODELS_MIXTURE_HPP
-#define LAVOISIER_TESTS_MODELS_MIXTURE_HPP
+#ifndef LAVOISIER_TESTS_MODELS_PROBLEMS_MIXTURE_HPP
+#define LAVOISIER_TESTS_MODELS_PROBLEMS_MIXTURE_HPP
 
 // Mixtures of Gaussians, and what they become given a law: the right answer is known.
 
