@@ -42,7 +42,8 @@ struct VariableScore : ElementScore {
 /// The mean of a score over all output elements.
 double mean_over_elements(const std::vector<VariableScore>& scores, double ElementScore::*score);
 
-/// A field over latitude rows x longitude columns of the grid (or of any two column dimensions), means over the rest and over the elements of a variable.
+/// A field over latitude rows x longitude columns of the grid (or of any two column dimensions), means over the rest and
+/// over the elements of a variable.
 struct Map {
   std::size_t rows = 0, columns = 0;
   std::vector<double> values;                ///< NaN where no cell was compared

@@ -476,8 +476,8 @@ struct EnsembleWriter::Implementation {
     for (std::size_t i = 0; i < values.size(); ++i)
       if (std::abs(values[i]) > limit)
         throw Error(std::isinf(values[i]) ? Status::non_finite : Status::out_of_range,
-                    fmt::format("field \"{}\", cell {}: {} cannot be stored as {}", name, first + static_cast<std::int64_t>(i) / elements,
-                                values[i], single() ? "float" : "double"));
+                    fmt::format("field \"{}\", cell {}: {} cannot be stored as {}", name,
+                                first + static_cast<std::int64_t>(i) / elements, values[i], single() ? "float" : "double"));
   }
 
   void flush(std::size_t f) {

@@ -46,7 +46,8 @@ double wave(int i, int k) { return std::sin(0.37 * i * (1.0 + 0.13 * k) + k); }
 
 void write_columns(const std::filesystem::path& path, const char* step_name = "step") {
   NetcdfFile file(path, NC_CLOBBER | NC_NETCDF4);
-  const int column = file.dimension("column", columns), lev = file.dimension("lev", levels), two = file.dimension("bnds", 2);
+  const int column = file.dimension("column", columns), lev = file.dimension("lev", levels);
+  const int two = file.dimension("bnds", 2);
   const int lev_values = file.variable("lev", NC_DOUBLE, {lev}, {{"units", "1"}, {"bounds", "lev_bnds"},
                                                                  {"standard_name", "atmosphere_sigma_coordinate"},
                                                                  {"formula_terms", "sigma: lev ps: ps ptop: ptop"}});

@@ -68,10 +68,11 @@ class Columns : public testing::Test {
   // T(lev, time, x) and hum(time, lev, x) in float, the others as usual; a number tells its place.
   void write(const Content& content) const {
     tests::NetcdfFile file(file_);
-    const int time = file.dimension("time", times), x = file.dimension("x", widths), lev = file.dimension("lev", content.levels);
-    const int two = file.dimension("bnds", 2);
+    const int time = file.dimension("time", times), x = file.dimension("x", widths);
+    const int lev = file.dimension("lev", content.levels), two = file.dimension("bnds", 2);
     const std::size_t n = content.levels;
-    const int levels = file.variable("lev", NC_DOUBLE, {lev}, {{"units", "1"}, {"bounds", "lev_bnds"}, {"positive", "down"}});
+    const int levels =
+        file.variable("lev", NC_DOUBLE, {lev}, {{"units", "1"}, {"bounds", "lev_bnds"}, {"positive", "down"}});
     const int bounds = file.variable("lev_bnds", NC_DOUBLE, {lev, two});
     const int height = file.variable("height", NC_FLOAT, {x}, {{"units", "m"}, {"standard_name", "surface_altitude"}});
     std::vector<int> ps_shape = {time, x};
@@ -190,7 +191,8 @@ TEST_F(Columns, GroupsAreNumberedByAscendingValue) {
 TEST_F(Columns, AxesAndCoordinatesOfTheFileAreKept) {
   write({});
   const Domain domain = parse_domain(replaced("dimensions = [\"level\"] }\noutputs.flux", "dimensions = [\"level\"] }\n"
-                                              "outputs.moistening = { units = \"W kg-1\", dimensions = [\"moist\"], source = \"heating\" }\n"
+                                              "outputs.moistening = { units = \"W kg-1\", dimensions = [\"moist\"], "
+                                              "source = \"heating\" }\n"
                                               "outputs.flux"),
                                      "columns.toml");
   const SampleReader reader(domain, file_, false);
