@@ -62,19 +62,16 @@ Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::v
   }
   const NetcdfReader first(files_.front());
   for (const Variable& v : domain.layout.with_role(Role::output)) {
-    if (domain.layout.elements(v) != 1) {
-      throw Error(Status::unsupported, fmt::format("output '{}' has several elements a cell: validate reads one", v.name));
-    }
     // Members carry the layout's names; a file of the reference's kind may carry the source's.
-    std::string variable = v.name;
+    Field field{v.name, {}, domain.layout.elements(v), domain.layout.offset(v.name)};
     const auto source = domain.sources.find(v.name);
-    if (!first.has_variable(variable) && source != domain.sources.end() && first.has_variable(source->second.variable)) {
-      variable = source->second.variable;
+    if (!first.has_variable(field.name) && source != domain.sources.end() && first.has_variable(source->second.variable)) {
+      field.name = source->second.variable;
     }
-    variables_.push_back(variable);
+    fields_.push_back(std::move(field));
   }
   attributes_ = first.global_attributes();
-  stored_as_float_ = is_float(files_.front(), variables_.front());
+  stored_as_float_ = is_float(files_.front(), fields_.front().name);
   for (const auto& file : files_) {
     NetcdfReader opened(file);
     check(opened, domain, axes);
@@ -118,19 +115,21 @@ void Candidate::open_tables(const Domain& domain, const std::vector<FileAxis>& a
 void Candidate::check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes) {
   const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const FileVariable v = reader.variable(variables_[i]);
+    const FileVariable v = reader.variable(fields_[i].name);
     if (!means(v.units, outputs[i], domain)) {
       throw Error(Status::unit_mismatch, fmt::format("{}: '{}' is in '{}', expected '{}'", reader.path().string(), v.name,
                                                      v.units, outputs[i].units));
     }
-    std::vector<std::int64_t> extents;
-    for (const FileAxis& axis : axes) extents.push_back(static_cast<std::int64_t>(axis.values.size()));
-    if (v.extents != extents) {
-      throw Error(Status::shape_mismatch, fmt::format("{}: '{}' is {}, expected {}", reader.path().string(), v.name,
-                                                      fmt::join(v.extents, " x "), fmt::join(extents, " x ")));
+    std::vector<FieldAxis> found = field_axes(v, outputs[i], domain, axes, reader.path().string());
+    const bool same = std::equal(found.begin(), found.end(), fields_[i].axes.begin(), fields_[i].axes.end(),
+                                 [](const FieldAxis& a, const FieldAxis& b) { return a.first == b.first; });
+    if (!fields_[i].axes.empty() && !same) {
+      throw Error(Status::shape_mismatch, fmt::format("{}: '{}' has other dimensions than in {}", reader.path().string(),
+                                                      v.name, files_.front().string()));
     }
+    fields_[i].axes = std::move(found);
   }
-  const FileVariable v = reader.variable(variables_.front());
+  const FileVariable v = reader.variable(fields_.front().name);
   for (std::size_t d = 0; d < axes.size(); ++d) {
     const FileAxis axis = reader.axis(v.dimensions[d]);
     for (std::size_t k = 0; k < axis.values.size(); ++k) {
@@ -142,6 +141,34 @@ void Candidate::check(const NetcdfReader& reader, const Domain& domain, const st
       }
     }
   }
+}
+
+std::vector<FieldAxis> Candidate::field_axes(const FileVariable& found, const Variable& output, const Domain& domain,
+                                             const std::vector<FileAxis>& axes, const std::string& file) const {
+  std::vector<FieldAxis> result(axes.size());
+  std::vector<std::int64_t> expected;
+  for (const FileAxis& axis : axes) expected.push_back(static_cast<std::int64_t>(axis.values.size()));
+  std::int64_t stride = domain.layout.elements(output);
+  bool fits = found.extents.size() == axes.size() + output.dimensions.size();
+  for (const std::string& name : output.dimensions) {
+    const std::int64_t extent = domain.layout.dimension(name).extent;
+    stride /= extent;
+    expected.push_back(extent);
+    const std::size_t at = expected.size() - 1;
+    FieldAxis axis{FieldAxis::Kind::element, 0, extent, stride};
+    // A part of the reference's own dimension.
+    const FileDimension& whole = domain.file_dimensions.at(name);
+    if (fits && whole.part && found.dimensions[at] == whole.name && found.extents[at] >= whole.first + extent) {
+      axis.first = whole.first;
+      expected.back() = found.extents[at];
+    }
+    result.push_back(axis);
+  }
+  if (!fits || found.extents != expected) {
+    throw Error(Status::shape_mismatch, fmt::format("{}: '{}' is {}, expected {}", file, found.name,
+                                                    fmt::join(found.extents, " x "), fmt::join(expected, " x ")));
+  }
+  return result;
 }
 
 std::string Candidate::attribute(const std::string& key) const {
@@ -166,10 +193,13 @@ void Candidate::read(std::int64_t member, std::int64_t first, std::int64_t count
     return;
   }
   const NetcdfReader& file = reader(member);
-  const std::size_t n = variables_.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::vector<double> column = file.read(variables_[i], first, count);
-    for (std::size_t c = 0; c < column.size(); ++c) values[c * n + i] = column[c];
+  std::int64_t n = 0;
+  for (const Field& field : fields_) n += field.elements;
+  for (const Field& field : fields_) {
+    const std::vector<double> read = file.read_cells(field.name, field.axes, first, count);
+    for (std::int64_t c = 0; c < count; ++c) {
+      std::copy_n(&read[static_cast<std::size_t>(c * field.elements)], field.elements, values + c * n + field.offset);
+    }
   }
 }
 

@@ -21,6 +21,8 @@ struct NamedPaths {
 };
 
 /// An ensemble of output fields on a grid, one member a file (of tables also CSV files); read in pieces of cells over all members.
+/// A field lies over the grid's dimensions, then the output's own; a file of the reference's kind may hold more of these
+/// than the domain reads.
 /// Every file is checked when opened: the domain's outputs, their units (the layout's, an accepted spelling or one of
 /// `source_units`), the grid's extents and coordinates, one model behind all members.
 /// Errors: not_found (a path, no member in a folder, a variable), unit_mismatch, shape_mismatch, invalid_argument (mixed models).
@@ -40,13 +42,22 @@ class Candidate {
   void read(std::int64_t member, std::int64_t first, std::int64_t count, double* values) const;
 
  private:
+  /// One output in the files.
+  struct Field {
+    std::string name;
+    std::vector<FieldAxis> axes;
+    std::int64_t elements = 1, offset = 0;  ///< of a cell; among the outputs
+  };
+
   NetcdfReader& reader(std::int64_t member) const;
+  std::vector<FieldAxis> field_axes(const FileVariable& found, const Variable& output, const Domain& domain,
+                                    const std::vector<FileAxis>& axes, const std::string& file) const;
   void open_tables(const Domain& domain, const std::vector<FileAxis>& axes);
   void check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes);
 
   std::string name_;
   std::vector<std::filesystem::path> files_;
-  std::vector<std::string> variables_;
+  std::vector<Field> fields_;
   bool stored_as_float_ = false;
   std::map<std::string, std::string> attributes_;
   mutable std::vector<NetcdfReader> open_;   // kept open while there are few

@@ -3,6 +3,7 @@
 #include "terminal.hpp"
 
 #include <lavoisier/linear_constraints.hpp>
+#include <lavoisier/status.hpp>
 #include <lavoisier/tolerances.hpp>
 
 #include <fmt/format.h>
@@ -90,6 +91,13 @@ LawVerdict judge(const LawStatistics& statistics, bool physics, double identity_
   return verdict;
 }
 
+void require_subsets(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file) {
+  if (reader.has_split() || reader.cells() == 0) return;
+  throw Error(Status::not_found,
+              fmt::format("{}: expected the variable '{}', by which domain '{}' splits, found none: its cells have no subsets",
+                          file.string(), domain.split ? domain.split->variable : "", domain.name));
+}
+
 FileClosure close_file(const Domain& domain, const std::filesystem::path& file) {
   const SampleReader reader(domain, file, true);
   FileClosure result;
@@ -123,7 +131,7 @@ FileClosure close_file(const Domain& domain, const std::filesystem::path& file) 
   }
   result.laws = statistics.laws();
   for (const LawStatistics& law : result.laws) {
-    const bool row = domain.table && law.worst_cell >= 0;
+    const bool row = (domain.table || !domain.coordinates.empty()) && law.worst_cell >= 0;
     result.worst.push_back(row ? reader.describe(law.worst_cell) : result.grid.text(law.worst_cell));
   }
   return result;

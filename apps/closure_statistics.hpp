@@ -54,6 +54,9 @@ struct LawVerdict {
 };
 LawVerdict judge(const LawStatistics& statistics, bool physics, double identity_tolerance);
 
+/// Error(not_found) where cells of a subset are asked for of a file that does not say which these are.
+void require_subsets(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file);
+
 /// The closure of a data file's own outputs, complete cells only.
 struct FileClosure {
   std::vector<LawStatistics> laws;

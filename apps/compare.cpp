@@ -29,7 +29,7 @@ using nlohmann::ordered_json;
 /// Figures of one row (strategy and loss), one entry a seed.
 struct RowScores {
   Protocol::Row row;
-  std::vector<double> mse_scaled, rmse, crps, coverage90, nll, violation, seconds;
+  std::vector<double> mse_scaled, rmse, crps, coverage90, nll, violation, seconds, crps_scaled, r2;
   std::vector<MarginalScores> per_seed;
 };
 
@@ -90,16 +90,17 @@ double violation_of(const ModelFile& model, const SampleSet& samples) {
 }
 
 struct Ratio {
-  Summary rmse, crps;
+  Summary rmse, crps, crps_scaled;
 };
 
 Ratio paired_ratio(const RowScores& row, const RowScores& against) {
-  std::vector<double> rmse, crps;
+  std::vector<double> rmse, crps, scaled;
   for (std::size_t k = 0; k < row.rmse.size(); ++k) {
     rmse.push_back(row.rmse[k] / against.rmse[k]);
     crps.push_back(row.crps[k] / against.crps[k]);
+    scaled.push_back(row.crps_scaled[k] / against.crps_scaled[k]);
   }
-  return {summarize(rmse), summarize(crps)};
+  return {summarize(rmse), summarize(crps), summarize(scaled)};
 }
 
 std::string interval(const Summary& s) {
@@ -168,15 +169,17 @@ Protocol protocol_from(const Arguments& arguments) {
 }
 
 void print_table(const Protocol& protocol, const std::vector<RowScores>& results) {
-  Table table({"strategy", "loss", "RMSE", "CRPS", "coverage of 90 %", "NLL", "largest violation", "seconds"});
+  Table table({"strategy", "loss", "RMSE", "CRPS", "scaled CRPS", "R2", "coverage of 90 %", "NLL", "largest violation",
+               "seconds"});
   table.left(1);
   for (const RowScores& r : results) {
-    table.add({to_string(r.row.strategy), to_string(r.row.loss), cell(r.rmse), cell(r.crps), cell(r.coverage90, 3),
-               cell(r.nll), scientific(*std::max_element(r.violation.begin(), r.violation.end())), cell(r.seconds, 3)});
+    table.add({to_string(r.row.strategy), to_string(r.row.loss), cell(r.rmse), cell(r.crps), cell(r.crps_scaled),
+               cell(r.r2, 3), cell(r.coverage90, 3), cell(r.nll),
+               scientific(*std::max_element(r.violation.begin(), r.violation.end())), cell(r.seconds, 3)});
   }
   fmt::print("\n{} points, {} seeds, means over the outputs (mean +- standard deviation over seeds)\n{}",
              to_string(protocol.subset), protocol.seeds.size(), table.text());
-  Table ratios({"strategy", "loss", "against", "RMSE ratio [95 %]", "CRPS ratio [95 %]"});
+  Table ratios({"strategy", "loss", "against", "RMSE ratio [95 %]", "CRPS ratio [95 %]", "scaled CRPS ratio [95 %]"});
   ratios.left(1);
   ratios.left(2);
   bool any = false;
@@ -188,7 +191,7 @@ void print_table(const Protocol& protocol, const std::vector<RowScores>& results
       if (!shown || r.row.strategy == Strategy::none) continue;
       const Ratio ratio = paired_ratio(r, other);
       ratios.add({to_string(r.row.strategy), to_string(r.row.loss), to_string(other.row.strategy), interval(ratio.rmse),
-                  interval(ratio.crps)});
+                  interval(ratio.crps), interval(ratio.crps_scaled)});
       any = true;
     }
   }
@@ -243,7 +246,7 @@ int run_compare(const Arguments& arguments) {
   const KokkosSession kokkos(threads);
 
   std::vector<RowScores> results;
-  for (const Protocol::Row& row : protocol.rows) results.push_back({row, {}, {}, {}, {}, {}, {}, {}, {}});
+  for (const Protocol::Row& row : protocol.rows) results.push_back({row, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   Progress progress(quiet);
   const std::size_t all = results.size() * protocol.seeds.size();
   std::size_t done = 0;
@@ -302,6 +305,8 @@ int run_compare(const Arguments& arguments) {
       result.crps.push_back(scores.mean_crps());
       result.coverage90.push_back(scores.mean_coverage90());
       result.nll.push_back(scores.nll);
+      result.crps_scaled.push_back(scores.mean_crps_scaled());
+      result.r2.push_back(scores.mean_r2());
       result.violation.push_back(violation_of(training.model, scored));
       result.seconds.push_back(training.seconds);
       result.per_seed.push_back(std::move(scores));
@@ -326,20 +331,26 @@ int run_compare(const Arguments& arguments) {
     entry["crps"] = mean_and_std(r.crps);
     entry["coverage90"] = mean_and_std(r.coverage90);
     entry["nll"] = mean_and_std(r.nll);
+    entry["crps_scaled"] = mean_and_std(r.crps_scaled);
+    entry["r2"] = mean_and_std(r.r2);
     entry["max_relative_violation"] = mean_and_std(r.violation);
     entry["seconds"] = mean_and_std(r.seconds);
     entry["variables"] = ordered_json::array();
     for (std::size_t i = 0; i < r.per_seed.front().variables.size(); ++i) {
-      std::vector<double> rmse, crps, coverage;
+      std::vector<double> rmse, crps, coverage, scaled, r2;
       for (const MarginalScores& s : r.per_seed) {
         rmse.push_back(s.rmse[i]);
         crps.push_back(s.crps[i]);
         coverage.push_back(s.coverage90[i]);
+        scaled.push_back(s.crps_scaled[i]);
+        r2.push_back(s.r2[i]);
       }
       entry["variables"].push_back({{"variable", r.per_seed.front().variables[i]},
                                     {"rmse", mean_and_std(rmse)},
                                     {"crps", mean_and_std(crps)},
-                                    {"coverage90", mean_and_std(coverage)}});
+                                    {"coverage90", mean_and_std(coverage)},
+                                    {"crps_scaled", mean_and_std(scaled)},
+                                    {"r2", mean_and_std(r2)}});
     }
     json["results"].push_back(entry);
   }
@@ -352,7 +363,8 @@ int run_compare(const Arguments& arguments) {
                                 {"loss", to_string(r.row.loss)},
                                 {"against", to_string(other.row.strategy)},
                                 {"rmse_ratio", interval_json(ratio.rmse)},
-                                {"crps_ratio", interval_json(ratio.crps)}});
+                                {"crps_ratio", interval_json(ratio.crps)},
+                                {"crps_scaled_ratio", interval_json(ratio.crps_scaled)}});
     }
   }
   json["subset"] = to_string(protocol.subset);

@@ -19,6 +19,45 @@ std::string dimensions_text(const StateLayout& layout, const Variable& variable)
   return text;
 }
 
+/// Coefficients of one law in the elements of a variable, as short as they can be said.
+std::string coefficients_text(const StateLayout& layout, const LinearConstraints& constraints, Eigen::Index row,
+                              const Variable& variable) {
+  const Law& law = constraints.independent_laws()[static_cast<std::size_t>(row)];
+  if (!constraints.shared()) {
+    for (const LawTerm& term : law.terms) {
+      if (term.variable != variable.name) continue;
+      return term.coefficient.is_constant() ? fmt::format("{:g}", term.coefficient.evaluate_constant())
+                                            : term.coefficient.text();
+    }
+    return "0";
+  }
+  const auto values = constraints.A().row(row).segment(layout.offset(variable.name), layout.elements(variable));
+  const double low = values.minCoeff(), high = values.maxCoeff();
+  return low == high ? fmt::format("{:g}", low) : fmt::format("{:g} to {:g}", low, high);
+}
+
+/// The rows of A, a column a variable.
+std::string matrix_text(const StateLayout& layout, const LinearConstraints& constraints) {
+  constexpr std::size_t most_columns = 34;
+  const std::vector<Variable> outputs = layout.with_role(Role::output);
+  if (outputs.size() + 2 > most_columns) return {};
+  std::vector<std::string> header = {"row"};
+  for (const Variable& v : outputs) {
+    const std::int64_t n = layout.elements(v);
+    header.push_back(n == 1 ? v.name : fmt::format("{}[{}]", v.name, n));
+  }
+  header.push_back("= b");
+  Table table(header);
+  for (Eigen::Index i = 0; i < constraints.rows(); ++i) {
+    const Law& law = constraints.independent_laws()[static_cast<std::size_t>(i)];
+    std::vector<std::string> row = {law.name};
+    for (const Variable& v : outputs) row.push_back(coefficients_text(layout, constraints, i, v));
+    row.push_back(law.right_hand_side.text());
+    table.add(row);
+  }
+  return table.text();
+}
+
 }  // namespace
 
 std::string describe_variables(const StateLayout& layout) {
@@ -53,25 +92,8 @@ std::string describe_laws(const StateLayout& layout, const std::vector<Law>& law
       text += fmt::format("  {} follows from {} and is left out\n", report.law, fmt::join(report.implied_by, ", "));
     }
   }
-  if (constraints.shared()) {
-    std::vector<std::string> header = {"row"};
-    for (const Variable& v : layout.with_role(Role::output)) {
-      const std::int64_t n = layout.elements(v);
-      for (std::int64_t e = 0; e < n; ++e) header.push_back(n == 1 ? v.name : fmt::format("{}[{}]", v.name, e));
-    }
-    header.push_back("= b");
-    Table table(header);
-    for (Eigen::Index i = 0; i < constraints.rows(); ++i) {
-      const Law& law = constraints.independent_laws()[static_cast<std::size_t>(i)];
-      std::vector<std::string> row = {law.name};
-      for (Eigen::Index j = 0; j < constraints.outputs(); ++j) row.push_back(fmt::format("{:g}", constraints.A()(i, j)));
-      row.push_back(law.right_hand_side.text());
-      table.add(row);
-    }
-    if (header.size() <= 34) text += table.text();
-  } else {
-    text += "  coefficients differ from sample to sample\n";
-  }
+  text += matrix_text(layout, constraints);
+  if (!constraints.shared()) text += "  coefficients that name inputs differ from sample to sample\n";
   return text;
 }
 

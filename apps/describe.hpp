@@ -12,7 +12,8 @@
 namespace lavoisier::cli {
 
 std::string describe_variables(const StateLayout& layout);
-/// Laws as equations; where all coefficients are constant, as rows of A as well, with rank and redundant laws.
+/// Laws as equations and as rows of A, a column a variable (coefficients of a sample as expressions), with rank and
+/// redundant laws.
 std::string describe_laws(const StateLayout& layout, const std::vector<Law>& laws,
                           const std::vector<Constant>& constants);
 /// {"variables": [...], "laws": [...], "rank": m} as JSON text.

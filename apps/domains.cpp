@@ -31,6 +31,47 @@ int list_domains(const Arguments& arguments) {
   return exit_ok;
 }
 
+/// Where a variable's numbers come from, if not from the file's field of its name.
+std::string source_text(const Domain& domain, const Variable& variable) {
+  const Source& source = domain.sources.at(variable.name);
+  std::string text;
+  if (source.value) return source.value->text();
+  if (source.axis) {
+    text = (source.index ? "index along " : "coordinate ") + source.variable;
+  } else if (!source.magnitude.empty()) {
+    text = fmt::format("magnitude of {}", fmt::join(source.magnitude, ", "));
+  } else if (source.variable != variable.name) {
+    text = source.variable;
+  }
+  std::vector<std::string> where;
+  for (const std::string& name : variable.dimensions) {
+    const FileDimension& there = domain.file_dimensions.at(name);
+    const std::int64_t extent = domain.layout.dimension(name).extent;
+    if (there.part) where.push_back(fmt::format("{} {} to {} (from 0)", there.name, there.first, there.first + extent - 1));
+  }
+  for (const auto& [name, index] : source.at) where.push_back(fmt::format("{} {} (from 0)", name, index));
+  if (!where.empty()) text = fmt::format("{}, {}", text.empty() ? variable.name : text, fmt::join(where, ", "));
+  static const char* const transforms[] = {"", "sine", "cosine", "logarithm", "square root"};
+  if (source.transform != Transform::none) {
+    text = fmt::format("{} of {}{}", transforms[static_cast<std::size_t>(source.transform)],
+                       text.empty() ? variable.name : text, source.units.empty() ? "" : " in " + source.units);
+  }
+  return text;
+}
+
+void print_sources(const Domain& domain) {
+  std::string text;
+  for (const Variable& v : domain.layout.variables()) {
+    const std::string source = source_text(domain, v);
+    if (!source.empty()) text += fmt::format("  {}: {}\n", v.name, source);
+  }
+  for (const ArrayConstant& constant : domain.array_constants) {
+    text += fmt::format("  {} = {:g} {} over {}\n", constant.name, fmt::join(constant.values, ", "), constant.units,
+                        fmt::join(constant.dimensions, ", "));
+  }
+  if (!text.empty()) fmt::print("\nWhere values come from, if not from the file's field of that name\n{}", text);
+}
+
 }  // namespace
 
 const Command& domains_command() {
@@ -63,12 +104,15 @@ int run_domains(const Arguments& arguments) {
       fmt::print("\nColumns of a CSV file; its rows are the samples\n");
       for (const Variable& v : domain.layout.variables()) {
         const Source& source = domain.sources.at(v.name);
-        if (!source.axis) {
+        if (source.is_field() && source.magnitude.empty()) {
           fmt::print("  {}: \"{}\", in {}\n", v.name, source.variable,
                      source.file_units.empty() ? source.units : source.file_units);
         }
       }
+    } else {
+      print_sources(domain);
     }
+    for (const std::string& note : domain.notes) fmt::print("note: {}\n", note);
     if (!domain.source_units.empty()) {
       fmt::print("\nUnits as spelt in files\n");
       for (const auto& [spelling, units] : domain.source_units) fmt::print("  \"{}\" = {}\n", spelling, units);

@@ -123,18 +123,28 @@ struct ReferenceMoments {
   std::vector<double> mean, deviation, low, high;
 };
 
+/// The output, by its number, that each output element belongs to.
+std::vector<std::size_t> variables_of_elements(const StateLayout& layout) {
+  std::vector<std::size_t> result;
+  const std::vector<Variable> outputs = layout.with_role(Role::output);
+  for (std::size_t v = 0; v < outputs.size(); ++v) {
+    result.insert(result.end(), static_cast<std::size_t>(layout.elements(outputs[v])), v);
+  }
+  return result;
+}
+
 /// Everything added up for one candidate.
 class Accumulator {
  public:
   Accumulator(const Domain& domain, const Candidate& candidate, const Pixels& pixels, const ReferenceMoments& reference,
               bool has_reference, std::uint64_t seed)
       : candidate_(candidate), pixels_(pixels), reference_(reference), has_reference_(has_reference), seed_(seed),
-        closure_(domain), n_(static_cast<std::size_t>(domain.layout.elements(Role::output))) {
-    const std::size_t map_size = pixels.rows * pixels.columns;
-    mean_.assign(n_, MapSum(map_size));
+        closure_(domain), variable_of_(variables_of_elements(domain.layout)), n_(variable_of_.size()) {
+    const std::size_t map_size = pixels.rows * pixels.columns, variables = domain.layout.with_role(Role::output).size();
+    mean_.assign(variables, MapSum(map_size));
     variance_ = bias_ = mean_;
     residual_.assign(domain.laws.size(), MapSum(map_size));
-    zonal_.assign(4 * n_, MapSum(pixels.rows));
+    zonal_.assign(4 * variables, MapSum(pixels.rows));
     const auto bins = static_cast<std::size_t>(candidate.members() + 1);
     sums_.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
@@ -196,34 +206,16 @@ class Accumulator {
     result.laws = closure_.laws();
     const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
     const auto count = static_cast<double>(std::max<std::int64_t>(cells_, 1));
-    for (std::size_t i = 0; i < n_; ++i) {
-      const Sums& s = sums_[i];
-      VariableScore score;
-      score.variable = outputs[i].name;
-      score.units = outputs[i].units;
-      score.long_name = outputs[i].long_name;
-      score.spread = result.members > 1 ? std::sqrt(s.variance / count) : nan;
-      score.rmse = has_reference_ ? std::sqrt(s.square / count) : nan;
-      score.bias = has_reference_ ? s.error / count : nan;
-      score.crps = has_reference_ ? s.crps / count : nan;
-      score.crps_plain = has_reference_ ? s.crps_plain / count : nan;
-      score.coverage90 = has_reference_ && result.members > 1 ? static_cast<double>(s.covered) / count : nan;
-      score.wasserstein = has_reference_ ? s.wasserstein.distance() : nan;
-      if (has_reference_) {
-        score.reference_mean = reference_.mean[i];
-        score.reference_deviation = reference_.deviation[i];
-        score.ranks = s.ranks;
-        score.pit = s.pit;
-      }
-      result.scores.push_back(score);
-      result.mean.push_back(mean_[i].map(pixels_.rows, pixels_.columns));
-      result.spread.push_back(variance_[i].map(pixels_.rows, pixels_.columns, true));
-      result.bias.push_back(bias_[i].map(pixels_.rows, pixels_.columns));
+    for (std::size_t v = 0; v < outputs.size(); ++v) {
+      result.scores.push_back(variable_score(outputs[v], v, count));
+      result.mean.push_back(mean_[v].map(pixels_.rows, pixels_.columns));
+      result.spread.push_back(variance_[v].map(pixels_.rows, pixels_.columns, true));
+      result.bias.push_back(bias_[v].map(pixels_.rows, pixels_.columns));
       Zonal zonal;
-      zonal.mean = zonal_[4 * i].map(pixels_.rows, 1).values;
-      zonal.low = zonal_[4 * i + 1].map(pixels_.rows, 1).values;
-      zonal.high = zonal_[4 * i + 2].map(pixels_.rows, 1).values;
-      zonal.reference = zonal_[4 * i + 3].map(pixels_.rows, 1).values;
+      zonal.mean = zonal_[4 * v].map(pixels_.rows, 1).values;
+      zonal.low = zonal_[4 * v + 1].map(pixels_.rows, 1).values;
+      zonal.high = zonal_[4 * v + 2].map(pixels_.rows, 1).values;
+      zonal.reference = zonal_[4 * v + 3].map(pixels_.rows, 1).values;
       result.zonal.push_back(zonal);
     }
     for (const MapSum& map : residual_) result.residual.push_back(map.map(pixels_.rows, pixels_.columns, true));
@@ -242,6 +234,51 @@ class Accumulator {
     std::vector<std::int64_t> ranks, pit;
     Wasserstein wasserstein;
   };
+
+  VariableScore variable_score(const Variable& output, std::size_t variable, double count) const {
+    VariableScore score;
+    score.variable = output.name;
+    score.units = output.units;
+    score.long_name = output.long_name;
+    for (std::size_t i = 0; i < n_; ++i) {
+      if (variable_of_[i] != variable) continue;
+      score.elements.push_back(element_score(i, count));
+      if (!has_reference_) continue;
+      for (const auto& [sum, own] : {std::pair(&score.ranks, &sums_[i].ranks), std::pair(&score.pit, &sums_[i].pit)}) {
+        sum->resize(own->size(), 0);
+        for (std::size_t k = 0; k < own->size(); ++k) (*sum)[k] += (*own)[k];
+      }
+    }
+    static_cast<ElementScore&>(score) = ElementScore();
+    for (const auto field : {&ElementScore::rmse, &ElementScore::bias, &ElementScore::spread, &ElementScore::crps,
+                             &ElementScore::crps_plain, &ElementScore::coverage90, &ElementScore::wasserstein,
+                             &ElementScore::reference_mean, &ElementScore::reference_deviation,
+                             &ElementScore::crps_scaled, &ElementScore::r2}) {
+      for (const ElementScore& element : score.elements) score.*field += element.*field;
+      score.*field /= static_cast<double>(score.elements.size());
+    }
+    return score;
+  }
+
+  ElementScore element_score(std::size_t i, double count) const {
+    const Sums& s = sums_[i];
+    const auto members = candidate_.members();
+    ElementScore score;
+    score.spread = members > 1 ? std::sqrt(s.variance / count) : nan;
+    score.rmse = has_reference_ ? std::sqrt(s.square / count) : nan;
+    score.bias = has_reference_ ? s.error / count : nan;
+    score.crps = has_reference_ ? s.crps / count : nan;
+    score.crps_plain = has_reference_ ? s.crps_plain / count : nan;
+    score.coverage90 = has_reference_ && members > 1 ? static_cast<double>(s.covered) / count : nan;
+    score.wasserstein = has_reference_ ? s.wasserstein.distance() : nan;
+    score.crps_scaled = score.r2 = nan;
+    if (!has_reference_) return score;
+    score.reference_mean = reference_.mean[i];
+    score.reference_deviation = reference_.deviation[i];
+    score.crps_scaled = score.crps / score.reference_deviation;
+    score.r2 = 1.0 - s.square / count / (score.reference_deviation * score.reference_deviation);
+    return score;
+  }
 
   void close(const Piece& piece, const std::vector<std::size_t>& keep, std::size_t rows, std::size_t members) {
     const std::size_t ni = piece.cells.empty() ? 0 : piece.inputs.size() / rows;
@@ -281,15 +318,16 @@ class Accumulator {
       variance = members > 1 ? variance / (m_count - 1.0) : 0.0;
       std::sort(sorted.begin(), sorted.end());
       s.variance += variance;
-      mean_[i].add(pixel, mean);
-      variance_[i].add(pixel, variance);
-      zonal_[4 * i].add(band, mean);
-      zonal_[4 * i + 1].add(band, quantile(sorted, 0.05));
-      zonal_[4 * i + 2].add(band, quantile(sorted, 0.95));
+      const std::size_t v = variable_of_[i];
+      mean_[v].add(pixel, mean);
+      variance_[v].add(pixel, variance);
+      zonal_[4 * v].add(band, mean);
+      zonal_[4 * v + 1].add(band, quantile(sorted, 0.05));
+      zonal_[4 * v + 2].add(band, quantile(sorted, 0.95));
       if (!has_reference_) continue;
       const double y = piece.outputs[r * n_ + i];
-      zonal_[4 * i + 3].add(band, y);
-      bias_[i].add(pixel, mean - y);
+      zonal_[4 * v + 3].add(band, y);
+      bias_[v].add(pixel, mean - y);
       s.square += (mean - y) * (mean - y);
       s.error += mean - y;
       const EnsembleCrps crps = ensemble_crps(sorted, y);
@@ -317,6 +355,7 @@ class Accumulator {
   bool has_reference_;
   std::uint64_t seed_;
   ClosureStatistics closure_;
+  std::vector<std::size_t> variable_of_;  // of each output element
   std::size_t n_;
   std::vector<double> values_;
   std::vector<Sums> sums_;
@@ -341,6 +380,15 @@ bool laws_read_inputs(const Domain& domain) {
 
 }  // namespace
 
+double mean_over_elements(const std::vector<VariableScore>& scores, double ElementScore::*score) {
+  double sum = 0.0, count = 0.0;
+  for (const VariableScore& variable : scores) {
+    for (const ElementScore& element : variable.elements) sum += element.*score;
+    count += static_cast<double>(variable.elements.size());
+  }
+  return sum / count;
+}
+
 Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candidates, const EvaluationOptions& options,
                     const std::function<void(std::int64_t, std::int64_t)>& tell) {
   const bool has_reference = !options.reference.empty();
@@ -351,6 +399,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
                                          : "the grid and its samples come from --reference or --inputs: give one");
   }
   const SampleReader reader(domain, grid_file, has_reference);
+  if (options.subset) require_subsets(domain, reader, grid_file);
   Evaluation evaluation;
   evaluation.grid = Grid(reader.axes());
   evaluation.has_reference = has_reference;
@@ -376,7 +425,9 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
   moments.low.assign(no, std::numeric_limits<double>::infinity());
   moments.high.assign(no, -std::numeric_limits<double>::infinity());
   std::vector<double> shift;
-  std::vector<MapSum> reference_mean(no, MapSum(pixels.rows * pixels.columns));
+  const std::vector<std::size_t> variable_of = variables_of_elements(domain.layout);
+  std::vector<MapSum> reference_mean(domain.layout.with_role(Role::output).size(),
+                                     MapSum(pixels.rows * pixels.columns));
   ClosureStatistics reference_closure(domain);
   for (std::int64_t first = 0; first < reader.cells(); first += block) {
     const std::int64_t count = std::min(block, reader.cells() - first);
@@ -393,7 +444,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
         moments.deviation[i] += (y - shift[i]) * (y - shift[i]);
         moments.low[i] = std::min(moments.low[i], y);
         moments.high[i] = std::max(moments.high[i], y);
-        reference_mean[i].add(pixel, y);
+        reference_mean[variable_of[i]].add(pixel, y);
       }
     }
   }
@@ -407,8 +458,8 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
       moments.deviation[i] = std::sqrt(std::max(moments.deviation[i] / count - moments.mean[i] * moments.mean[i], 0.0));
       moments.mean[i] += shift[i];
       if (moments.deviation[i] == 0.0) moments.deviation[i] = 1.0;  // a constant output counts in its own units
-      evaluation.reference_mean.push_back(reference_mean[i].map(pixels.rows, pixels.columns));
     }
+    for (const MapSum& map : reference_mean) evaluation.reference_mean.push_back(map.map(pixels.rows, pixels.columns));
     evaluation.reference_laws = reference_closure.laws();
     for (const LawStatistics& law : evaluation.reference_laws) {
       evaluation.reference_pass = evaluation.reference_pass && judge(law, true, tolerances::identity::relative_fp32).pass;

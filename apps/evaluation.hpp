@@ -19,20 +19,31 @@
 
 namespace lavoisier::cli {
 
-/// Scores of one output over the cells compared. NaN where there is no reference or only one member.
-struct VariableScore {
-  std::string variable, units, long_name;
+/// Scores over the cells compared. NaN where there is no reference or only one member.
+struct ElementScore {
   double rmse = 0.0, bias = 0.0;             ///< of the ensemble mean
   double spread = 0.0;                       ///< root of the mean ensemble variance
   double crps = 0.0, crps_plain = 0.0;       ///< fair estimator; of the empirical distribution
   double coverage90 = 0.0;                   ///< share of randomised PITs within [.05, .95]
   double wasserstein = 0.0;                  ///< pooled values against the reference's
   double reference_mean = 0.0, reference_deviation = 0.0;
+  double crps_scaled = 0.0;                  ///< in units of the reference's standard deviation
+  double r2 = 0.0;                           ///< 1 - (rmse / reference's standard deviation)^2
+};
+
+/// Of one output: means over its elements, of which each has its own; histograms over all of them.
+struct VariableScore : ElementScore {
+  std::string variable, units, long_name;
+  std::vector<ElementScore> elements;
   std::vector<std::int64_t> ranks;           ///< members + 1 counts (ties at random)
   std::vector<std::int64_t> pit;             ///< 20 bins
 };
 
-/// A field over latitude rows x longitude columns of the grid (or of any two column dimensions), means over the rest.
+/// The mean of a score over all output elements.
+double mean_over_elements(const std::vector<VariableScore>& scores, double ElementScore::*score);
+
+/// A field over latitude rows x longitude columns of the grid (or of any two column dimensions), means over the rest and
+/// over the elements of a variable.
 struct Map {
   std::size_t rows = 0, columns = 0;
   std::vector<double> values;                ///< NaN where no cell was compared

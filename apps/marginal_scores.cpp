@@ -5,6 +5,7 @@
 
 #include <lavoisier/predicted_law.hpp>
 #include <lavoisier/projected_losses.hpp>
+#include <lavoisier/tolerances.hpp>
 #include <lavoisier/training.hpp>
 
 #include <algorithm>
@@ -22,18 +23,46 @@ double mean_of(const std::vector<double>& values) {
                         : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// Moves onto the laws what is off them by more than rounding; the others stay: where all terms of a law vanish (radiation
+/// at night), the rounding of a move would be all that there is. Returns the largest distance.
+double move_onto_laws(const LinearConstraints& constraints, const StateLayout& layout, const RowMatrix& A,
+                      const RowMatrix& d, const RowMatrix& inputs, RowMatrix& y) {
+  std::vector<Index> off;
+  std::vector<Closure> closures;
+  for (const Law& law : constraints.independent_laws())
+    closures.push_back(closure(law, layout, constraints.constants(), inputs, y));
+  for (Index s = 0; s < y.rows(); ++s) {
+    const bool on = std::all_of(closures.begin(), closures.end(), [&](const Closure& c) {
+      return relative_residual(c.residual(s), c.term_magnitude(s)) <= tolerances::identity::relative_fp64;
+    });
+    if (!on) off.push_back(s);
+  }
+  if (off.empty()) return 0.0;
+  const Index m = constraints.rows();
+  RowMatrix A_off = A, d_off(off.size(), m), y_off(off.size(), y.cols());
+  if (!constraints.shared()) A_off.resize(static_cast<Index>(off.size()) * m, A.cols());
+  for (std::size_t k = 0; k < off.size(); ++k) {
+    const auto at = static_cast<Index>(k);
+    d_off.row(at) = d.row(off[k]);
+    y_off.row(at) = y.row(off[k]);
+    if (!constraints.shared()) A_off.middleRows(at * m, m) = A.middleRows(off[k] * m, m);
+  }
+  const double distance = project_onto_laws(A_off, d_off, y_off);
+  for (std::size_t k = 0; k < off.size(); ++k) y.row(off[k]) = y_off.row(static_cast<Index>(k));
+  return distance;
+}
+
 double mean_negative_log_density(const ModelFile& model, const LinearConstraints& constraints,
                                  const PredictedMarginals& p, const RowMatrix& inputs, RowMatrix y,
                                  double* distance) {
-  if (!constraints.shared()) return std::numeric_limits<double>::quiet_NaN();
-  const RowMatrix& A = constraints.A();
+  const RowMatrix A = constraints.shared() ? constraints.A() : constraints.stacked_A(inputs);
   const RowMatrix d = constraints.right_hand_side(inputs);
-  *distance = project_onto_laws(A, d, y);
+  *distance = move_onto_laws(constraints, model.description.layout, A, d, inputs, y);
   const std::string strategy = model.description.heads.empty() ? std::string() : model.description.heads.front().strategy;
   Eigen::VectorXd value;
   const GraphOperation& last = model.description.graph.back();
   if (strategy == "none" || strategy == "penalty" || constraints.rows() == 0) {
-    value = null_space_log_density(A, p.network_mean, p.network_standard_deviation, y);
+    value = null_space_log_density(A, p.network_mean, p.network_standard_deviation, y, {}, constraints.rows());
   } else if (last.op == "constrain" && last.tensors.count("scale") > 0 && last.attributes.at("metric") == "scale") {
     const auto scale = model.tensor(last.tensors.at("scale")).f64();
     const Eigen::Map<const RowMatrix> metric(scale.data(), 1, static_cast<Index>(scale.size()));
@@ -50,6 +79,8 @@ double MarginalScores::mean_rmse() const { return mean_of(rmse); }
 double MarginalScores::mean_crps() const { return mean_of(crps); }
 double MarginalScores::mean_coverage90() const { return mean_of(coverage90); }
 double MarginalScores::mean_mse_scaled() const { return mean_of(mse_scaled); }
+double MarginalScores::mean_crps_scaled() const { return mean_of(crps_scaled); }
+double MarginalScores::mean_r2() const { return mean_of(r2); }
 
 std::vector<double> output_deviations(const SampleSet& samples) {
   const auto n = static_cast<std::size_t>(samples.output_elements());
@@ -80,6 +111,18 @@ std::vector<std::string> element_names(const SampleSet& samples) {
   return names;
 }
 
+/// What follows from the mean squared errors and the CRPS of the elements.
+void complete(MarginalScores& scores, const std::vector<double>& output_scale, const SampleSet& samples) {
+  const std::vector<double> deviation = output_deviations(samples);
+  for (std::size_t i = 0; i < scores.crps.size(); ++i) {
+    const double mse = scores.rmse[i] * scores.rmse[i], scale = output_scale[i];
+    scores.mse_scaled.push_back(scale > 0.0 ? mse / (scale * scale) : 0.0);
+    scores.crps_scaled.push_back(scale > 0.0 ? scores.crps[i] / scale : 0.0);
+    scores.r2.push_back(deviation[i] > 0.0 ? 1.0 - mse / (deviation[i] * deviation[i])
+                                           : std::numeric_limits<double>::quiet_NaN());
+  }
+}
+
 /// Of members drawn by the plugin: fair CRPS, randomised PIT.
 MarginalScores score_members(const ModelFile& model, const SampleSet& samples, const std::vector<double>& output_scale) {
   const std::vector<std::vector<double>> draws = draws_of(model, samples, members_scored);
@@ -107,12 +150,11 @@ MarginalScores score_members(const ModelFile& model, const SampleSet& samples, c
       const double count = static_cast<double>(members_scored) + 1.0;
       inside += std::max(0.0, std::min(high, 0.95 * count) - std::max(low, 0.05 * count)) / (high - low);
     }
-    const double mse = square / static_cast<double>(rows), scale = output_scale[i];
-    scores.rmse.push_back(std::sqrt(mse));
+    scores.rmse.push_back(std::sqrt(square / static_cast<double>(rows)));
     scores.crps.push_back(crps / static_cast<double>(rows));
     scores.coverage90.push_back(inside / static_cast<double>(rows));
-    scores.mse_scaled.push_back(scale > 0.0 ? mse / (scale * scale) : 0.0);
   }
+  complete(scores, output_scale, samples);
   return scores;
 }
 
@@ -151,12 +193,11 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
     for (Index s = 0; s < rows; ++s) {
       inside += std::abs(y(s, i) - p.mean(s, i)) <= z90 * std::sqrt(p.variance(s, i)) ? 1 : 0;
     }
-    const double scale = output_scale[static_cast<std::size_t>(i)];
     scores.rmse.push_back(std::sqrt(mse));
     scores.crps.push_back(crps.value.col(i).mean());
     scores.coverage90.push_back(static_cast<double>(inside) / static_cast<double>(rows));
-    scores.mse_scaled.push_back(scale > 0.0 ? mse / (scale * scale) : 0.0);
   }
+  complete(scores, output_scale, samples);
   scores.nll = mean_negative_log_density(model, constraints, p, inputs, y, &scores.target_distance);
   return scores;
 }

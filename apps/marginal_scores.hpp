@@ -16,7 +16,8 @@ namespace lavoisier::cli {
 
 struct MarginalScores {
   std::vector<std::string> variables;      ///< one an output element
-  std::vector<double> rmse, crps, coverage90, mse_scaled;
+  std::vector<double> rmse, crps, coverage90, mse_scaled, crps_scaled;
+  std::vector<double> r2;                  ///< score_marginals: 1 - mse / variance of the samples; NaN: they are constant
   double nll = 0.0;                        ///< mean a sample, physical units, null space of the laws; NaN: no density
   double target_distance = 0.0;            ///< how far targets were moved onto the laws for nll, largest
   int members = 0;                         ///< drawn; 0: in closed form
@@ -24,6 +25,8 @@ struct MarginalScores {
   double mean_crps() const;
   double mean_coverage90() const;
   double mean_mse_scaled() const;
+  double mean_crps_scaled() const;
+  double mean_r2() const;
 };
 
 /// Whether a model's outputs have Gaussian marginals in closed form: no noise goes through a network or a sampling loop.
@@ -31,8 +34,9 @@ bool has_marginals(const ModelFile& model);
 /// Members that are drawn where there are none.
 inline constexpr int members_scored = 24;
 
-/// Scores on `samples`; Kokkos must be initialised for a model without marginals in closed form. `output_scale` (one an output element): the unit of mse_scaled: standard deviations of the training subset, or
-/// magnitudes over all samples where the network was trained with scaling max_abs.
+/// Scores on `samples`; Kokkos must be initialised for a model without marginals in closed form. `output_scale` (one an
+/// output element): the unit of mse_scaled and crps_scaled: standard deviations of the training subset, or magnitudes over
+/// all samples where the network was trained with scaling max_abs.
 MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& constraints, const SampleSet& samples,
                                const std::vector<double>& output_scale);
 

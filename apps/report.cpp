@@ -77,11 +77,7 @@ double largest_relative(const std::vector<LawStatistics>& laws) {
   return largest;
 }
 
-double mean_of(const CandidateResult& c, double VariableScore::*field) {
-  double sum = 0.0;
-  for (const VariableScore& s : c.scores) sum += s.*field;
-  return sum / static_cast<double>(c.scores.size());
-}
+double mean_of(const CandidateResult& c, double ElementScore::*field) { return mean_over_elements(c.scores, field); }
 
 std::string units_of(const CandidateResult& c) {
   for (const VariableScore& s : c.scores) {

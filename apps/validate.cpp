@@ -154,32 +154,44 @@ ordered_json laws_json(const std::vector<LawStatistics>& laws, const Grid& grid,
   return list;
 }
 
+void put_scores(ordered_json& entry, const ElementScore& s) {
+  entry["rmse"] = number(s.rmse);
+  entry["crps"] = number(s.crps);
+  entry["coverage90"] = number(s.coverage90);
+  entry["bias"] = number(s.bias);
+  entry["spread"] = number(s.spread);
+  entry["crps_plain"] = number(s.crps_plain);
+  entry["wasserstein"] = number(s.wasserstein);
+  entry["reference_mean"] = number(s.reference_mean);
+  entry["reference_deviation"] = number(s.reference_deviation);
+  entry["crps_scaled"] = number(s.crps_scaled);
+  entry["r2"] = number(s.r2);
+}
+
 ordered_json scores_json(const CandidateResult& result) {
   ordered_json list = ordered_json::array();
   for (const VariableScore& s : result.scores) {
     ordered_json entry;
     entry["variable"] = s.variable;
     entry["units"] = s.units;
-    entry["rmse"] = number(s.rmse);
-    entry["crps"] = number(s.crps);
-    entry["coverage90"] = number(s.coverage90);
-    entry["bias"] = number(s.bias);
-    entry["spread"] = number(s.spread);
-    entry["crps_plain"] = number(s.crps_plain);
-    entry["wasserstein"] = number(s.wasserstein);
-    entry["reference_mean"] = number(s.reference_mean);
-    entry["reference_deviation"] = number(s.reference_deviation);
+    put_scores(entry, s);
     entry["rank_histogram"] = s.ranks;
     entry["pit_histogram"] = s.pit;
+    if (s.elements.size() > 1) {
+      entry["elements"] = ordered_json::array();
+      for (const ElementScore& element : s.elements) {
+        ordered_json one;
+        put_scores(one, element);
+        entry["elements"].push_back(one);
+      }
+    }
     list.push_back(entry);
   }
   return list;
 }
 
-double mean_score(const CandidateResult& result, double VariableScore::*field) {
-  double sum = 0.0;
-  for (const VariableScore& s : result.scores) sum += s.*field;
-  return sum / static_cast<double>(result.scores.size());
+double mean_score(const CandidateResult& result, double ElementScore::*field) {
+  return mean_over_elements(result.scores, field);
 }
 
 ordered_json candidate_json(const CandidateResult& result, const Grid& grid) {
@@ -188,9 +200,11 @@ ordered_json candidate_json(const CandidateResult& result, const Grid& grid) {
   json["pass"] = result.pass;
   json["laws"] = laws_json(result.laws, grid, false, result.identity_tolerance);
   json["scores"] = scores_json(result);
-  json["mean_scores"] = {{"rmse", number(mean_score(result, &VariableScore::rmse))},
-                         {"crps", number(mean_score(result, &VariableScore::crps))},
-                         {"coverage90", number(mean_score(result, &VariableScore::coverage90))}};
+  json["mean_scores"] = {{"rmse", number(mean_score(result, &ElementScore::rmse))},
+                         {"crps", number(mean_score(result, &ElementScore::crps))},
+                         {"coverage90", number(mean_score(result, &ElementScore::coverage90))},
+                         {"crps_scaled", number(mean_score(result, &ElementScore::crps_scaled))},
+                         {"r2", number(mean_score(result, &ElementScore::r2))}};
   json["energy_score"] = number(result.energy_score);
   json["members"] = result.members;
   json["cells"] = result.cells;
@@ -252,16 +266,18 @@ void print_scores(const Evaluation& evaluation) {
   }
   fmt::print("\nScores against the reference (ensemble mean's RMSE, fair CRPS, randomised PIT)\n{}", table.text());
 
-  Table summary({"", "members", "cells", "largest relative residual", "RMSE", "CRPS", "coverage of 90 %", "energy score", "laws"});
+  Table summary({"", "members", "cells", "largest relative residual", "RMSE", "CRPS", "scaled CRPS", "coverage of 90 %",
+                 "energy score", "laws"});
   for (const CandidateResult& c : evaluation.candidates) {
     double relative = 0.0;
     for (const LawStatistics& law : c.laws) relative = std::max(relative, law.max_relative);
-    const double coverage = mean_score(c, &VariableScore::coverage90);
+    const double coverage = mean_score(c, &ElementScore::coverage90);
     summary.add({c.name, fmt::format("{}", c.members), fmt::format("{}", c.cells), scientific(relative),
-                 significant(mean_score(c, &VariableScore::rmse)), significant(mean_score(c, &VariableScore::crps)),
+                 significant(mean_score(c, &ElementScore::rmse)), significant(mean_score(c, &ElementScore::crps)),
+                 significant(mean_score(c, &ElementScore::crps_scaled)),
                  std::isnan(coverage) ? "-" : fmt::format("{:.3f}", coverage), significant(c.energy_score), verdict(c.laws_pass)});
   }
-  fmt::print("\nSummary (means over the outputs)\n{}", summary.text());
+  fmt::print("\nSummary (means over the outputs; scaled: in the reference's standard deviations)\n{}", summary.text());
 }
 
 }  // namespace

@@ -2,12 +2,14 @@
 #include <lavoisier/status.hpp>
 #include <lavoisier/units.hpp>
 
+#include "field.hpp"
+#include "split.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <numeric>
 #include <optional>
 
@@ -20,61 +22,29 @@ std::string listed(const std::vector<std::string>& items) {
   return text;
 }
 
-std::string shape(const std::vector<std::string>& names, const std::vector<std::int64_t>& extents) {
-  std::string text = "(";
-  for (std::size_t d = 0; d < names.size(); ++d)
-    text += fmt::format("{}{} = {}", d == 0 ? "" : ", ", names[d], extents[d]);
-  return text + ")";
-}
-
-/// How a file's spelling of units becomes the domain's.
-UnitConversion resolve_units(const Domain& domain, const Source& source, const std::string& owner,
-                             const std::string& spelling, const std::filesystem::path& file) {
-  const std::string where = fmt::format("variable \"{}\" of \"{}\"", owner, file.string());
-  std::string meaning = spelling;
-  std::string mapped;
-  for (const auto* const table : {&source.source_units, &domain.source_units})
-    if (const auto found = table->find(spelling); found != table->end()) {
-      meaning = found->second;
-      mapped = fmt::format(", which source_units reads as \"{}\"", meaning);
-      break;
-    }
-  const Unit wanted(source.units);
-  const auto unit = Unit::parse(meaning);
-  if (!unit)
-    throw Error(Status::unit_mismatch,
-                fmt::format("{}: expected units that convert to \"{}\", found {}, which neither UDUNITS nor the domain's "
-                            "source_units knows; add a line \"{}\" = \"{}\" there if that is what it means",
-                            where, source.units, spelling.empty() ? "none" : "\"" + spelling + "\"", spelling,
-                            source.units));
-  if (!unit->convertible_to(wanted))
-    throw Error(Status::unit_mismatch,
-                fmt::format("{}: expected units that convert to \"{}\" ({}), found \"{}\"{} ({})", where, source.units,
-                            wanted.base_text(), spelling, mapped, unit->base_text()));
-  return unit->conversion_to(wanted);
-}
-
-double transformed(const Source& source, double value) {
-  const double angle = source.period > 0.0 ? 2.0 * std::numbers::pi * (value / source.period) : 0.0;
-  switch (source.transform) {
-    case Transform::sine: return std::sin(angle);
-    case Transform::cosine: return std::cos(angle);
-    case Transform::none: break;
-  }
-  return value;
-}
+// What the cells of a piece are called among the dimensions of expressions: no name of a domain file.
+const std::string cells_dimension = "cells of a piece";
 
 }  // namespace
 
 struct SampleReader::Implementation {
+  /// One field of the file, or column of the table.
+  struct Part {
+    std::string variable;
+    UnitConversion conversion;
+    std::vector<FieldAxis> axes;
+    std::size_t column = 0;  ///< of a table
+  };
   struct Field {
     Source source;
     std::string name;               ///< in the domain
-    UnitConversion conversion;
+    std::vector<std::string> dimensions;
+    std::vector<std::int64_t> extents;
+    std::int64_t elements = 1, offset = 0;  ///< of a cell; among the numbers of a cell
+    std::vector<Part> parts;        ///< one, or those of a magnitude
     std::size_t axis = 0;           ///< for a coordinate: which sample dimension
     std::vector<double> along;      ///< for a coordinate: its value at each index, units and transform done
     bool decides_emptiness = false;
-    std::size_t column = 0;         ///< of a table
   };
 
   std::filesystem::path path;
@@ -84,9 +54,14 @@ struct SampleReader::Implementation {
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
   std::vector<Field> inputs, outputs;
+  std::map<std::string, ExpressionValue> constants;  ///< for `value` of inputs
+  std::vector<FileAxis> element_axes;
+  std::vector<std::string> coordinate_names;
   std::int64_t cells = 1;
-  std::size_t split_axis = 0;
-  std::vector<Subset> split;          ///< per index of the split's axis; empty: none
+  std::optional<std::size_t> split_axis;  ///< by blocks
+  std::vector<Subset> split;              ///< per index of the split's axis, or per cell; empty: none
+  std::string split_variable;             ///< by groups
+  std::vector<std::int64_t> groupless;    ///< cells without a value of it
 
   Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source) {
     if (domain.table) {
@@ -108,14 +83,60 @@ struct SampleReader::Implementation {
     for (const auto& variable : domain.layout.variables()) {
       if (variable.role == Role::diagnostic || (variable.role == Role::output && !with_outputs)) continue;
       auto& list = variable.role == Role::input ? inputs : outputs;
-      list.push_back(field(domain, variable));
+      list.push_back(field(domain, variable, domain.layout.offset(variable.name)));
     }
-    if (domain.split && domain.split->kind != Split::Kind::block) {
-      split = subsets_of_rows(*domain.split, cells);
-    } else if (domain.split) {
-      split_axis = dimension_index(domain, domain.split->axis);
-      for (const double value : axes[split_axis].values) split.push_back(subset(*domain.split, value));
+    for (const Constant& constant : domain.constants) constants[constant.name] = {{}, {}, {constant.value}, {}};
+    for (const ArrayConstant& constant : domain.array_constants)
+      constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
+    if (file) {
+      element_axes = detail::element_axes(domain, *file);
+      for (const std::string& name : domain.coordinates)
+        if (file->has_variable(name)) coordinate_names.push_back(name);
     }
+    // A host's inputs need not say to which group they belong.
+    const bool groups = domain.split && domain.split->kind == Split::Kind::groups;
+    const bool known = !groups || with_outputs || (table ? table->has_column(domain.split->variable)
+                                                         : file->has_variable(domain.split->variable));
+    if (domain.split && known) read_split(domain, *domain.split);
+  }
+
+  void read_split(const Domain& domain, const Split& rule) {
+    if (rule.kind == Split::Kind::groups) {
+      read_groups(domain, rule);
+    } else if (rule.kind != Split::Kind::block) {
+      split = subsets_of_rows(rule, cells);
+    } else {
+      split_axis = dimension_index(domain, rule.axis);
+      for (const double value : axes[*split_axis].values)
+        split.push_back(subset_of_number(rule, std::floor(value / rule.width)));
+    }
+  }
+
+  // In two passes: the numbers of groups are known when all their values are.
+  void read_groups(const Domain& domain, const Split& rule) {
+    split_variable = rule.variable;
+    Part part;
+    part.variable = rule.variable;
+    if (table)
+      part.column = table->column(rule.variable);
+    else
+      part.axes = detail::field_axes(domain, Variable(), Source(), rule.variable, *file);
+    constexpr std::int64_t most = 1 << 16;
+    const auto each = [&](const auto& take) {
+      for (std::int64_t first = 0; first < cells; first += most) {
+        const std::int64_t count = std::min(most, cells - first);
+        const auto values =
+            table ? table->read({part.column}, first, count) : file->read_cells(part.variable, part.axes, first, count);
+        for (std::int64_t i = 0; i < count; ++i) take(first + i, values[static_cast<std::size_t>(i)]);
+      }
+    };
+    detail::GroupNumbers groups(rule);
+    each([&](std::int64_t, double value) { groups.see(value); });
+    split.reserve(static_cast<std::size_t>(cells));
+    each([&](std::int64_t cell, double value) {
+      if (!std::isfinite(value)) groupless.push_back(cell);
+      split.push_back(groups.subset(value));
+    });
   }
 
   FileAxis row_axis(const std::string& name) const {
@@ -136,50 +157,49 @@ struct SampleReader::Implementation {
     return static_cast<std::size_t>(found - all.begin());
   }
 
-  static Subset subset(const Split& split, double coordinate) {
-    double block = std::fmod(std::floor(coordinate / split.width), split.modulus);
-    if (block < 0.0) block += split.modulus;
-    const int number = static_cast<int>(block);
-    const auto has = [&](const std::vector<int>& list) {
-      return std::find(list.begin(), list.end(), number) != list.end();
-    };
-    return has(split.test) ? Subset::test : has(split.validation) ? Subset::validation : Subset::training;
-  }
-
-  Field field(const Domain& domain, const Variable& variable) const {
+  Field field(const Domain& domain, const Variable& variable, std::int64_t offset) const {
     Field result;
     result.name = variable.name;
     result.source = domain.sources.at(variable.name);
+    result.dimensions = variable.dimensions;
+    result.extents = detail::extents_of(domain, variable.dimensions);
+    result.elements = domain.layout.elements(variable);
+    result.offset = offset;
     const Source& source = result.source;
-    if (!variable.dimensions.empty())
+    if (table && !variable.dimensions.empty())
       throw Error(Status::unsupported,
-                  fmt::format("variable \"{}\" has dimensions of its own ({}): this release reads variables of one number "
-                              "a sample from files",
+                  fmt::format("variable \"{}\" has dimensions of its own ({}): a column of a table holds one number a sample",
                               variable.name, listed(variable.dimensions)));
     if (source.axis) {
       result.axis = dimension_index(domain, source.variable);
       const FileAxis& axis = axes[result.axis];
-      if (!source.index) result.conversion = resolve_units(domain, source, source.variable, axis.units, path);
+      UnitConversion conversion;
+      if (!source.index) conversion = detail::resolve_units(domain, source, source.variable, axis.units, path);
       for (std::size_t i = 0; i < axis.values.size(); ++i) {
-        const double value = source.index ? static_cast<double>(i) : result.conversion(axis.values[i]);
-        result.along.push_back(transformed(source, value));
+        const double value = source.index ? static_cast<double>(i) : conversion(axis.values[i]);
+        result.along.push_back(detail::transformed(source, value));
       }
       return result;
     }
+    if (source.value) return result;
+    const auto& names = source.magnitude.empty() ? std::vector<std::string>{source.variable} : source.magnitude;
+    for (const std::string& name : names) result.parts.push_back(part(domain, variable, source, name));
+    const auto& rule = domain.empty;
+    result.decides_emptiness =
+        !table && (rule.empty() || std::find(rule.begin(), rule.end(), variable.name) != rule.end());
+    return result;
+  }
+
+  Part part(const Domain& domain, const Variable& variable, const Source& source, const std::string& name) const {
+    Part result;
+    result.variable = name;
     if (table) {
-      result.column = table->column(source.variable);
+      result.column = table->column(name);
       if (!source.file_units.empty()) result.conversion = Unit(source.file_units).conversion_to(Unit(source.units));
       return result;
     }
-    const FileVariable found = file->variable(source.variable);
-    if (found.dimensions != domain.sample_dimensions)
-      throw Error(Status::shape_mismatch,
-                  fmt::format("variable \"{}\" of \"{}\": expected the dimensions {}, found {}", source.variable,
-                              path.string(), shape(domain.sample_dimensions, extents),
-                              shape(found.dimensions, found.extents)));
-    result.conversion = resolve_units(domain, source, source.variable, found.units, path);
-    const auto& rule = domain.empty;
-    result.decides_emptiness = rule.empty() || std::find(rule.begin(), rule.end(), variable.name) != rule.end();
+    result.axes = detail::field_axes(domain, variable, source, name, *file);
+    result.conversion = detail::resolve_units(domain, source, name, file->variable(name).units, path);
     return result;
   }
 
@@ -192,39 +212,112 @@ struct SampleReader::Implementation {
     return result;
   }
 
+  /// Numbers of a piece: cells x width.
+  struct Block {
+    std::vector<double>& values;
+    std::int64_t width, first, count;
+    std::vector<std::uint8_t>&complete, &empty;
+  };
+
   void fill(const std::vector<Field>& fields, std::vector<double>& values, std::int64_t first, std::int64_t count,
             std::vector<std::uint8_t>& complete, std::vector<std::uint8_t>& empty) const {
-    const auto width = static_cast<std::int64_t>(fields.size());
+    std::int64_t width = 0;
+    std::vector<std::size_t> columns;  // of a table: all at once
+    for (const Field& field : fields) {
+      width += field.elements;
+      for (const Part& part : field.parts) columns.push_back(part.column);
+    }
     values.resize(static_cast<std::size_t>(count * width));
-    std::vector<double> rows;  // of a table: all its columns at once
-    if (table) {
-      std::vector<std::size_t> columns;
-      for (const Field& field : fields)
-        if (!field.source.axis) columns.push_back(field.column);
-      rows = table->read(columns, first, count);
-    }
+    const std::vector<double> rows = table ? table->read(columns, first, count) : std::vector<double>();
     std::size_t next_column = 0;
-    const std::size_t all_columns = count > 0 ? rows.size() / static_cast<std::size_t>(count) : 0;
-    for (std::int64_t f = 0; f < width; ++f) {
-      const Field& field = fields[static_cast<std::size_t>(f)];
+    const Block block{values, width, first, count, complete, empty};
+    for (const Field& field : fields) {
       if (field.source.axis) {
-        std::int64_t stride = 1;
-        for (std::size_t d = field.axis + 1; d < extents.size(); ++d) stride *= extents[d];
-        for (std::int64_t i = 0; i < count; ++i)
-          values[i * width + f] = field.along[((first + i) / stride) % extents[field.axis]];
-        continue;
-      }
-      const std::vector<double> read =
-          table ? column_of(rows, next_column++, all_columns) : file->read(field.source.variable, first, count);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const bool present = std::isfinite(read[i]);
-        const double value =
-            present ? transformed(field.source, field.conversion(read[i])) : std::numeric_limits<double>::quiet_NaN();
-        values[i * width + f] = value;
-        if (!present) complete[i] = 0;
-        if (present && field.decides_emptiness) empty[i] = 0;
+        put_coordinate(field, block);
+      } else if (field.source.value) {
+        put(field, block, evaluated(fields, field, block));
+      } else {
+        std::vector<double> read;
+        for (const Part& part : field.parts) {
+          std::vector<double> more = table ? column_of(rows, next_column++, columns.size())
+                                           : file->read_cells(part.variable, part.axes, first, count);
+          for (double& value : more) value = part.conversion(value);
+          combine(field.source, read, std::move(more));
+        }
+        put(field, block, read);
       }
     }
+  }
+
+  // Of a magnitude: the sum of squares so far.
+  static void combine(const Source& source, std::vector<double>& so_far, std::vector<double> more) {
+    if (!source.magnitude.empty())
+      for (double& value : more) value *= value;
+    if (so_far.empty()) {
+      so_far = std::move(more);
+    } else {
+      for (std::size_t i = 0; i < more.size(); ++i) so_far[i] += more[i];
+    }
+  }
+
+  void put_coordinate(const Field& field, const Block& block) const {
+    std::int64_t stride = 1;
+    for (std::size_t d = field.axis + 1; d < extents.size(); ++d) stride *= extents[d];
+    for (std::int64_t i = 0; i < block.count; ++i)
+      block.values[static_cast<std::size_t>(i * block.width + field.offset)] =
+          field.along[static_cast<std::size_t>(((block.first + i) / stride) % extents[field.axis])];
+  }
+
+  void put(const Field& field, const Block& block, const std::vector<double>& read) const {
+    for (std::int64_t i = 0; i < block.count; ++i) {
+      const auto cell = static_cast<std::size_t>(i);
+      for (std::int64_t e = 0; e < field.elements; ++e) {
+        double value = read[static_cast<std::size_t>(i * field.elements + e)];
+        const bool present = std::isfinite(value);
+        if (present && !field.source.magnitude.empty()) value = std::sqrt(value);
+        block.values[static_cast<std::size_t>(i * block.width + field.offset + e)] =
+            present ? transformed(field, value, block.first + i) : std::numeric_limits<double>::quiet_NaN();
+        if (!present) block.complete[cell] = 0;
+        if (present && field.decides_emptiness) block.empty[cell] = 0;
+      }
+    }
+  }
+
+  double transformed(const Field& field, double value, std::int64_t cell) const {
+    try {
+      return detail::transformed(field.source, value);
+    } catch (const Error& error) {
+      throw Error(error.status(), fmt::format("input \"{}\" of \"{}\", row {} ({}): {}", field.name, path.string(), cell,
+                                              describe(cell), error.what()));
+    }
+  }
+
+  /// The values of an input that is made of others before it: cells x elements.
+  std::vector<double> evaluated(const std::vector<Field>& fields, const Field& field, const Block& block) const {
+    const ExpressionValue value = field.source.value->evaluate([&](const std::string& name) {
+      if (const auto constant = constants.find(name); constant != constants.end()) return constant->second;
+      const auto other =
+          std::find_if(fields.begin(), fields.end(), [&](const Field& one) { return one.name == name; });
+      LAVOISIER_REQUIRE(other != fields.end(), "an input is made of inputs before it");
+      ExpressionValue result;
+      result.dimensions.push_back(cells_dimension);
+      result.extents.push_back(block.count);
+      result.dimensions.insert(result.dimensions.end(), other->dimensions.begin(), other->dimensions.end());
+      result.extents.insert(result.extents.end(), other->extents.begin(), other->extents.end());
+      result.values.reserve(static_cast<std::size_t>(block.count * other->elements));
+      for (std::int64_t i = 0; i < block.count; ++i) {
+        const auto row = block.values.begin() + static_cast<std::ptrdiff_t>(i * block.width + other->offset);
+        result.values.insert(result.values.end(), row, row + static_cast<std::ptrdiff_t>(other->elements));
+      }
+      return result;
+    });
+    std::vector<std::string> dimensions = field.dimensions;
+    std::vector<std::int64_t> sizes = field.extents;
+    dimensions.insert(dimensions.begin(), cells_dimension);
+    sizes.insert(sizes.begin(), block.count);
+    std::vector<double> result = detail::spread(value, dimensions, sizes);
+    for (double& number : result) number = field.source.value_conversion(number);
+    return result;
   }
 
   static std::vector<double> column_of(const std::vector<double>& rows, std::size_t column, std::size_t columns) {
@@ -239,6 +332,10 @@ struct SampleReader::Implementation {
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
       text += fmt::format("{}{} = {:.10g}", d == 0 ? "" : ", ", axes[d].name, axes[d].values[static_cast<std::size_t>(at[d])]);
+    for (const std::string& name : coordinate_names) {
+      const FileVariable found = file->variable(name);
+      if (found.extents == extents) text += fmt::format(", {} = {:.10g}", name, file->read(name, cell, 1).front());
+    }
     return text;
   }
 };
@@ -253,6 +350,17 @@ std::int64_t SampleReader::cells() const noexcept { return implementation_->cell
 
 std::vector<FileAxis> SampleReader::axes() const { return implementation_->axes; }
 
+bool SampleReader::has_split() const noexcept { return !implementation_->split.empty(); }
+
+std::vector<FileAxis> SampleReader::element_axes() const { return implementation_->element_axes; }
+
+std::vector<FileCoordinate> SampleReader::coordinates() const {
+  std::vector<FileCoordinate> result;
+  for (const std::string& name : implementation_->coordinate_names)
+    result.push_back(detail::file_coordinate(name, implementation_->axes, *implementation_->file));
+  return result;
+}
+
 std::string SampleReader::describe(std::int64_t cell) const {
   if (cell < 0 || cell >= cells())
     throw Error(Status::out_of_range, fmt::format("cell {} of a file that has {}", cell, cells()));
@@ -264,7 +372,7 @@ std::string SampleReader::place(std::int64_t cell, const std::string& variable) 
   LAVOISIER_REQUIRE(self.table.has_value(), "cells have places in tables");
   for (const auto* const list : {&self.inputs, &self.outputs})
     for (const auto& field : *list)
-      if (field.name == variable) return self.table->place(cell, field.column);
+      if (field.name == variable) return self.table->place(cell, field.parts.empty() ? 0 : field.parts.front().column);
   throw Error(Status::not_found, fmt::format("no variable \"{}\" is read from \"{}\"", variable, self.path.string()));
 }
 
@@ -292,9 +400,14 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
     }
     piece.column[i] = column;
     piece.step[i] = step;
-    if (!self.split.empty()) piece.subset[i] = self.split[static_cast<std::size_t>(at[self.split_axis])];
+    const std::int64_t split_at = self.split_axis ? at[*self.split_axis] : first + i;
+    if (!self.split.empty()) piece.subset[i] = self.split[static_cast<std::size_t>(split_at)];
     // A file without any field (coordinates alone) has no empty cells.
     if (piece.complete[i] != 0 || self.table) piece.empty[i] = 0;
+    if (piece.complete[i] != 0 && std::binary_search(self.groupless.begin(), self.groupless.end(), first + i))
+      throw Error(Status::non_finite,
+                  fmt::format("\"{}\", row {} ({}): expected a number of \"{}\", by which the domain splits, found none",
+                              self.path.string(), first + i, describe(first + i), self.split_variable));
   }
   return piece;
 }

@@ -5,10 +5,26 @@
 
 #include "section.hpp"
 
+#include <map>
+
 namespace lavoisier::detail {
 
 /// The table [split] of `top`, which has one.
 Split read_split(const Section& top, const std::vector<std::string>& sample_dimensions);
+
+/// Groups by a variable's values: all are shown to see(), then each has its subset.
+class GroupNumbers {
+ public:
+  explicit GroupNumbers(const Split& split) : split_(split) {}
+  void see(double value);
+  /// Of a value that was seen; training where it is no number.
+  Subset subset(double value);
+
+ private:
+  const Split& split_;
+  std::map<double, Subset> subsets_;
+  bool numbered_ = false;
+};
 
 }  // namespace lavoisier::detail
 

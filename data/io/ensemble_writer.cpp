@@ -119,15 +119,33 @@ struct FieldState {
   Coverage coverage;
 };
 
+/// One field as an array: over the grid's axes, then its own.
+struct FieldShape {
+  std::vector<std::int64_t> extents;
+  std::vector<std::size_t> own;  ///< numbers of its element axes
+  std::int64_t elements = 1;     ///< of a cell
+};
+
+/// What names other variables of the input file would point nowhere; blank marks say nothing.
+std::map<std::string, std::string> kept_attributes(const std::map<std::string, std::string>& given) {
+  static const std::set<std::string> dropped = {"edges",         "bounds",        "climatology",  "units",
+                                                "_FillValue",    "formula_terms", "coordinates",  "computed_standard_name",
+                                                "grid_mapping",  "cell_measures", "ancillary_variables"};
+  std::map<std::string, std::string> kept;
+  for (const auto& [name, value] : given)
+    if (!dropped.contains(name) && value.find_first_not_of(' ') != std::string::npos) kept[name] = value;
+  return kept;
+}
+
 }  // namespace
 
 bool hdf5_write_failed() noexcept { return write_failed.load(); }
 
 struct EnsembleWriter::Implementation {
   EnsembleOptions options;
-  std::vector<std::int64_t> extents;
-  std::int64_t cells = 1;
-  std::int64_t buffer_cells = 0;
+  std::vector<FieldShape> shapes;      ///< of the fields
+  std::int64_t cells = 1, numbers = 0;  ///< of the grid; of all fields
+  std::int64_t buffer_size = 0;
 
   bool is_open = false;
   int file = -1;
@@ -148,27 +166,54 @@ struct EnsembleWriter::Implementation {
         refuse(fmt::format("CF names are letters, digits and _, a letter first; found the {} \"{}\"", what, name));
       if (!names.insert(name).second) refuse(fmt::format("the name \"{}\" of a {} is taken", name, what));
     };
-    for (const auto& axis : options.axes) {
+    const auto check_axis = [&](const FileAxis& axis) {
       unique(axis.name, "axis");
       const std::size_t size = axis.values.size();
       if (size == 0) refuse(fmt::format("axis \"{}\" has no values", axis.name));
-      if (!axis.bounds.empty()) {
-        if (axis.bounds.size() != 2 * size)
-          refuse(fmt::format("axis \"{}\": expected {} bounds, found {}", axis.name, 2 * size, axis.bounds.size()));
-        unique(axis.name + "_bnds", "bounds variable");
-      }
-      extents.push_back(static_cast<std::int64_t>(size));
-      if (cells > std::numeric_limits<std::int64_t>::max() / 64 / extents.back()) refuse("the grid is too large");
-      cells *= extents.back();
+      if (axis.bounds.empty()) return;
+      if (axis.bounds.size() != 2 * size)
+        refuse(fmt::format("axis \"{}\": expected {} bounds, found {}", axis.name, 2 * size, axis.bounds.size()));
+      unique(axis.name + "_bnds", "bounds variable");
+    };
+    std::vector<std::int64_t> grid;
+    const auto times = [&](std::int64_t size, std::size_t extent) {
+      if (size > std::numeric_limits<std::int64_t>::max() / 64 / static_cast<std::int64_t>(extent))
+        refuse("the grid is too large");
+      return size * static_cast<std::int64_t>(extent);
+    };
+    for (const auto& axis : options.axes) {
+      check_axis(axis);
+      grid.push_back(static_cast<std::int64_t>(axis.values.size()));
+      cells = times(cells, axis.values.size());
+    }
+    for (const auto& axis : options.element_axes) check_axis(axis);
+    for (const auto& coordinate : options.coordinates) {
+      unique(coordinate.name, "coordinate");
+      std::int64_t size = 1;
+      for (const std::size_t axis : coordinate.axes) size *= grid.at(axis);
+      if (static_cast<std::int64_t>(coordinate.values.size()) != size)
+        refuse(fmt::format("coordinate \"{}\": expected {} values, found {}", coordinate.name, size,
+                           coordinate.values.size()));
     }
     for (const auto& field : options.fields) {
       unique(field.name, "field");
       if (field.units.empty()) refuse(fmt::format("field \"{}\" has no units", field.name));
+      FieldShape shape{grid, {}, 1};
+      for (const auto& name : field.dimensions) {
+        const auto& all = options.element_axes;
+        const auto axis = std::find_if(all.begin(), all.end(), [&](const FileAxis& one) { return one.name == name; });
+        if (axis == all.end()) refuse(fmt::format("field \"{}\": there is no element axis \"{}\"", field.name, name));
+        shape.own.push_back(static_cast<std::size_t>(axis - all.begin()));
+        shape.extents.push_back(static_cast<std::int64_t>(axis->values.size()));
+        shape.elements = times(shape.elements, axis->values.size());
+      }
+      times(cells, static_cast<std::size_t>(shape.elements));
+      numbers += cells * shape.elements;
+      shapes.push_back(std::move(shape));
     }
     // One buffer a field, at most 1 MiB each and 64 MiB together.
     const auto count = static_cast<std::int64_t>(options.fields.size());
-    buffer_cells = std::clamp<std::int64_t>((64 << 20) / (8 * count), 1024, (1 << 20) / 8);
-    buffer_cells = std::min(buffer_cells, cells);
+    buffer_size = std::clamp<std::int64_t>((64 << 20) / (8 * count), 1024, (1 << 20) / 8);
     make_folder();
   }
 
@@ -186,9 +231,11 @@ struct EnsembleWriter::Implementation {
   double fill() const { return single() ? static_cast<double>(NC_FILL_FLOAT) : NC_FILL_DOUBLE; }
 
   std::uint64_t needed() const {
-    const std::uint64_t values = static_cast<std::uint64_t>(cells) * options.fields.size() * (single() ? 4 : 8);
+    const std::uint64_t values = static_cast<std::uint64_t>(numbers) * (single() ? 4 : 8);
     std::uint64_t rest = std::uint64_t{64} << 10;
-    for (const auto& axis : options.axes) rest += 8 * (axis.values.size() + axis.bounds.size());
+    for (const auto* const axes : {&options.axes, &options.element_axes})
+      for (const auto& axis : *axes) rest += 8 * (axis.values.size() + axis.bounds.size());
+    for (const auto& coordinate : options.coordinates) rest += 4096 + 8 * coordinate.values.size();
     rest += 4096 * options.fields.size();
     for (const auto& [name, value] : options.global_attributes) rest += name.size() + value.size();
     // Compressed values of a random field hardly shrink; a little more for the index of chunks.
@@ -257,34 +304,19 @@ struct EnsembleWriter::Implementation {
   }
 
   void define(int number) {
-    const auto header = [&](int code) { check(code, "the header"); };
     put_text(NC_GLOBAL, "Conventions", "CF-1.8");
     for (const auto& [name, value] : options.global_attributes)
       if (name != "Conventions") put_text(NC_GLOBAL, name, value);
 
-    const std::size_t rank = options.axes.size();
-    std::vector<int> dimensions(rank), axis_variables(rank), bound_variables(rank, -1);
+    std::vector<DefinedAxis> grid, own;
     int two = -1;
-    for (std::size_t d = 0; d < rank; ++d) {
-      const FileAxis& axis = options.axes[d];
-      header(nc_def_dim(file, axis.name.c_str(), axis.values.size(), &dimensions[d]));
-      header(nc_def_var(file, axis.name.c_str(), NC_DOUBLE, 1, &dimensions[d], &axis_variables[d]));
-      std::map<std::string, std::string> attributes;
-      for (const auto& [name, value] : axis.attributes) {
-        // What names other variables of the input file would point nowhere; blank marks say nothing.
-        static const std::set<std::string> dropped = {"edges", "bounds", "climatology", "units", "_FillValue"};
-        if (!dropped.contains(name) && value.find_first_not_of(' ') != std::string::npos) attributes[name] = value;
-      }
-      complete_axis(axis, attributes);
-      if (!axis.units.empty()) put_text(axis_variables[d], "units", axis.units);
-      if (!axis.bounds.empty()) {
-        if (two < 0) header(nc_def_dim(file, "bounds", 2, &two));
-        const std::string bounds = axis.name + "_bnds";
-        const int shape[2] = {dimensions[d], two};
-        header(nc_def_var(file, bounds.c_str(), NC_DOUBLE, 2, shape, &bound_variables[d]));
-        attributes["bounds"] = bounds;
-      }
-      for (const auto& [name, value] : attributes) put_text(axis_variables[d], name, value);
+    for (const auto& axis : options.axes) grid.push_back(define_axis(axis, two));
+    for (const auto& axis : options.element_axes) own.push_back(define_axis(axis, two));
+    std::vector<int> coordinates;
+    std::string coordinate_names;
+    for (const auto& coordinate : options.coordinates) {
+      coordinates.push_back(define_coordinate(coordinate, grid));
+      coordinate_names += coordinate.name + " ";
     }
 
     int realization = -1;
@@ -294,50 +326,96 @@ struct EnsembleWriter::Implementation {
     put_text(realization, "units", "1");
 
     states.assign(options.fields.size(), {});
-    const nc_type type = single() ? NC_FLOAT : NC_DOUBLE;
-    for (std::size_t f = 0; f < options.fields.size(); ++f) {
-      const EnsembleField& field = options.fields[f];
-      int& variable = states[f].variable;
-      header(nc_def_var(file, field.name.c_str(), type, static_cast<int>(rank), dimensions.data(), &variable));
-      // Gaps are filled at the end; else every value would be written twice.
-      header(nc_def_var_fill(file, variable, NC_NOFILL, nullptr));
-      if (single()) {
-        const float value = NC_FILL_FLOAT;
-        header(nc_put_att_float(file, variable, "_FillValue", type, 1, &value));
-      } else {
-        const double value = NC_FILL_DOUBLE;
-        header(nc_put_att_double(file, variable, "_FillValue", type, 1, &value));
-      }
-      if (options.compression > 0) {
-        const auto chunk = chunks();
-        header(nc_def_var_chunking(file, variable, NC_CHUNKED, chunk.data()));
-        // The stream touches at most two chunks of a field at a time.
-        header(nc_set_var_chunk_cache(file, variable, std::size_t{4} << 20, 101, 1.0F));
-        header(nc_def_var_deflate(file, variable, 1, 1, options.compression));
-      } else {
-        header(nc_def_var_chunking(file, variable, NC_CONTIGUOUS, nullptr));
-      }
-      put_text(variable, "units", field.units);
-      if (!field.standard_name.empty()) put_text(variable, "standard_name", field.standard_name);
-      if (!field.long_name.empty()) put_text(variable, "long_name", field.long_name);
-      put_text(variable, "coordinates", "realization");
-      if (single())
-        states[f].floats.reserve(static_cast<std::size_t>(buffer_cells));
-      else
-        states[f].doubles.reserve(static_cast<std::size_t>(buffer_cells));
-    }
+    for (std::size_t f = 0; f < options.fields.size(); ++f) define_field(f, grid, own, coordinate_names + "realization");
     header(nc_enddef(file));
-    for (std::size_t d = 0; d < rank; ++d) {
-      const FileAxis& axis = options.axes[d];
-      check(nc_put_var_double(file, axis_variables[d], axis.values.data()), "axis \"" + axis.name + "\"");
-      if (bound_variables[d] >= 0)
-        check(nc_put_var_double(file, bound_variables[d], axis.bounds.data()), "the bounds of \"" + axis.name + "\"");
-    }
+    for (std::size_t d = 0; d < grid.size(); ++d) put_axis(options.axes[d], grid[d]);
+    for (std::size_t d = 0; d < own.size(); ++d) put_axis(options.element_axes[d], own[d]);
+    for (std::size_t c = 0; c < coordinates.size(); ++c)
+      check(nc_put_var_double(file, coordinates[c], options.coordinates[c].values.data()),
+            "coordinate \"" + options.coordinates[c].name + "\"");
     check(nc_put_var_int(file, realization, &number), "the member's number");
   }
 
+  void header(int code) { check(code, "the header"); }
+
+  struct DefinedAxis {
+    int dimension = -1, variable = -1, bounds = -1;
+  };
+
+  DefinedAxis define_axis(const FileAxis& axis, int& two) {
+    DefinedAxis defined;
+    header(nc_def_dim(file, axis.name.c_str(), axis.values.size(), &defined.dimension));
+    header(nc_def_var(file, axis.name.c_str(), NC_DOUBLE, 1, &defined.dimension, &defined.variable));
+    auto attributes = kept_attributes(axis.attributes);
+    complete_axis(axis, attributes);
+    if (!axis.units.empty()) put_text(defined.variable, "units", axis.units);
+    if (!axis.bounds.empty()) {
+      if (two < 0) header(nc_def_dim(file, "bounds", 2, &two));
+      const std::string bounds = axis.name + "_bnds";
+      const int shape[2] = {defined.dimension, two};
+      header(nc_def_var(file, bounds.c_str(), NC_DOUBLE, 2, shape, &defined.bounds));
+      attributes["bounds"] = bounds;
+    }
+    for (const auto& [name, value] : attributes) put_text(defined.variable, name, value);
+    return defined;
+  }
+
+  void put_axis(const FileAxis& axis, const DefinedAxis& defined) {
+    check(nc_put_var_double(file, defined.variable, axis.values.data()), "axis \"" + axis.name + "\"");
+    if (defined.bounds >= 0)
+      check(nc_put_var_double(file, defined.bounds, axis.bounds.data()), "the bounds of \"" + axis.name + "\"");
+  }
+
+  int define_coordinate(const FileCoordinate& coordinate, const std::vector<DefinedAxis>& grid) {
+    std::vector<int> shape;
+    for (const std::size_t axis : coordinate.axes) shape.push_back(grid[axis].dimension);
+    int variable = -1;
+    header(nc_def_var(file, coordinate.name.c_str(), NC_DOUBLE, static_cast<int>(shape.size()), shape.data(), &variable));
+    if (!coordinate.units.empty()) put_text(variable, "units", coordinate.units);
+    for (const auto& [name, value] : kept_attributes(coordinate.attributes)) put_text(variable, name, value);
+    return variable;
+  }
+
+  void define_field(std::size_t f, const std::vector<DefinedAxis>& grid, const std::vector<DefinedAxis>& own,
+                    const std::string& coordinates) {
+    const nc_type type = single() ? NC_FLOAT : NC_DOUBLE;
+    const EnsembleField& field = options.fields[f];
+    std::vector<int> dimensions;
+    for (const DefinedAxis& axis : grid) dimensions.push_back(axis.dimension);
+    for (const std::size_t axis : shapes[f].own) dimensions.push_back(own[axis].dimension);
+    int& variable = states[f].variable;
+    header(nc_def_var(file, field.name.c_str(), type, static_cast<int>(dimensions.size()), dimensions.data(), &variable));
+    // Gaps are filled at the end; else every value would be written twice.
+    header(nc_def_var_fill(file, variable, NC_NOFILL, nullptr));
+    if (single()) {
+      const float value = NC_FILL_FLOAT;
+      header(nc_put_att_float(file, variable, "_FillValue", type, 1, &value));
+    } else {
+      const double value = NC_FILL_DOUBLE;
+      header(nc_put_att_double(file, variable, "_FillValue", type, 1, &value));
+    }
+    if (options.compression > 0) {
+      const auto chunk = chunks(shapes[f].extents);
+      header(nc_def_var_chunking(file, variable, NC_CHUNKED, chunk.data()));
+      // The stream touches at most two chunks of a field at a time.
+      header(nc_set_var_chunk_cache(file, variable, std::size_t{4} << 20, 101, 1.0F));
+      header(nc_def_var_deflate(file, variable, 1, 1, options.compression));
+    } else {
+      header(nc_def_var_chunking(file, variable, NC_CONTIGUOUS, nullptr));
+    }
+    put_text(variable, "units", field.units);
+    if (!field.standard_name.empty()) put_text(variable, "standard_name", field.standard_name);
+    if (!field.long_name.empty()) put_text(variable, "long_name", field.long_name);
+    put_text(variable, "coordinates", coordinates);
+    const auto room = static_cast<std::size_t>(std::min(buffer_size, cells * shapes[f].elements));
+    if (single())
+      states[f].floats.reserve(room);
+    else
+      states[f].doubles.reserve(room);
+  }
+
   // Whole trailing dimensions up to about 1 MiB: a stream in flat order touches one chunk after the other.
-  std::vector<std::size_t> chunks() const {
+  std::vector<std::size_t> chunks(const std::vector<std::int64_t>& extents) const {
     std::vector<std::size_t> result(extents.size(), 1);
     std::int64_t room = (1 << 20) / (single() ? 4 : 8);
     for (std::size_t d = extents.size(); d-- > 0 && room > 0;) {
@@ -364,15 +442,20 @@ struct EnsembleWriter::Implementation {
     if (!is_open) throw Error(Status::invalid_argument, "open() a member before values are written");
     const std::size_t f = field_index(name);
     const auto count = static_cast<std::int64_t>(values.size());
-    if (first < 0 || first > cells - count)
+    const std::int64_t elements = shapes[f].elements;
+    if (count % elements != 0)
+      throw Error(Status::invalid_argument, fmt::format("field \"{}\": expected {} values a cell, found {} in all", name,
+                                                        elements, count));
+    if (first < 0 || first > cells - count / elements)
       throw Error(Status::invalid_argument, fmt::format("cells {} to {} of field \"{}\", whose grid has {}", first,
-                                                        first + count, name, cells));
-    check_values(name, first, values);
+                                                        first + count / elements, name, cells));
+    check_values(name, first, values, elements);
+    first *= elements;
     FieldState& state = states[f];
     if (buffered(state) > 0 && state.buffer_first + buffered(state) != first) flush(f);
     for (std::int64_t done = 0; done < count;) {
       if (buffered(state) == 0) state.buffer_first = first + done;
-      const std::int64_t take = std::min(count - done, buffer_cells - buffered(state));
+      const std::int64_t take = std::min(count - done, buffer_size - buffered(state));
       for (std::int64_t i = done; i < done + take; ++i) {
         const double value = std::isnan(values[i]) ? fill() : values[i];
         if (single())
@@ -381,19 +464,20 @@ struct EnsembleWriter::Implementation {
           state.doubles.push_back(value);
       }
       done += take;
-      if (buffered(state) == buffer_cells) flush(f);
+      if (buffered(state) == buffer_size) flush(f);
     }
   }
 
   // Before anything of this piece is buffered.
-  void check_values(const std::string& name, std::int64_t first, std::span<const double> values) const {
+  void check_values(const std::string& name, std::int64_t first, std::span<const double> values,
+                    std::int64_t elements) const {
     const double limit = single() ? static_cast<double>(std::numeric_limits<float>::max())
                                   : std::numeric_limits<double>::max();
     for (std::size_t i = 0; i < values.size(); ++i)
       if (std::abs(values[i]) > limit)
         throw Error(std::isinf(values[i]) ? Status::non_finite : Status::out_of_range,
-                    fmt::format("field \"{}\", cell {}: {} cannot be stored as {}", name, first + static_cast<std::int64_t>(i),
-                                values[i], single() ? "float" : "double"));
+                    fmt::format("field \"{}\", cell {}: {} cannot be stored as {}", name,
+                                first + static_cast<std::int64_t>(i) / elements, values[i], single() ? "float" : "double"));
   }
 
   void flush(std::size_t f) {
@@ -402,7 +486,7 @@ struct EnsembleWriter::Implementation {
     if (count == 0) return;
     const std::string what = "field \"" + options.fields[f].name + "\"";
     errno = 0;
-    for (const auto& slab : detail::hyperslabs(extents, state.buffer_first, count)) {
+    for (const auto& slab : detail::hyperslabs(shapes[f].extents, state.buffer_first, count)) {
       const std::int64_t offset = slab.first - state.buffer_first;
       check(single() ? nc_put_vara_float(file, state.variable, slab.start.data(), slab.count.data(),
                                          state.floats.data() + offset)
@@ -419,9 +503,9 @@ struct EnsembleWriter::Implementation {
     if (!is_open) throw Error(Status::invalid_argument, "no member is open");
     for (std::size_t f = 0; f < states.size(); ++f) {
       flush(f);
-      for (const auto& gap : states[f].coverage.gaps(cells)) {
-        for (std::int64_t at = gap.first; at < gap.end; at += buffer_cells) {
-          const std::int64_t count = std::min(buffer_cells, gap.end - at);
+      for (const auto& gap : states[f].coverage.gaps(cells * shapes[f].elements)) {
+        for (std::int64_t at = gap.first; at < gap.end; at += buffer_size) {
+          const std::int64_t count = std::min(buffer_size, gap.end - at);
           states[f].buffer_first = at;
           if (single())
             states[f].floats.assign(static_cast<std::size_t>(count), NC_FILL_FLOAT);

@@ -96,6 +96,8 @@ INSTANTIATE_TEST_SUITE_P(
                  "sum(level, ps * sigma / g * dq) is converted from 0.001 kg m-2 s-1 to kg m-2 s-1 (times 0.001)"},
         GoodCase{"E = rain + sum(level, mass * dq)", "kg m-2 s-1", {{"E", {1}}, {"dq", layers(-1e-3)}}, 2,
                  "sum(level, mass * dq) is converted from 0.001 kg m-2 s-1 to kg m-2 s-1 (times 0.001)"},
+        GoodCase{"sum(level, 2 * dq) = sum(level, dq)", "g kg-1 s-1", {{"dq", {1}}}, 0, ""},
+        GoodCase{"sum(level, dq / sigma) = 0", "0.001 Hz", {{"dq", {1 / 0.1, 1 / 0.2, 1 / 0.3, 1 / 0.4}}}, 0, ""},
         GoodCase{"sum(level, dq) = 0", "g kg-1 s-1", {{"dq", {1}}}, 0, ""}));
 
 struct BadCase {
@@ -176,6 +178,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "a part of mass * dq + rain does not vary over level: it cannot be summed over it"},
         BadCase{"sum(level, mass * dq) * sigma = E", format_error, 35,
                 "sigma varies over level, over which sum(level, mass * dq) is already summed"},
+        BadCase{"sum(level, sum(level, dq)) = E", format_error, 17,
+                "sum(level, dq) does not vary over level: it cannot be summed over it"},
+        BadCase{"sum(level, dq * dq) = E", format_error, 27,
+                "not linear: dq * dq is a product of outputs (dq times dq)"},
         BadCase{"sum(level dq) = E", format_error, 23, "expected \",\" after the dimension, found \"d\""},
         BadCase{"sum(, dq) = E", format_error, 17, "expected the dimension to sum over, found \",\""},
         BadCase{"E = sum(level, mass * dq", format_error, 20, "this \"(\" is never closed"}));

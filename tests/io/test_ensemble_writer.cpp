@@ -103,6 +103,43 @@ TEST_F(Writing, AMemberIsACompleteCfFile) {
   EXPECT_EQ(tests::stored_text(path, "TIME", "calendar"), "proleptic_gregorian");
 }
 
+TEST_F(Writing, FieldsHaveDimensionsOfTheirOwn) {
+  EnsembleOptions options = small_options(folder_);
+  options.element_axes.push_back({"level", "1", {{"formula_terms", "sigma: level"}, {"positive", "down"}}, {0.2, 0.7},
+                                  {0, 0.4, 0.4, 1}});
+  options.coordinates.push_back({"height", "m", {{"standard_name", "surface_altitude"}, {"bounds", "none"}}, {1, 2}, {}});
+  for (int i = 0; i < 15; ++i) options.coordinates[0].values.push_back(i);
+  options.fields.push_back({"H", "K s-1", "", "", {"level"}});
+  std::vector<double> h(60);
+  for (std::size_t i = 0; i < h.size(); ++i) h[i] = 0.5 * static_cast<double>(i);
+  EnsembleWriter writer(options);
+  writer.open(1);
+  for (std::int64_t first = 0; first < 28; first += 7)  // the last two cells are never given
+    writer.write("H", first, std::span<const double>(h).subspan(static_cast<std::size_t>(2 * first), 14));
+  expect_error(Status::invalid_argument, "field \"H\": expected 2 values a cell, found 3 in all",
+               [&] { writer.write("H", 0, std::vector<double>(3)); });
+  expect_error(Status::invalid_argument, "cells 29 to 31 of field \"H\", whose grid has 30",
+               [&] { writer.write("H", 29, std::vector<double>(4)); });
+  const fs::path path = writer.close();
+  for (std::size_t i = 56; i < 60; ++i) h[i] = NC_FILL_DOUBLE;
+  EXPECT_EQ(tests::stored_values(path, "H"), h);
+  EXPECT_EQ(tests::stored_values(path, "G"), std::vector<double>(30, NC_FILL_DOUBLE));
+  EXPECT_EQ(tests::stored_values(path, "level_bnds"), (std::vector<double>{0, 0.4, 0.4, 1}));
+  EXPECT_EQ(tests::stored_text(path, "level", "formula_terms"), "");
+  EXPECT_EQ(tests::stored_text(path, "level", "positive"), "down");
+  EXPECT_EQ(tests::stored_values(path, "height"), options.coordinates[0].values);
+  EXPECT_EQ(tests::stored_text(path, "height", "bounds"), "");
+  EXPECT_EQ(tests::stored_text(path, "H", "coordinates"), "height realization");
+
+  options.fields.back().dimensions = {"lev"};
+  expect_error(Status::invalid_argument, "field \"H\": there is no element axis \"lev\"",
+               [&] { const EnsembleWriter other(options); });
+  options.fields.pop_back();
+  options.coordinates[0].values.pop_back();
+  expect_error(Status::invalid_argument, "coordinate \"height\": expected 15 values, found 14",
+               [&] { const EnsembleWriter other(options); });
+}
+
 TEST_F(Writing, PiecesOfAnySizeMakeTheSameValues) {
   EnsembleOptions options = small_options(folder_);
   options.axes[0].values.assign(700, 0);

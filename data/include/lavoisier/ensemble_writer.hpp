@@ -17,13 +17,16 @@ enum class Storage { f32, f64 };
 
 struct EnsembleField {
   std::string name, units, standard_name, long_name;
+  std::vector<std::string> dimensions = {};  ///< of its own, after the grid's: names of element axes
 };
 
 struct EnsembleOptions {
   std::filesystem::path folder;     ///< made if missing
   std::string stem = "member";      ///< files <stem>_0001.nc, ...
   std::vector<FileAxis> axes;       ///< the grid, slowest first, from the input file
-  std::vector<EnsembleField> fields;  ///< all over all axes
+  std::vector<FileAxis> element_axes;         ///< of dimensions that fields have beside the grid's
+  std::vector<FileCoordinate> coordinates;    ///< over the grid's axes
+  std::vector<EnsembleField> fields;  ///< all over all axes of the grid
   Storage storage = Storage::f64;
   int compression = 0;              ///< deflate level, 0 none
   std::map<std::string, std::string> global_attributes;  ///< title, source, history, ... (`Conventions` is ours)
@@ -42,7 +45,7 @@ class EnsembleWriter {
 
   /// Begins member `number` (1-based in the file name; `realization` coordinate written as a scalar variable).
   void open(std::int64_t number);
-  /// Values of one field for cells first .. first+values.size()-1 of the flat grid; NaN becomes _FillValue.
+  /// Values of one field for cells from `first` of the flat grid, all elements of a cell together; NaN becomes _FillValue.
   void write(const std::string& field, std::int64_t first, std::span<const double> values);
   /// Completes the file; returns its final path.
   std::filesystem::path close();
