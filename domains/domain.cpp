@@ -5,6 +5,7 @@
 #include <lavoisier/units.hpp>
 
 #include "equation.hpp"
+#include "read_source.hpp"
 #include "section.hpp"
 #include "shipped.hpp"
 #include "split.hpp"
@@ -29,6 +30,8 @@ constexpr std::int64_t format_version = 1;
 // Tolerances that a domain file may name instead of stating a number.
 const std::map<std::string, double>& named_tolerances() {
   static const std::map<std::string, double> table = {
+      {"atmospheric_column_energy", 1e-11},
+      {"atmospheric_column_water", 1e-18},
       {"ocean_heat_budget", tolerances::physics::ocean_heat_budget},
       {"chemical_process_cstr", tolerances::physics::chemical_process_cstr},
       {"chemical_process_plant", tolerances::physics::chemical_process_plant}};
@@ -55,8 +58,10 @@ class DomainParser {
     source_units(top, "source_units", domain_.source_units);
     dimensions(top);
     constants(top);
+    context_.array_constants = true;
     variables(top, "inputs", Role::input);
     variables(top, "outputs", Role::output);
+    context_.array_constants = false;
     if (!any_of_role(Role::input)) text_.fail(Status::invalid_format, "a domain needs at least one input", {1, 1});
     if (!any_of_role(Role::output)) text_.fail(Status::invalid_format, "a domain needs at least one output", {1, 1});
     domain_.layout = StateLayout(layout_dimensions_, variables_);
@@ -88,10 +93,7 @@ class DomainParser {
     return Section(text_, *node.as_table(), name, at, legal);
   }
 
-  Unit unit(const std::string& spelling, Position at) const {
-    if (auto parsed = Unit::parse(spelling)) return *parsed;
-    text_.fail(Status::unit_mismatch, fmt::format("expected units that UDUNITS can read, found \"{}\"", spelling), at);
-  }
+  Unit unit(const std::string& spelling, Position at) const { return detail::read_unit(text_, spelling, at); }
 
   void declare(const std::string& name, Position at) {
     if (!is_identifier(name))
@@ -133,10 +135,11 @@ class DomainParser {
       domain_.sample_dimensions = domain_.column_dimensions = {"sample"};
       return;
     }
-    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty"});
+    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates"});
     domain_.sample_dimensions = samples.strings("dimensions", "the file's dimensions that make samples, slowest first");
     if (domain_.sample_dimensions.empty())
       samples.fail(Status::invalid_format, "expected at least one sample dimension", "dimensions");
+    if (samples.has("coordinates")) domain_.coordinates = samples.strings("coordinates", "");
     domain_.column_dimensions = samples.strings("column", "those of them that number columns; the others number steps");
     for (const auto& name : domain_.column_dimensions) {
       const auto& all = domain_.sample_dimensions;
@@ -161,7 +164,7 @@ class DomainParser {
   void empty_rule(const Section& top) {
     if (domain_.table) return;
     const auto& node = top.required("samples", "");
-    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty"});
+    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates"});
     const auto& rule = samples.required(
         "empty", "\"all missing\", or the inputs that are all missing where a cell is no sample (land)");
     if (rule.is_string()) {
@@ -177,7 +180,7 @@ class DomainParser {
       samples.fail(Status::invalid_format, "expected \"all missing\" or at least one input", "empty");
     std::vector<std::string> fields;
     for (const auto& [name, source] : domain_.sources)
-      if (!source.axis && domain_.layout.variable(name).role == Role::input) fields.push_back(name);
+      if (source.is_field() && domain_.layout.variable(name).role == Role::input) fields.push_back(name);
     for (const auto& name : domain_.empty) {
       if (std::find(fields.begin(), fields.end(), name) != fields.end()) continue;
       const std::string near = nearest_name(name, fields);
@@ -209,7 +212,7 @@ class DomainParser {
   void dimensions(const Section& top) {
     for (const auto& entry : top.entries("dimensions")) {
       const Section one =
-          section(*entry.value, "[dimensions." + entry.key + "]", entry.at, {"kind", "extent", "ragged"});
+          section(*entry.value, "[dimensions." + entry.key + "]", entry.at, {"kind", "extent", "ragged", "source"});
       declare(entry.key, entry.at);
       Dimension dimension;
       dimension.name = entry.key;
@@ -223,15 +226,46 @@ class DomainParser {
         one.fail(Status::invalid_format, fmt::format("expected an extent of at least 1, found {}", dimension.extent),
                  "extent");
       dimension.ragged = one.boolean("ragged");
+      domain_.file_dimensions[entry.key] = file_dimension(one, entry.key);
       layout_dimensions_.push_back(dimension);
       context_.dimensions.push_back(entry.key);
     }
   }
 
+  FileDimension file_dimension(const Section& dimension, const std::string& name) const {
+    FileDimension result{name, 0, false};
+    if (!dimension.has("source")) return result;
+    if (domain_.table) dimension.fail(Status::invalid_format, "a table has no dimensions of its own", "source");
+    const auto& node = dimension.required("source", "");
+    if (node.is_string()) {
+      result.name = *node.value<std::string>();
+    } else {
+      const Section one = section(node, "the source of " + name, position(node), {"dimension", "first"});
+      result.name = one.string("dimension", "the file's name of it");
+      if (one.has("first")) {
+        result.first = one.integer("first", "");
+        result.part = true;
+        if (result.first < 0)
+          one.fail(Status::invalid_format, fmt::format("expected an index from 0, found {}", result.first), "first");
+      }
+    }
+    const auto& samples = domain_.sample_dimensions;
+    if (std::find(samples.begin(), samples.end(), result.name) != samples.end())
+      dimension.fail(Status::invalid_format, fmt::format("\"{}\" is a sample dimension", result.name), "source");
+    return result;
+  }
+
   void constants(const Section& top) {
     for (const auto& entry : top.entries("constants")) {
-      const Section one = section(*entry.value, "constant " + entry.key, entry.at, {"value", "units"});
+      const bool array = entry.value->is_table() && entry.value->as_table()->contains("values");
+      const Section one = section(*entry.value, "constant " + entry.key, entry.at,
+                                  array ? std::vector<std::string>{"values", "units", "dimensions"}
+                                        : std::vector<std::string>{"value", "units"});
       declare(entry.key, entry.at);
+      if (array) {
+        array_constant(one, entry.key);
+        continue;
+      }
       const Constant constant{entry.key, one.string("units", "of the value"), one.number("value", "the constant's number")};
       detail::Symbol symbol;
       symbol.unit = unit(constant.units, one.where("units"));
@@ -240,10 +274,51 @@ class DomainParser {
     }
   }
 
+  std::vector<std::string> declared_dimensions(const Section& owner) const {
+    const auto names = owner.strings("dimensions", "declared under [dimensions]");
+    for (const auto& name : names) {
+      const auto& known = context_.dimensions;
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      const std::string near = nearest_name(name, known);
+      owner.fail(Status::not_found,
+                 fmt::format("there is no dimension \"{}\"{}", name,
+                             !near.empty()   ? "; did you mean \"" + near + "\"?"
+                             : known.empty() ? "; this domain declares none"
+                                             : "; declared are " + listed(known)),
+                 "dimensions");
+    }
+    return names;
+  }
+
+  void array_constant(const Section& one, const std::string& name) {
+    ArrayConstant constant{name, one.string("units", "of the values"), declared_dimensions(one),
+                           one.numbers("values", "one an element, the last dimension fastest")};
+    if (constant.dimensions.empty())
+      one.fail(Status::invalid_format, "expected at least one dimension; one number is a \"value\"", "dimensions");
+    std::size_t expected = 1;
+    std::string shape;
+    for (const auto& dimension : layout_dimensions_)
+      for (const auto& own : constant.dimensions)
+        if (own == dimension.name) {
+          expected *= static_cast<std::size_t>(dimension.extent);
+          shape += fmt::format("{}{} = {}", shape.empty() ? "" : ", ", own, dimension.extent);
+        }
+    if (constant.values.size() != expected)
+      one.fail(Status::shape_mismatch,
+               fmt::format("constant {}: expected {} values ({}), found {}", name, expected, shape, constant.values.size()),
+               "values");
+    detail::Symbol symbol;
+    symbol.kind = detail::Symbol::Kind::array_constant;
+    symbol.unit = unit(constant.units, one.where("units"));
+    symbol.dimensions = constant.dimensions;
+    context_.symbols[name] = symbol;
+    domain_.array_constants.push_back(std::move(constant));
+  }
+
   void variables(const Section& top, const std::string& key, Role role) {
     for (const auto& entry : top.entries(key)) {
       const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
-                                  {"units", "source", "source_units", "standard_name", "long_name", "dimensions"});
+                                  {"units", "source", "value", "source_units", "standard_name", "long_name", "dimensions"});
       declare(entry.key, entry.at);
       if (domain_.table && (entry.key == "sample" || entry.key == "member"))
         text_.fail(Status::invalid_format,
@@ -256,21 +331,8 @@ class DomainParser {
       const Unit own = unit(variable.units, one.where("units"));
       variable.standard_name = one.string_or_empty("standard_name");
       variable.long_name = one.string_or_empty("long_name");
-      if (one.has("dimensions")) {
-        variable.dimensions = one.strings("dimensions", "");
-        for (const auto& name : variable.dimensions) {
-          const auto& known = context_.dimensions;
-          if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-          const std::string near = nearest_name(name, known);
-          one.fail(Status::not_found,
-                   fmt::format("there is no dimension \"{}\"{}", name,
-                               !near.empty()   ? "; did you mean \"" + near + "\"?"
-                               : known.empty() ? "; this domain declares none"
-                                               : "; declared are " + listed(known)),
-                   "dimensions");
-        }
-      }
-      Source source = read_source(one, entry.key, role, variable.units, own);
+      if (one.has("dimensions")) variable.dimensions = declared_dimensions(one);
+      Source source = one.has("value") ? read_value(one, variable, own) : detail::read_source(one, variable, own, domain_);
       source_units(one, "source_units", source.source_units);
       accept_spellings(variable, own, source);
       domain_.sources[entry.key] = std::move(source);
@@ -284,83 +346,35 @@ class DomainParser {
     }
   }
 
-  Source read_source(const Section& variable, const std::string& name, Role role, const std::string& units,
-                     const Unit& own) const {
+  /// An input that is made of inputs before it.
+  Source read_value(const Section& variable, const Variable& declared, const Unit& own) {
+    const std::string name = "input " + declared.name;
+    if (declared.role != Role::input)
+      variable.fail(Status::invalid_format, "an output is read from the file: \"value\" is for inputs", "value");
+    for (const char* other : {"source", "source_units"})
+      if (variable.has(other))
+        variable.fail(Status::invalid_format, fmt::format("an input has either a \"value\" or a \"{}\"", other), other);
+    const std::string text = variable.string("value", "");
+    detail::LinearForm form;
+    located(name, variable.where("value"), [&] { form = detail::parse_expression(text, noting(name)); });
+    collect_notes(name);
+    auto wanted = declared.dimensions, found = form.dimensions;
+    std::sort(wanted.begin(), wanted.end());
+    std::sort(found.begin(), found.end());
+    if (wanted != found)
+      variable.fail(Status::shape_mismatch,
+                    fmt::format("{}: expected dimensions = [{}], those of its value, found [{}]", name,
+                                listed(form.dimensions), listed(declared.dimensions)),
+                    variable.has("dimensions") ? "dimensions" : "value");
+    if (!form.any_unit && !form.unit.convertible_to(own))
+      variable.fail(Status::unit_mismatch,
+                    fmt::format("{}: expected a value in {} ({}), found {} ({})", name, declared.units, own.base_text(),
+                                form.unit.text(), form.unit.base_text()),
+                    "value");
     Source source;
-    source.variable = name;
-    source.units = units;
-    if (!variable.has("source")) return source;
-    const auto& node = variable.required("source", "");
-    if (node.is_string()) {
-      source.variable = *node.value<std::string>();
-      return source;
-    }
-    const std::string field = domain_.table ? "column" : "variable";
-    const Section one = section(node, "the source of " + name, position(node),
-                                {field, "axis", "index", "units", "transform", "period"});
-    if (one.has(field) == one.has("axis"))
-      text_.fail(Status::invalid_format,
-                 fmt::format("{} needs either \"{}\" (a {} of the file) or \"axis\" (a coordinate)", one.name(), field,
-                             domain_.table ? "column" : "field"),
-                 one.at());
-    source.axis = one.has("axis");
-    source.variable = one.string(source.axis ? "axis" : field, "");
-    if (role == Role::output && source.axis) one.fail(Status::invalid_format, "an output cannot be a coordinate", "axis");
-    if (source.axis) {
-      const auto& all = domain_.sample_dimensions;
-      if (std::find(all.begin(), all.end(), source.variable) == all.end()) {
-        const std::string near = nearest_name(source.variable, all);
-        one.fail(Status::not_found,
-                 fmt::format("\"{}\" is no sample dimension; {}", source.variable,
-                             near.empty() ? "these are " + listed(all) : "did you mean \"" + near + "\"?"),
-                 "axis");
-      }
-    }
-    source.index = one.boolean("index");
-    if (source.index && !source.axis) one.fail(Status::invalid_format, "\"index\" goes with an axis", "index");
-    if (one.has("transform")) {
-      const std::string word = one.string("transform", "");
-      if (word == "sine")
-        source.transform = Transform::sine;
-      else if (word == "cosine")
-        source.transform = Transform::cosine;
-      else
-        one.fail(Status::invalid_format, fmt::format("expected the transform sine or cosine, found \"{}\"", word),
-                 "transform");
-      if (role == Role::output)
-        one.fail(Status::invalid_format, "an output cannot have a transform: it could not be undone", "transform");
-      source.period = one.positive("period", "of the argument, in its units: sine(2 pi value / period)");
-      if (!own.is_dimensionless())
-        variable.fail(Status::unit_mismatch,
-                      fmt::format("a {} is dimensionless: expected units = \"1\", found \"{}\"", word, units), "units");
-      if (source.index) {
-        if (one.has("units")) one.fail(Status::invalid_format, "an index has no units", "units");
-        source.units.clear();
-      } else {
-        source.units = one.string("units", "of the transform's argument");
-        unit(source.units, one.where("units"));
-      }
-    } else {
-      if (one.has("period")) one.fail(Status::invalid_format, "\"period\" goes with a transform", "period");
-      if (one.has("units") && domain_.table && !source.axis) {
-        // A table names no units: these are what its column holds.
-        source.file_units = one.string("units", "");
-        const Unit found = unit(source.file_units, one.where("units"));
-        if (!found.convertible_to(own))
-          one.fail(Status::unit_mismatch,
-                   fmt::format("expected units that convert to \"{}\" ({}), found \"{}\" ({})", units, own.base_text(),
-                               source.file_units, found.base_text()),
-                   "units");
-      } else if (one.has("units"))
-        one.fail(Status::invalid_format, "\"units\" of a source goes with a transform; without one they are the variable's",
-                 "units");
-      if (source.index) {
-        if (!own.is_dimensionless())
-          variable.fail(Status::unit_mismatch,
-                        fmt::format("an index is dimensionless: expected units = \"1\", found \"{}\"", units), "units");
-        source.units.clear();
-      }
-    }
+    source.units = declared.units;
+    source.value = form.constant.get();
+    if (!form.any_unit) source.value_conversion = form.unit.conversion_to(own);
     return source;
   }
 

@@ -292,6 +292,12 @@ class Parser {
            begin);
     }
     const Symbol& symbol = found->second;
+    if (symbol.kind == Symbol::Kind::array_constant && !context_.array_constants)
+      fail(Status::invalid_format,
+           fmt::format("\"{0}\" has a number for each {1}, and laws hold single constants: make an input of it "
+                       "([inputs.NAME] value = \"... {0} ...\") and name that",
+                       name, listed(symbol.dimensions)),
+           begin);
     LinearForm form;
     if (symbol.kind == Symbol::Kind::definition) {
       form = symbol.definition;

@@ -55,7 +55,7 @@ struct LinearForm {
 
 /// What a name in an equation may be.
 struct Symbol {
-  enum class Kind { output, value, definition } kind = Kind::value;
+  enum class Kind { output, value, definition, array_constant } kind = Kind::value;
   Unit unit;
   std::vector<std::string> dimensions;
   LinearForm definition;
@@ -65,6 +65,7 @@ struct EquationContext {
   std::map<std::string, Symbol> symbols;
   std::vector<std::string> dimensions;
   std::vector<std::string>* notes = nullptr;  ///< conversions done, one line each
+  bool array_constants = false;               ///< may be used: where nothing goes into a model file
 };
 
 /// Reads an expression: numbers, names, + - * /, unary + and -, parentheses, sum(dimension, expression). Units are carried

@@ -20,17 +20,24 @@ std::string shape(const std::vector<std::string>& names, const std::vector<std::
 
 [[noreturn]] void refuse_incomplete(const Domain& domain, const std::filesystem::path& path, const SampleReader& reader,
                                     std::int64_t cell, const double* x, const double* y) {
-  std::vector<std::string> missing;
-  for (const auto& variable : domain.layout.with_role(Role::input))
-    if (!std::isfinite(*x++)) missing.push_back(variable.name);
-  if (y != nullptr)
-    for (const auto& variable : domain.layout.with_role(Role::output))
-      if (!std::isfinite(*y++)) missing.push_back(variable.name);
+  std::vector<std::string> missing, variables;
+  const auto look = [&](Role role, const double* values) {
+    for (const auto& variable : domain.layout.with_role(role)) {
+      const std::int64_t elements = domain.layout.elements(variable);
+      for (std::int64_t e = 0; e < elements; ++e) {
+        if (std::isfinite(*values++)) continue;
+        missing.push_back(elements == 1 ? variable.name : fmt::format("{}[{}]", variable.name, e));
+        variables.push_back(variable.name);
+      }
+    }
+  };
+  look(Role::input, x);
+  if (y != nullptr) look(Role::output, y);
   const std::string found = fmt::format(
       "expected a number for every variable, found none for {}; rows like this can be "
       "left out (drop incomplete)",
       fmt::join(missing, ", "));
-  if (domain.table) throw Error(Status::non_finite, fmt::format("{}: {}", reader.place(cell, missing.front()), found));
+  if (domain.table) throw Error(Status::non_finite, fmt::format("{}: {}", reader.place(cell, variables.front()), found));
   throw Error(Status::non_finite,
               fmt::format("\"{}\", row {} ({}): {}", path.string(), cell, reader.describe(cell), found));
 }

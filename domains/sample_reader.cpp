@@ -2,14 +2,16 @@
 #include <lavoisier/status.hpp>
 #include <lavoisier/units.hpp>
 
+#include "field.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <numeric>
 #include <optional>
+#include <set>
 
 namespace lavoisier {
 namespace {
@@ -20,61 +22,29 @@ std::string listed(const std::vector<std::string>& items) {
   return text;
 }
 
-std::string shape(const std::vector<std::string>& names, const std::vector<std::int64_t>& extents) {
-  std::string text = "(";
-  for (std::size_t d = 0; d < names.size(); ++d)
-    text += fmt::format("{}{} = {}", d == 0 ? "" : ", ", names[d], extents[d]);
-  return text + ")";
-}
-
-/// How a file's spelling of units becomes the domain's.
-UnitConversion resolve_units(const Domain& domain, const Source& source, const std::string& owner,
-                             const std::string& spelling, const std::filesystem::path& file) {
-  const std::string where = fmt::format("variable \"{}\" of \"{}\"", owner, file.string());
-  std::string meaning = spelling;
-  std::string mapped;
-  for (const auto* const table : {&source.source_units, &domain.source_units})
-    if (const auto found = table->find(spelling); found != table->end()) {
-      meaning = found->second;
-      mapped = fmt::format(", which source_units reads as \"{}\"", meaning);
-      break;
-    }
-  const Unit wanted(source.units);
-  const auto unit = Unit::parse(meaning);
-  if (!unit)
-    throw Error(Status::unit_mismatch,
-                fmt::format("{}: expected units that convert to \"{}\", found {}, which neither UDUNITS nor the domain's "
-                            "source_units knows; add a line \"{}\" = \"{}\" there if that is what it means",
-                            where, source.units, spelling.empty() ? "none" : "\"" + spelling + "\"", spelling,
-                            source.units));
-  if (!unit->convertible_to(wanted))
-    throw Error(Status::unit_mismatch,
-                fmt::format("{}: expected units that convert to \"{}\" ({}), found \"{}\"{} ({})", where, source.units,
-                            wanted.base_text(), spelling, mapped, unit->base_text()));
-  return unit->conversion_to(wanted);
-}
-
-double transformed(const Source& source, double value) {
-  const double angle = source.period > 0.0 ? 2.0 * std::numbers::pi * (value / source.period) : 0.0;
-  switch (source.transform) {
-    case Transform::sine: return std::sin(angle);
-    case Transform::cosine: return std::cos(angle);
-    case Transform::none: break;
-  }
-  return value;
-}
+// What the cells of a piece are called among the dimensions of expressions: no name of a domain file.
+const std::string cells_dimension = "cells of a piece";
 
 }  // namespace
 
 struct SampleReader::Implementation {
+  /// One field of the file, or column of the table.
+  struct Part {
+    std::string variable;
+    UnitConversion conversion;
+    std::vector<FieldAxis> axes;
+    std::size_t column = 0;  ///< of a table
+  };
   struct Field {
     Source source;
     std::string name;               ///< in the domain
-    UnitConversion conversion;
+    std::vector<std::string> dimensions;
+    std::vector<std::int64_t> extents;
+    std::int64_t elements = 1, offset = 0;  ///< of a cell; among the numbers of a cell
+    std::vector<Part> parts;        ///< one, or those of a magnitude
     std::size_t axis = 0;           ///< for a coordinate: which sample dimension
     std::vector<double> along;      ///< for a coordinate: its value at each index, units and transform done
     bool decides_emptiness = false;
-    std::size_t column = 0;         ///< of a table
   };
 
   std::filesystem::path path;
@@ -84,9 +54,14 @@ struct SampleReader::Implementation {
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
   std::vector<Field> inputs, outputs;
+  std::map<std::string, ExpressionValue> constants;  ///< for `value` of inputs
+  std::vector<FileAxis> element_axes;
+  std::vector<std::string> coordinate_names;
   std::int64_t cells = 1;
-  std::size_t split_axis = 0;
-  std::vector<Subset> split;          ///< per index of the split's axis; empty: none
+  std::optional<std::size_t> split_axis;  ///< by blocks
+  std::vector<Subset> split;              ///< per index of the split's axis, or per cell; empty: none
+  std::string split_variable;             ///< by groups
+  std::vector<std::int64_t> groupless;    ///< cells without a value of it
 
   Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source) {
     if (domain.table) {
@@ -108,13 +83,96 @@ struct SampleReader::Implementation {
     for (const auto& variable : domain.layout.variables()) {
       if (variable.role == Role::diagnostic || (variable.role == Role::output && !with_outputs)) continue;
       auto& list = variable.role == Role::input ? inputs : outputs;
-      list.push_back(field(domain, variable));
+      list.push_back(field(domain, variable, domain.layout.offset(variable.name)));
     }
-    if (domain.split && domain.split->kind != Split::Kind::block) {
-      split = subsets_of_rows(*domain.split, cells);
-    } else if (domain.split) {
-      split_axis = dimension_index(domain, domain.split->axis);
-      for (const double value : axes[split_axis].values) split.push_back(subset(*domain.split, value));
+    for (const Constant& constant : domain.constants) constants[constant.name] = {{}, {}, {constant.value}, {}};
+    for (const ArrayConstant& constant : domain.array_constants)
+      constants[constant.name] = {constant.dimensions, extents_of(domain, constant.dimensions), constant.values, {}};
+    if (file) {
+      find_element_axes(domain);
+      for (const std::string& name : domain.coordinates)
+        if (file->has_variable(name)) coordinate_names.push_back(name);
+    }
+    if (domain.split) read_split(domain, *domain.split);
+  }
+
+  void read_split(const Domain& domain, const Split& rule) {
+    if (rule.kind == Split::Kind::groups) {
+      read_groups(domain, rule);
+    } else if (rule.kind != Split::Kind::block) {
+      split = subsets_of_rows(rule, cells);
+    } else {
+      split_axis = dimension_index(domain, rule.axis);
+      for (const double value : axes[*split_axis].values)
+        split.push_back(subset_of_number(rule, std::floor(value / rule.width)));
+    }
+  }
+
+  // In two passes: the numbers of groups are known when all their values are.
+  void read_groups(const Domain& domain, const Split& rule) {
+    split_variable = rule.variable;
+    Part part;
+    part.variable = rule.variable;
+    if (table)
+      part.column = table->column(rule.variable);
+    else
+      part.axes = detail::field_axes(domain, Variable(), Source(), rule.variable, *file);
+    constexpr std::int64_t most = 1 << 16;
+    const auto each = [&](const auto& take) {
+      for (std::int64_t first = 0; first < cells; first += most) {
+        const std::int64_t count = std::min(most, cells - first);
+        const auto values =
+            table ? table->read({part.column}, first, count) : file->read_cells(part.variable, part.axes, first, count);
+        for (std::int64_t i = 0; i < count; ++i) take(first + i, values[static_cast<std::size_t>(i)]);
+      }
+    };
+    std::set<double> values;
+    each([&](std::int64_t, double value) {
+      if (std::isfinite(value)) values.insert(value);
+    });
+    std::map<double, Subset> subset;
+    double number = 0.0;
+    for (const double value : values) subset[value] = subset_of_number(rule, number++);
+    split.reserve(static_cast<std::size_t>(cells));
+    each([&](std::int64_t cell, double value) {
+      const bool known = std::isfinite(value);
+      if (!known) groupless.push_back(cell);
+      split.push_back(known ? subset.at(value) : Subset::training);
+    });
+  }
+
+  static std::vector<std::int64_t> extents_of(const Domain& domain, const std::vector<std::string>& dimensions) {
+    std::vector<std::int64_t> result;
+    for (const std::string& name : dimensions) result.push_back(domain.layout.dimension(name).extent);
+    return result;
+  }
+
+  void find_element_axes(const Domain& domain) {
+    for (const Dimension& dimension : domain.layout.dimensions()) {
+      const auto outputs_of = domain.layout.with_role(Role::output);
+      const bool used = std::any_of(outputs_of.begin(), outputs_of.end(), [&](const Variable& variable) {
+        return std::find(variable.dimensions.begin(), variable.dimensions.end(), dimension.name) !=
+               variable.dimensions.end();
+      });
+      if (!used) continue;
+      const FileDimension& there = domain.file_dimensions.at(dimension.name);
+      FileAxis axis;
+      if (file->has_dimension(there.name)) axis = file->axis(there.name);
+      const auto first = static_cast<std::size_t>(there.first), count = static_cast<std::size_t>(dimension.extent);
+      if (axis.values.size() < first + count) {
+        axis = FileAxis();
+        axis.units = "1";
+        axis.values.resize(first + count);
+        std::iota(axis.values.begin(), axis.values.end(), 0.0);
+      }
+      axis.name = dimension.name;
+      const auto part = [](std::vector<double>& values, std::size_t from, std::size_t length) {
+        if (!values.empty()) values = {values.begin() + static_cast<std::ptrdiff_t>(from),
+                                       values.begin() + static_cast<std::ptrdiff_t>(from + length)};
+      };
+      part(axis.values, first, count);
+      part(axis.bounds, 2 * first, 2 * count);
+      element_axes.push_back(std::move(axis));
     }
   }
 
@@ -136,50 +194,49 @@ struct SampleReader::Implementation {
     return static_cast<std::size_t>(found - all.begin());
   }
 
-  static Subset subset(const Split& split, double coordinate) {
-    double block = std::fmod(std::floor(coordinate / split.width), split.modulus);
-    if (block < 0.0) block += split.modulus;
-    const int number = static_cast<int>(block);
-    const auto has = [&](const std::vector<int>& list) {
-      return std::find(list.begin(), list.end(), number) != list.end();
-    };
-    return has(split.test) ? Subset::test : has(split.validation) ? Subset::validation : Subset::training;
-  }
-
-  Field field(const Domain& domain, const Variable& variable) const {
+  Field field(const Domain& domain, const Variable& variable, std::int64_t offset) const {
     Field result;
     result.name = variable.name;
     result.source = domain.sources.at(variable.name);
+    result.dimensions = variable.dimensions;
+    result.extents = extents_of(domain, variable.dimensions);
+    result.elements = domain.layout.elements(variable);
+    result.offset = offset;
     const Source& source = result.source;
-    if (!variable.dimensions.empty())
+    if (table && !variable.dimensions.empty())
       throw Error(Status::unsupported,
-                  fmt::format("variable \"{}\" has dimensions of its own ({}): this release reads variables of one number "
-                              "a sample from files",
+                  fmt::format("variable \"{}\" has dimensions of its own ({}): a column of a table holds one number a sample",
                               variable.name, listed(variable.dimensions)));
     if (source.axis) {
       result.axis = dimension_index(domain, source.variable);
       const FileAxis& axis = axes[result.axis];
-      if (!source.index) result.conversion = resolve_units(domain, source, source.variable, axis.units, path);
+      UnitConversion conversion;
+      if (!source.index) conversion = detail::resolve_units(domain, source, source.variable, axis.units, path);
       for (std::size_t i = 0; i < axis.values.size(); ++i) {
-        const double value = source.index ? static_cast<double>(i) : result.conversion(axis.values[i]);
-        result.along.push_back(transformed(source, value));
+        const double value = source.index ? static_cast<double>(i) : conversion(axis.values[i]);
+        result.along.push_back(detail::transformed(source, value));
       }
       return result;
     }
+    if (source.value) return result;
+    const auto& names = source.magnitude.empty() ? std::vector<std::string>{source.variable} : source.magnitude;
+    for (const std::string& name : names) result.parts.push_back(part(domain, variable, source, name));
+    const auto& rule = domain.empty;
+    result.decides_emptiness =
+        !table && (rule.empty() || std::find(rule.begin(), rule.end(), variable.name) != rule.end());
+    return result;
+  }
+
+  Part part(const Domain& domain, const Variable& variable, const Source& source, const std::string& name) const {
+    Part result;
+    result.variable = name;
     if (table) {
-      result.column = table->column(source.variable);
+      result.column = table->column(name);
       if (!source.file_units.empty()) result.conversion = Unit(source.file_units).conversion_to(Unit(source.units));
       return result;
     }
-    const FileVariable found = file->variable(source.variable);
-    if (found.dimensions != domain.sample_dimensions)
-      throw Error(Status::shape_mismatch,
-                  fmt::format("variable \"{}\" of \"{}\": expected the dimensions {}, found {}", source.variable,
-                              path.string(), shape(domain.sample_dimensions, extents),
-                              shape(found.dimensions, found.extents)));
-    result.conversion = resolve_units(domain, source, source.variable, found.units, path);
-    const auto& rule = domain.empty;
-    result.decides_emptiness = rule.empty() || std::find(rule.begin(), rule.end(), variable.name) != rule.end();
+    result.axes = detail::field_axes(domain, variable, source, name, *file);
+    result.conversion = detail::resolve_units(domain, source, name, file->variable(name).units, path);
     return result;
   }
 
@@ -192,39 +249,129 @@ struct SampleReader::Implementation {
     return result;
   }
 
+  /// Numbers of a piece: cells x width.
+  struct Block {
+    std::vector<double>& values;
+    std::int64_t width, first, count;
+    std::vector<std::uint8_t>&complete, &empty;
+  };
+
   void fill(const std::vector<Field>& fields, std::vector<double>& values, std::int64_t first, std::int64_t count,
             std::vector<std::uint8_t>& complete, std::vector<std::uint8_t>& empty) const {
-    const auto width = static_cast<std::int64_t>(fields.size());
+    std::int64_t width = 0;
+    std::vector<std::size_t> columns;  // of a table: all at once
+    for (const Field& field : fields) {
+      width += field.elements;
+      for (const Part& part : field.parts) columns.push_back(part.column);
+    }
     values.resize(static_cast<std::size_t>(count * width));
-    std::vector<double> rows;  // of a table: all its columns at once
-    if (table) {
-      std::vector<std::size_t> columns;
-      for (const Field& field : fields)
-        if (!field.source.axis) columns.push_back(field.column);
-      rows = table->read(columns, first, count);
-    }
+    const std::vector<double> rows = table ? table->read(columns, first, count) : std::vector<double>();
     std::size_t next_column = 0;
-    const std::size_t all_columns = count > 0 ? rows.size() / static_cast<std::size_t>(count) : 0;
-    for (std::int64_t f = 0; f < width; ++f) {
-      const Field& field = fields[static_cast<std::size_t>(f)];
+    const Block block{values, width, first, count, complete, empty};
+    for (const Field& field : fields) {
       if (field.source.axis) {
-        std::int64_t stride = 1;
-        for (std::size_t d = field.axis + 1; d < extents.size(); ++d) stride *= extents[d];
-        for (std::int64_t i = 0; i < count; ++i)
-          values[i * width + f] = field.along[((first + i) / stride) % extents[field.axis]];
-        continue;
-      }
-      const std::vector<double> read =
-          table ? column_of(rows, next_column++, all_columns) : file->read(field.source.variable, first, count);
-      for (std::int64_t i = 0; i < count; ++i) {
-        const bool present = std::isfinite(read[i]);
-        const double value =
-            present ? transformed(field.source, field.conversion(read[i])) : std::numeric_limits<double>::quiet_NaN();
-        values[i * width + f] = value;
-        if (!present) complete[i] = 0;
-        if (present && field.decides_emptiness) empty[i] = 0;
+        put_coordinate(field, block);
+      } else if (field.source.value) {
+        put(field, block, evaluated(fields, field, block));
+      } else {
+        std::vector<double> read;
+        for (const Part& part : field.parts) {
+          std::vector<double> more = table ? column_of(rows, next_column++, columns.size())
+                                           : file->read_cells(part.variable, part.axes, first, count);
+          for (double& value : more) value = part.conversion(value);
+          combine(field.source, read, std::move(more));
+        }
+        put(field, block, read);
       }
     }
+  }
+
+  // Of a magnitude: the sum of squares so far.
+  static void combine(const Source& source, std::vector<double>& so_far, std::vector<double> more) {
+    if (!source.magnitude.empty())
+      for (double& value : more) value *= value;
+    if (so_far.empty()) {
+      so_far = std::move(more);
+    } else {
+      for (std::size_t i = 0; i < more.size(); ++i) so_far[i] += more[i];
+    }
+  }
+
+  void put_coordinate(const Field& field, const Block& block) const {
+    std::int64_t stride = 1;
+    for (std::size_t d = field.axis + 1; d < extents.size(); ++d) stride *= extents[d];
+    for (std::int64_t i = 0; i < block.count; ++i)
+      block.values[static_cast<std::size_t>(i * block.width + field.offset)] =
+          field.along[static_cast<std::size_t>(((block.first + i) / stride) % extents[field.axis])];
+  }
+
+  void put(const Field& field, const Block& block, const std::vector<double>& read) const {
+    for (std::int64_t i = 0; i < block.count; ++i) {
+      const auto cell = static_cast<std::size_t>(i);
+      for (std::int64_t e = 0; e < field.elements; ++e) {
+        double value = read[static_cast<std::size_t>(i * field.elements + e)];
+        const bool present = std::isfinite(value);
+        if (present && !field.source.magnitude.empty()) value = std::sqrt(value);
+        block.values[static_cast<std::size_t>(i * block.width + field.offset + e)] =
+            present ? transformed(field, value, block.first + i) : std::numeric_limits<double>::quiet_NaN();
+        if (!present) block.complete[cell] = 0;
+        if (present && field.decides_emptiness) block.empty[cell] = 0;
+      }
+    }
+  }
+
+  double transformed(const Field& field, double value, std::int64_t cell) const {
+    try {
+      return detail::transformed(field.source, value);
+    } catch (const Error& error) {
+      throw Error(error.status(), fmt::format("input \"{}\" of \"{}\", row {} ({}): {}", field.name, path.string(), cell,
+                                              describe(cell), error.what()));
+    }
+  }
+
+  /// The values of an input that is made of others before it: cells x elements.
+  std::vector<double> evaluated(const std::vector<Field>& fields, const Field& field, const Block& block) const {
+    const ExpressionValue value = field.source.value->evaluate([&](const std::string& name) {
+      if (const auto constant = constants.find(name); constant != constants.end()) return constant->second;
+      const auto other =
+          std::find_if(fields.begin(), fields.end(), [&](const Field& one) { return one.name == name; });
+      LAVOISIER_REQUIRE(other != fields.end(), "an input is made of inputs before it");
+      ExpressionValue result;
+      result.dimensions.push_back(cells_dimension);
+      result.extents.push_back(block.count);
+      result.dimensions.insert(result.dimensions.end(), other->dimensions.begin(), other->dimensions.end());
+      result.extents.insert(result.extents.end(), other->extents.begin(), other->extents.end());
+      result.values.reserve(static_cast<std::size_t>(block.count * other->elements));
+      for (std::int64_t i = 0; i < block.count; ++i) {
+        const auto row = block.values.begin() + static_cast<std::ptrdiff_t>(i * block.width + other->offset);
+        result.values.insert(result.values.end(), row, row + static_cast<std::ptrdiff_t>(other->elements));
+      }
+      return result;
+    });
+    // Over the cells and the variable's dimensions in their order, whatever the expression's order is.
+    std::vector<std::size_t> size = {static_cast<std::size_t>(block.count)};
+    for (const std::int64_t extent : field.extents) size.push_back(static_cast<std::size_t>(extent));
+    std::vector<std::size_t> strides(size.size(), 0);
+    std::size_t stride = 1;
+    for (std::size_t d = value.dimensions.size(); d-- > 0;) {
+      const auto at = std::find(field.dimensions.begin(), field.dimensions.end(), value.dimensions[d]);
+      const bool cell = value.dimensions[d] == cells_dimension;
+      strides[cell ? 0 : 1 + static_cast<std::size_t>(at - field.dimensions.begin())] = stride;
+      stride *= static_cast<std::size_t>(value.extents[d]);
+    }
+    std::vector<double> result(static_cast<std::size_t>(block.count * field.elements));
+    std::vector<std::size_t> index(size.size(), 0);
+    std::size_t from = 0;
+    for (double& to : result) {
+      to = field.source.value_conversion(value.values[from]);
+      for (std::size_t d = size.size(); d-- > 0;) {
+        from += strides[d];
+        if (++index[d] < size[d]) break;
+        from -= strides[d] * size[d];
+        index[d] = 0;
+      }
+    }
+    return result;
   }
 
   static std::vector<double> column_of(const std::vector<double>& rows, std::size_t column, std::size_t columns) {
@@ -239,7 +386,28 @@ struct SampleReader::Implementation {
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
       text += fmt::format("{}{} = {:.10g}", d == 0 ? "" : ", ", axes[d].name, axes[d].values[static_cast<std::size_t>(at[d])]);
+    for (const std::string& name : coordinate_names) {
+      const FileVariable found = file->variable(name);
+      if (found.extents == extents) text += fmt::format(", {} = {:.10g}", name, file->read(name, cell, 1).front());
+    }
     return text;
+  }
+
+  FileCoordinate coordinate(const std::string& name) const {
+    const FileVariable found = file->variable(name);
+    FileCoordinate result{name, found.units, found.attributes, {}, {}};
+    for (const std::string& dimension : found.dimensions) {
+      const auto axis = std::find_if(axes.begin(), axes.end(), [&](const FileAxis& one) { return one.name == dimension; });
+      const auto at = static_cast<std::size_t>(axis - axes.begin());
+      if (axis == axes.end() || (!result.axes.empty() && at <= result.axes.back()))
+        throw Error(Status::shape_mismatch,
+                    fmt::format("coordinate \"{}\" of \"{}\": expected some of the sample dimensions in their order, "
+                                "found ({})",
+                                name, path.string(), listed(found.dimensions)));
+      result.axes.push_back(at);
+    }
+    result.values = file->read(name);
+    return result;
   }
 };
 
@@ -253,6 +421,14 @@ std::int64_t SampleReader::cells() const noexcept { return implementation_->cell
 
 std::vector<FileAxis> SampleReader::axes() const { return implementation_->axes; }
 
+std::vector<FileAxis> SampleReader::element_axes() const { return implementation_->element_axes; }
+
+std::vector<FileCoordinate> SampleReader::coordinates() const {
+  std::vector<FileCoordinate> result;
+  for (const std::string& name : implementation_->coordinate_names) result.push_back(implementation_->coordinate(name));
+  return result;
+}
+
 std::string SampleReader::describe(std::int64_t cell) const {
   if (cell < 0 || cell >= cells())
     throw Error(Status::out_of_range, fmt::format("cell {} of a file that has {}", cell, cells()));
@@ -264,7 +440,7 @@ std::string SampleReader::place(std::int64_t cell, const std::string& variable) 
   LAVOISIER_REQUIRE(self.table.has_value(), "cells have places in tables");
   for (const auto* const list : {&self.inputs, &self.outputs})
     for (const auto& field : *list)
-      if (field.name == variable) return self.table->place(cell, field.column);
+      if (field.name == variable) return self.table->place(cell, field.parts.empty() ? 0 : field.parts.front().column);
   throw Error(Status::not_found, fmt::format("no variable \"{}\" is read from \"{}\"", variable, self.path.string()));
 }
 
@@ -292,9 +468,14 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
     }
     piece.column[i] = column;
     piece.step[i] = step;
-    if (!self.split.empty()) piece.subset[i] = self.split[static_cast<std::size_t>(at[self.split_axis])];
+    const std::int64_t split_at = self.split_axis ? at[*self.split_axis] : first + i;
+    if (!self.split.empty()) piece.subset[i] = self.split[static_cast<std::size_t>(split_at)];
     // A file without any field (coordinates alone) has no empty cells.
     if (piece.complete[i] != 0 || self.table) piece.empty[i] = 0;
+    if (piece.complete[i] != 0 && std::binary_search(self.groupless.begin(), self.groupless.end(), first + i))
+      throw Error(Status::non_finite,
+                  fmt::format("\"{}\", row {} ({}): expected a number of \"{}\", by which the domain splits, found none",
+                              self.path.string(), first + i, describe(first + i), self.split_variable));
   }
   return piece;
 }

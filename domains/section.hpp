@@ -140,6 +140,17 @@ class Section {
     return result;
   }
 
+  std::vector<double> numbers(const std::string& key, const std::string& meaning) const {
+    const auto& node = required(key, meaning);
+    if (!node.is_array()) wrong_type(node, key, "an array of numbers");
+    std::vector<double> result;
+    for (const auto& item : *node.as_array()) {
+      if (!item.is_number() || !std::isfinite(*item.value<double>())) wrong_type(item, key, "an array of finite numbers");
+      result.push_back(*item.value<double>());
+    }
+    return result;
+  }
+
   /// The entries of a sub-table in the order of the file (toml++ sorts by name); empty if there is none.
   struct Entry {
     std::string key;

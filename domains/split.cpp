@@ -19,29 +19,39 @@ std::int64_t share_of(double share, std::int64_t rows) {
   return static_cast<std::int64_t>(std::floor(share * static_cast<double>(rows) + 1e-9));
 }
 
+/// Which numbers of blocks or groups, `what`, are for test and validation.
+void read_numbers(const Section& split, const std::string& what, const std::string& numbered, Split& result) {
+  const auto modulus = split.integer("modulus", numbered);
+  if (modulus < 2 || modulus > 1000000)
+    split.fail(Status::invalid_format, fmt::format("expected a modulus of 2 to 1000000, found {}", modulus), "modulus");
+  result.modulus = static_cast<int>(modulus);
+  result.test = split.integers("test", "numbers of the test " + what + "s");
+  result.validation = split.integers("validation", "numbers of the validation " + what + "s");
+  std::set<int> used;
+  for (const auto& [key, numbers] : {std::pair("test", &result.test), std::pair("validation", &result.validation)})
+    for (const int number : *numbers) {
+      if (number >= result.modulus)
+        split.fail(Status::invalid_format,
+                   fmt::format("{} {} of \"{}\" is beyond the modulus {}", what, number, key, result.modulus), key);
+      if (!used.insert(number).second)
+        split.fail(Status::invalid_format, fmt::format("{} {} of \"{}\" is used twice", what, number, key), key);
+    }
+  if (used.size() == static_cast<std::size_t>(result.modulus))
+    split.fail(Status::invalid_format, "this split leaves no " + what + " for training", "test");
+}
+
 void read_blocks(const Section& split, const std::vector<std::string>& dimensions, Split& result) {
   result.axis = split.string("axis", "the sample dimension whose coordinate decides");
   if (std::find(dimensions.begin(), dimensions.end(), result.axis) == dimensions.end())
     split.fail(Status::not_found,
                fmt::format("\"{}\" is no sample dimension; these are {}", result.axis, listed(dimensions)), "axis");
   result.width = split.positive("width", "of a block, in the axis' units as they stand in the file");
-  const auto modulus = split.integer("modulus", "blocks are numbered floor(coordinate / width) mod modulus");
-  if (modulus < 2 || modulus > 1000000)
-    split.fail(Status::invalid_format, fmt::format("expected a modulus of 2 to 1000000, found {}", modulus), "modulus");
-  result.modulus = static_cast<int>(modulus);
-  result.test = split.integers("test", "numbers of the test blocks");
-  result.validation = split.integers("validation", "numbers of the validation blocks");
-  std::set<int> used;
-  for (const auto& [key, numbers] : {std::pair("test", &result.test), std::pair("validation", &result.validation)})
-    for (const int number : *numbers) {
-      if (number >= result.modulus)
-        split.fail(Status::invalid_format,
-                   fmt::format("block {} of \"{}\" is beyond the modulus {}", number, key, result.modulus), key);
-      if (!used.insert(number).second)
-        split.fail(Status::invalid_format, fmt::format("block {} of \"{}\" is used twice", number, key), key);
-    }
-  if (used.size() == static_cast<std::size_t>(result.modulus))
-    split.fail(Status::invalid_format, "this split leaves no block for training", "test");
+  read_numbers(split, "block", "blocks are numbered floor(coordinate / width) mod modulus", result);
+}
+
+void read_groups(const Section& split, Split& result) {
+  result.variable = split.string("variable", "of the file, over the samples: equal values are one group");
+  read_numbers(split, "group", "groups are numbered by ascending value, from 0, mod modulus", result);
 }
 
 double read_share(const Section& split, const char* key) {
@@ -73,9 +83,12 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   std::string kind = "block";
   if (const auto* const word = table.get("kind"); word != nullptr && word->is_string())
     kind = *word->value<std::string>();
-  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices"};
+  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups"};
+  const auto known = std::find(kinds.begin(), kinds.end(), kind);
   std::vector<std::string> legal = {"kind", "test", "validation"};
+  if (known == kinds.end()) legal.insert(legal.end(), {"axis", "width", "modulus", "variable", "seed", "file"});
   if (kind == "block") legal.insert(legal.end(), {"axis", "width", "modulus"});
+  if (kind == "groups") legal.insert(legal.end(), {"variable", "modulus"});
   if (kind == "random") legal.emplace_back("seed");
   if (kind == "indices") legal.emplace_back("file");
   const Section split(top.text(), table, "[split]", position(node), legal);
@@ -91,6 +104,10 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   result.kind = static_cast<Split::Kind>(found - kinds.begin());
   if (result.kind == Split::Kind::block) {
     read_blocks(split, dimensions, result);
+    return result;
+  }
+  if (result.kind == Split::Kind::groups) {
+    read_groups(split, result);
     return result;
   }
   if (dimensions.size() != 1)
@@ -133,7 +150,8 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
 }  // namespace detail
 
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
-  LAVOISIER_REQUIRE(split.kind != Split::Kind::block, "a split by blocks needs coordinates");
+  LAVOISIER_REQUIRE(split.kind != Split::Kind::block && split.kind != Split::Kind::groups,
+                    "a split by blocks or groups needs values of the file");
   std::vector<Subset> subsets(static_cast<std::size_t>(rows), Subset::training);
   if (split.kind == Split::Kind::indices) {
     for (const auto& [subset, list] :
@@ -164,6 +182,15 @@ std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
   return subsets;
 }
 
+Subset subset_of_number(const Split& split, double number) {
+  double rest = std::fmod(number, split.modulus);
+  if (rest < 0.0) rest += split.modulus;
+  const auto has = [&](const std::vector<int>& list) {
+    return std::find(list.begin(), list.end(), static_cast<int>(rest)) != list.end();
+  };
+  return has(split.test) ? Subset::test : has(split.validation) ? Subset::validation : Subset::training;
+}
+
 std::string describe(const Split& split) {
   const auto blocks = [](const std::vector<int>& numbers) { return fmt::format("{}", fmt::join(numbers, ", ")); };
   switch (split.kind) {
@@ -179,6 +206,9 @@ std::string describe(const Split& split) {
     case Split::Kind::indices:
       return fmt::format("rows as listed: {} validation, {} test, training the rest", split.validation_rows.size(),
                          split.test_rows.size());
+    case Split::Kind::groups:
+      return fmt::format("groups of {}, numbered by ascending value, mod {}: test {}, validation {}, training the rest",
+                         split.variable, split.modulus, blocks(split.test), blocks(split.validation));
   }
   return {};
 }

@@ -198,6 +198,37 @@ struct NetcdfReader::Implementation {
     return values;
   }
 
+  std::vector<double> read_cells(const Known& entry, const std::string& name, const std::vector<FieldAxis>& axes,
+                                 std::int64_t first, std::int64_t count) const {
+    const detail::CellLayout layout = detail::cell_layout("variable \"" + name + "\" of " + quoted(path), entry.extents,
+                                                          axes, first, count);
+    std::vector<double> values(static_cast<std::size_t>(count * layout.elements));
+    std::vector<double> block;
+    try {
+      for (const auto& slab : detail::hyperslabs(layout.cell_extents, first, count)) {
+        std::vector<std::size_t> start, size;
+        std::size_t cell_axis = 0, numbers = 1;
+        for (const FieldAxis& axis : axes) {
+          const bool cell = axis.kind == FieldAxis::Kind::cell;
+          start.push_back(cell ? slab.start[cell_axis] : static_cast<std::size_t>(axis.first));
+          size.push_back(cell ? slab.count[cell_axis] : axis.kind == FieldAxis::Kind::element ? axis.count : 1);
+          if (cell) ++cell_axis;
+          numbers *= size.back();
+        }
+        block.resize(numbers);
+        if (axes.empty())
+          entry.variable.getVar(block.data());
+        else
+          entry.variable.getVar(start, size, block.data());
+        detail::scatter(block, size, layout.strides, values.data() + (slab.first - first) * layout.elements);
+      }
+    } catch (const netCDF::exceptions::NcException& error) {
+      fail(error, "variable \"" + name + "\"");
+    }
+    entry.unpacking.apply(values.data(), static_cast<std::int64_t>(values.size()));
+    return values;
+  }
+
   std::vector<double> read_all(const netCDF::NcVar& variable) const {
     const Known& entry = know(variable);
     return read(entry, variable.getName(), 0, entry.total);
@@ -250,6 +281,8 @@ FileVariable NetcdfReader::variable(const std::string& name) const {
   try {
     FileVariable result;
     result.name = name;
+    for (const auto& [key, attribute] : variable.getAtts())
+      if (const auto text = text_of(attribute); text && key != "units") result.attributes[key] = *text;
     result.units = Implementation::text(variable, "units");
     result.long_name = Implementation::text(variable, "long_name");
     result.standard_name = Implementation::text(variable, "standard_name");
@@ -263,23 +296,30 @@ FileVariable NetcdfReader::variable(const std::string& name) const {
   }
 }
 
-FileAxis NetcdfReader::axis(const std::string& dimension) const {
+bool NetcdfReader::has_dimension(const std::string& dimension) const {
+  return !implementation_->file.getDim(dimension).isNull();
+}
+
+std::int64_t NetcdfReader::extent(const std::string& dimension) const {
   const auto& file = implementation_->file;
   const auto found = file.getDim(dimension);
-  if (found.isNull()) {
-    std::vector<std::string> names;
-    for (const auto& [name, other] : file.getDims()) names.push_back(name);
-    const std::string near = nearest_name(dimension, names);
-    throw Error(Status::not_found, "no dimension \"" + dimension + "\" in " + quoted(path()) +
-                                       (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
-  }
+  if (!found.isNull()) return static_cast<std::int64_t>(found.getSize());
+  std::vector<std::string> names;
+  for (const auto& [name, other] : file.getDims()) names.push_back(name);
+  const std::string near = nearest_name(dimension, names);
+  throw Error(Status::not_found, "no dimension \"" + dimension + "\" in " + quoted(path()) +
+                                     (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+}
+
+FileAxis NetcdfReader::axis(const std::string& dimension) const {
+  const auto length = static_cast<std::size_t>(extent(dimension));
+  const auto& file = implementation_->file;
   FileAxis axis;
   axis.name = dimension;
-  const std::size_t extent = found.getSize();
   const auto variable = file.getVar(dimension);
   if (variable.isNull() || variable.getDimCount() != 1 || variable.getDim(0).getName() != dimension) {
     axis.units = "1";
-    for (std::size_t i = 0; i < extent; ++i) axis.values.push_back(static_cast<double>(i));
+    for (std::size_t i = 0; i < length; ++i) axis.values.push_back(static_cast<double>(i));
     return axis;
   }
   try {
@@ -301,9 +341,9 @@ FileAxis NetcdfReader::axis(const std::string& dimension) const {
     } else if (const auto edges_name = axis.attributes.find("edges"); edges_name != axis.attributes.end()) {
       const auto variable_of_edges = file.getVar(edges_name->second);
       if (!variable_of_edges.isNull() && variable_of_edges.getDimCount() == 1 &&
-          variable_of_edges.getDim(0).getSize() == extent + 1) {
+          variable_of_edges.getDim(0).getSize() == length + 1) {
         const auto edges = implementation_->read_all(variable_of_edges);
-        for (std::size_t i = 0; i < extent; ++i) {
+        for (std::size_t i = 0; i < length; ++i) {
           axis.bounds.push_back(edges[i]);
           axis.bounds.push_back(edges[i + 1]);
         }
@@ -328,6 +368,11 @@ std::map<std::string, std::string> NetcdfReader::global_attributes() const {
 
 std::vector<double> NetcdfReader::read(const std::string& name, std::int64_t first, std::int64_t count) const {
   return implementation_->read(implementation_->know(name), name, first, count);
+}
+
+std::vector<double> NetcdfReader::read_cells(const std::string& name, const std::vector<FieldAxis>& axes,
+                                             std::int64_t first, std::int64_t count) const {
+  return implementation_->read_cells(implementation_->know(name), name, axes, first, count);
 }
 
 std::vector<double> NetcdfReader::read(const std::string& name) const {

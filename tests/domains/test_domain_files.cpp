@@ -134,16 +134,18 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"[outputs.left]\nunits", "[outputs.left]\nunit", format_error, "23:1",
                 "unknown key \"unit\" in [outputs.left]; did you mean \"units\"?"},
         BadFile{"source = \"IN\"", "source = { variable = \"IN\", axis = \"x\" }", format_error, "18:10",
-                "the source of inflow needs either \"variable\" (a field of the file) or \"axis\" (a coordinate)"},
+                "the source of inflow needs one of \"variable\" (a field of the file), \"axis\" (a coordinate) and "
+                "\"magnitude\" (of several fields)"},
         BadFile{"transform = \"cosine\"", "transform = \"tangent\"", format_error, "21:53",
-                "expected the transform sine or cosine, found \"tangent\""},
+                "expected the transform sine, cosine, logarithm or square_root, found \"tangent\""},
         BadFile{", period = 4.0", "", format_error, "21:10",
                 "the source of season needs the key \"period\": of the argument, in its units: sine(2 pi value / "
                 "period)"},
         BadFile{"index = true, ", "", format_error, "21:10",
                 "the source of season needs the key \"units\": of the transform's argument"},
         BadFile{"tolerance = 0.5", "tolerance = \"loose\"", Status::not_found, "27:58",
-                "expected a number or the name of a tolerance (chemical_process_cstr, chemical_process_plant, ocean_heat_budget), found \"loose\""},
+                "expected a number or the name of a tolerance (atmospheric_column_energy, "
+                "atmospheric_column_water, chemical_process_cstr, chemical_process_plant, ocean_heat_budget), found \"loose\""},
         BadFile{"tolerance = 0.5", "tolerance = -1", format_error, "27:58", "expected a tolerance of 0 or more"},
         BadFile{"tolerance = 0.5", "units = \"kg\"", Status::unit_mismatch, "27:54",
                 "law mass: expected terms in kg, found kg s-1"},
@@ -183,7 +185,8 @@ TEST(DomainFile, OneThatIsMissingOrUnknownSaysWhatThereIs) {
   } catch (const Error& error) {
     EXPECT_EQ(error.status(), Status::not_found);
     EXPECT_EQ(std::string(error.what()),
-              "no domain \"ocean_heat_bugdet\"; shipped are chemical_process_cstr, chemical_process_plant, ocean_heat_budget (did you mean \"ocean_heat_budget\"?); a file "
+              "no domain \"ocean_heat_bugdet\"; shipped are atmospheric_column, atmospheric_column_partial, "
+              "chemical_process_cstr, chemical_process_plant, ocean_heat_budget (did you mean \"ocean_heat_budget\"?); a file "
               "of your own is given by its path (NAME.toml)");
   }
   try {

@@ -103,7 +103,7 @@ INSTANTIATE_TEST_SUITE_P(
             "19:10: \"member\" is what a column of every generated table is called: choose another name"},
         Bad{"column = \"T [C]\"", "variable = \"T [C]\"", format_error,
             "15:12: unknown key \"variable\" in the source of T; legal are column, axis, index, units, transform, "
-            "period"},
+            "period, magnitude"},
         Bad{"units = \"degC\"", "units = \"kg\"", Status::unit_mismatch,
             "15:38: expected units that convert to \"K\" (K), found \"kg\" (kg)"}));
 

@@ -1,6 +1,7 @@
 #include <lavoisier/netcdf_reader.hpp>
 #include <lavoisier/status.hpp>
 
+#include "expect_error.hpp"
 #include "netcdf_file.hpp"
 #include "temporary_folder.hpp"
 
@@ -177,6 +178,32 @@ TEST_P(NetcdfReading, AFileCutShortIsNoSilentZero) {
     EXPECT_TRUE(error.status() == Status::invalid_format || error.status() == Status::io_error) << error.what();
     EXPECT_NE(std::string(error.what()).find(file_.string()), std::string::npos);
   }
+}
+
+TEST_P(NetcdfReading, CellsAreReadWithTheirElements) {
+  using Kind = FieldAxis::Kind;
+  const NetcdfReader reader(file_);
+  // plain(t = 4, y = 3, x = 5) holds 0.5, 1.5, ...: cells are t and x, elements the last two of y, the second one first.
+  const std::vector<FieldAxis> axes = {{Kind::cell}, {Kind::element, 1, 2, 1}, {Kind::cell}};
+  const auto at = [](int t, int y, int x) { return 0.5 + 15 * t + 5 * y + x; };
+  for (const int first : {0, 3, 7})
+    for (const int count : {1, 4, 13 - first}) {
+      const auto values = reader.read_cells("plain", axes, first, count);
+      ASSERT_EQ(values.size(), static_cast<std::size_t>(2 * count));
+      for (int c = 0; c < count; ++c)
+        for (int e = 0; e < 2; ++e) EXPECT_EQ(values[2 * c + e], at((first + c) / 5, e + 1, (first + c) % 5)) << first;
+    }
+  EXPECT_EQ(reader.read_cells("plain", {{Kind::fixed, 3}, {Kind::cell}, {Kind::fixed, 4}}, 1, 2),
+            (std::vector<double>{at(3, 1, 4), at(3, 2, 4)}));
+  EXPECT_TRUE(std::isnan(reader.read_cells("missing", {{Kind::cell}}, 1, 1).front()));
+  EXPECT_EQ(reader.extent("y"), 3);
+  EXPECT_FALSE(reader.has_dimension("z"));
+  tests::expect_error(Status::out_of_range, [&] {
+    reader.read_cells("plain", {{Kind::cell}, {Kind::element, 2, 2, 1}, {Kind::cell}}, 0, 1);
+  },
+                      "indices 2 to 3 (from 0) of a dimension of 3");
+  tests::expect_error(Status::shape_mismatch, [&] { reader.read_cells("plain", {{Kind::cell}}, 0, 1); }, "expected 1");
+  tests::expect_error(Status::out_of_range, [&] { reader.read_cells("plain", axes, 19, 2); }, "which has 20");
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, NetcdfReading, testing::Values(0, NC_64BIT_OFFSET, NC_NETCDF4));

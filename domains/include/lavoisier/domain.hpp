@@ -7,6 +7,7 @@
 #include <lavoisier/netcdf_reader.hpp>
 #include <lavoisier/sample_file.hpp>
 #include <lavoisier/sample_set.hpp>
+#include <lavoisier/units.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -19,9 +20,13 @@
 namespace lavoisier {
 
 /// How one input or output is got from a file.
-enum class Transform { none, sine, cosine };
+enum class Transform { none, sine, cosine, logarithm, square_root };
 struct Source {
   std::string variable;    ///< NetCDF variable or column of a table, or the axis' name if `axis`
+  std::vector<std::string> magnitude;  ///< instead of `variable`: fields of which the root of the sum of squares is taken
+  std::map<std::string, std::int64_t> at;  ///< of further dimensions of the field: the one index taken, from 0
+  std::optional<Expression> value;     ///< instead: made of inputs before it, constants and array constants
+  UnitConversion value_conversion;     ///< from the units of `value` to the variable's
   bool axis = false;       ///< a coordinate value instead of a field
   bool index = false;      ///< the index along the axis (0, 1, ...) instead of its value
   Transform transform = Transform::none;
@@ -30,6 +35,22 @@ struct Source {
                            ///< empty for an index
   std::string file_units;  ///< of a table's column, where they are not `units`: a table names none
   std::map<std::string, std::string> source_units;  ///< this variable's own spellings; they come before the domain's
+  bool is_field() const { return !axis && !value; }
+};
+
+/// Where a dimension of the layout lies in a file: `extent` indices of the file's dimension from `first`.
+struct FileDimension {
+  std::string name;        ///< in the file
+  std::int64_t first = 0;  ///< from 0
+  bool part = false;       ///< the file's dimension may be longer
+};
+
+/// A constant with a number for each element of dimensions (the thickness of layers). `value` of inputs may use it; it is
+/// no part of a model file.
+struct ArrayConstant {
+  std::string name, units;
+  std::vector<std::string> dimensions;
+  std::vector<double> values;  ///< row-major
 };
 
 /// Which samples are for training, validation and test.
@@ -38,21 +59,25 @@ struct Split {
     block,       ///< by a coordinate: block = floor(coordinate / width) mod modulus; blocks that are not listed: training
     sequential,  ///< by rows in file order: training, then validation, then test
     random,      ///< by rows: a permutation drawn by `seed` and the number of rows alone
-    indices      ///< by rows, from 0, as listed; rows that are not listed: training
+    indices,     ///< by rows, from 0, as listed; rows that are not listed: training
+    groups       ///< by a variable of the file: its distinct values are numbered from 0, ascending; number mod modulus
   };
   Kind kind = Kind::block;
   std::string axis;
+  std::string variable;                           ///< groups: of the file
   double width = 1.0;
   int modulus = 1;
-  std::vector<int> test, validation;              ///< numbers of blocks
+  std::vector<int> test, validation;              ///< numbers of blocks or groups, mod modulus
   double test_share = 0.0, validation_share = 0.0;  ///< sequential, random: of the rows, rounded down; the rest: training
   std::uint64_t seed = 0;
   std::vector<std::int64_t> test_rows, validation_rows;
 };
 
-/// The subsets of `rows` rows by a split of another kind than block. Error(out_of_range) names a listed row that is not
+/// The subsets of `rows` rows by a split that counts rows. Error(out_of_range) names a listed row that is not
 /// there.
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows);
+/// Of one block or group by its number.
+Subset subset_of_number(const Split& split, double number);
 /// One line for people.
 std::string describe(const Split& split);
 /// The table [split] of a TOML text (a protocol's), none where it has none. `sample_dimensions`: the domain's, which a
@@ -66,11 +91,14 @@ struct Domain {
   std::filesystem::path file;
   StateLayout layout;
   std::vector<Constant> constants;
+  std::vector<ArrayConstant> array_constants;
   std::vector<Law> laws;
   std::map<std::string, Source> sources;             ///< by variable name
+  std::map<std::string, FileDimension> file_dimensions;  ///< by dimension of the layout
   std::map<std::string, std::string> source_units;   ///< literal spelling in files -> units
   std::vector<std::string> sample_dimensions;        ///< file dimensions that make samples, slowest first (time, y, x)
   std::vector<std::string> column_dimensions;        ///< those that number columns; the rest number steps
+  std::vector<std::string> coordinates;  ///< the file's names of auxiliary coordinates of the samples
   std::vector<std::string> empty;  ///< a cell where all of these inputs are missing is no sample (land); none listed:
                                    ///< where every field that is asked for is missing
   std::optional<CsvOptions> table;  ///< samples are the rows of a CSV file; then both lists of dimensions are {"sample"}
@@ -98,6 +126,11 @@ class SampleReader {
 
   std::int64_t cells() const noexcept;
   std::vector<FileAxis> axes() const;               ///< of the sample dimensions, as in the file
+  /// Of the dimensions that outputs have, in the layout's order and by its names: the part of the file's axis that is
+  /// theirs; indices from 0 where the file has none.
+  std::vector<FileAxis> element_axes() const;
+  /// Those of the domain's that the file has. Error(shape_mismatch) for one that has other dimensions than the samples.
+  std::vector<FileCoordinate> coordinates() const;
   std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ...";
                                                     ///< of a table: "sample 15, line 17"
   /// Of a table, "file:line:column" of a variable's cell.
