@@ -10,7 +10,8 @@
 
 namespace lavoisier::detail {
 
-inline constexpr std::int64_t fused_rows = 8;   ///< most laws
+inline constexpr std::int64_t fused_rows = 8;   ///< most laws of samples with deviations of their own
+inline constexpr std::int64_t fused_shared_rows = 64;  ///< most laws with one row of deviations for all
 inline constexpr std::int64_t fused_slots = 8;  ///< partial sums over samples: sample s goes to slot s % fused_slots
 
 /// Samples are rows; `count` of them, at most `lanes`. Everything row-major and contiguous.
@@ -27,10 +28,16 @@ struct FusedTile {
   double* scratch;                     ///< fused_scratch(n, m, lanes), aligned to 64 bytes
 };
 
+/// A ScaledCholesky (of A A', of W) that all samples share.
+struct GramFactor {
+  const double *factor, *inverse_pivot, *scale;  ///< m x m, m, m
+};
+
 /// What one row of standard deviations for the whole batch leaves to be computed once.
 struct SharedLaw {
+  std::int64_t rows;                          ///< m
   const double* variance;                     ///< n, the prior's
-  const double *factor, *inverse_pivot, *scale;  ///< ScaledCholesky of W: m x m, m, m
+  GramFactor factor;                          ///< of W
   const double *sigma, *inverse_sigma;        ///< n x lanes: of the conditional marginals, each number `lanes` times
   std::int64_t special_count;
   const std::int64_t* special;                ///< outputs of leverage above 1/2
@@ -43,9 +50,13 @@ struct SharedSums {
   std::int64_t first_slot;
 };
 
-/// ScaledCholesky of A A', shared by all samples.
-struct GramFactor {
-  const double *factor, *inverse_pivot, *scale;  ///< m x m, m, m
+/// The same for a log density.
+struct SharedDensity {
+  std::int64_t rows;                                ///< m
+  const double *deviation, *inverse, *narrowing;    ///< n: s, 1/s, and what the marginal variances v add to d/ds: v/s^3
+  GramFactor covariance, gram;                      ///< of W, of A A'
+  double of_pivot;                                  ///< epsilon / the smallest pivot of W
+  double least_violation, noise;                    ///< as in DensityParts
 };
 
 /// What a log density is made of besides tile.value, which holds the quadratic form: a number a sample, `pivot` and `scale` (of
@@ -61,14 +72,18 @@ struct DensityParts {
 struct FusedKernels {
   const char* name;
   std::int64_t lanes;
-  /// By number of laws less one. Returns one bit a sample, set where the sample must be done alone (its outputs are then
+  /// By number of laws less one; the last of `shared_` is for any number above fused_rows. Returns one bit a sample,
+  /// set where the sample must be done alone (its outputs are then
   /// not to be used): a deviation that is not positive, a leverage above 1/2, W near singular, a value that is not finite.
   std::uint32_t (*crps[fused_rows])(const FusedTile&);
   /// With one row of deviations for all (tile.deviation and deviation_bar unused); a bit is set where the value is not
   /// finite.
-  std::uint32_t (*shared_crps[fused_rows])(const FusedTile&, const SharedLaw&, const SharedSums&);
+  std::uint32_t (*shared_crps[fused_rows + 1])(const FusedTile&, const SharedLaw&, const SharedSums&);
   /// Log density on the laws and its gradients, deviations of each sample. Bits as for crps.
   std::uint32_t (*log_density[fused_rows])(const FusedTile&, const GramFactor&, const DensityParts&);
+  /// With one row of deviations for all (tile.deviation unused): the quadratic form, and the gradients of each sample's
+  /// log density unless tile.mean_bar is null. A bit is set where y may be off the laws or rounding tells.
+  std::uint32_t (*shared_log_density[fused_rows + 1])(const FusedTile&, const SharedDensity&);
   /// CRPS of `count` normal marginals, one after another.
   void (*gaussian_crps)(const double* from_mean, const double* sigma, const double* inverse_sigma, std::int64_t count,
                         double* value, double* mean_bar, double* variance_bar);

@@ -307,86 +307,8 @@ std::uint32_t crps(const FusedTile& t) {
   return alone | bits_of(~(total - total == 0.0), t.count);
 }
 
-template <int M>
-std::uint32_t shared_crps(const FusedTile& t, const SharedLaw& law, const SharedSums& sums) {
-  const std::int64_t n = t.n, size = n * lanes;
-  double* const z = t.scratch;
-  double* const y = z + size;
-  double* const from_mean = y + size;
-  double* const value = from_mean + size;
-  double* const mean_bar = value + size;
-  double* const variance_bar = mean_bar + size;
-  gather_rows(t.mean, n, t.count, z);
-  gather_rows(t.y, n, t.count, y);
-  Factor<M, double> f;
-#pragma GCC unroll 8
-  for (int k = 0; k < M; ++k) {
-#pragma GCC unroll 8
-    for (int l = 0; l < M; ++l) f.factor[k][l] = law.factor[k * M + l];
-    f.inverse_pivot[k] = law.inverse_pivot[k];
-    f.scale[k] = law.scale[k];
-  }
-  Vector d[M], lambda[M] = {}, again[M] = {}, row[M] = {}, total{};
-  load_right_hand_side<M>(t, d);
-  for (std::int64_t j = 0; j < n; ++j)
-#pragma GCC unroll 8
-    for (int k = 0; k < M; ++k) lambda[k] += t.columns[j * M + k] * load(z + j * lanes);
-#pragma GCC unroll 8
-  for (int k = 0; k < M; ++k) lambda[k] -= d[k];
-  f.solve(lambda);
-  for (std::int64_t j = 0; j < n; ++j) {
-    const double* a = t.columns + j * M;
-    const Vector m = load(z + j * lanes) - law.variance[j] * dot<M>(a, lambda);
-    store(z + j * lanes, m);
-#pragma GCC unroll 8
-    for (int k = 0; k < M; ++k) again[k] += a[k] * m;
-  }
-#pragma GCC unroll 8
-  for (int k = 0; k < M; ++k) again[k] -= d[k];
-  f.solve(again);
-  for (std::int64_t j = 0; j < n; ++j) {
-    const Vector m = load(z + j * lanes) - law.variance[j] * dot<M>(t.columns + j * M, again);
-    store(from_mean + j * lanes, load(y + j * lanes) - m);
-  }
-  crps_of_all(from_mean, law.sigma, law.inverse_sigma, size, value, mean_bar, variance_bar);
-  Mask there;
-  for (int lane = 0; lane < lanes; ++lane) there[lane] = lane < t.count ? -1 : 0;
-  for (std::int64_t j = 0; j < n; ++j) {
-    const double* a = t.columns + j * M;
-    const double w = t.weight[j];
-    total += w * load(value + j * lanes);
-    const Vector m_bar = w * load(mean_bar + j * lanes), v_bar = w * load(variance_bar + j * lanes);
-    store(mean_bar + j * lanes, m_bar);
-    double* sum = sums.variance_bar + j * fused_slots + sums.first_slot;
-    store(sum, load(sum) + (there ? v_bar : Vector{}));
-    const Vector along = law.variance[j] * m_bar;
-#pragma GCC unroll 8
-    for (int k = 0; k < M; ++k) row[k] += along * a[k];
-  }
-  f.solve(row);
-  std::int64_t q = 0;
-  for (std::int64_t j = 0; j < n; ++j) {
-    const double* a = t.columns + j * M;
-    Vector p;
-    if (q < law.special_count && law.special[q] == j) {
-      const double* P = law.special_column + q * n;
-      p = P[j] * load(mean_bar + j * lanes);
-      for (std::int64_t i = 0; i < n; ++i)
-        if (i != j) p += load(mean_bar + i * lanes) * P[i];
-      ++q;
-    } else {
-      p = load(mean_bar + j * lanes) - dot<M>(a, row);
-    }
-    store(z + j * lanes, p);
-    double* sum = sums.shift + j * fused_slots + sums.first_slot;
-    store(sum, load(sum) + (there ? p * dot<M>(a, lambda) : Vector{}));
-  }
-  scatter_rows(z, n, t.count, t.mean_bar);
-  for (std::int64_t lane = 0; lane < t.count; ++lane) t.value[lane] = total[lane];
-  return bits_of(~(total - total == 0.0), t.count);
-}
-
 #include "fused_kernels_density.inl"
+#include "fused_kernels_shared.inl"
 
 void gaussian_crps_of_all(const double* from_mean, const double* sigma, const double* inverse, std::int64_t count,
                           double* value, double* mean_bar, double* variance_bar) {
@@ -400,9 +322,11 @@ const FusedKernels LAVOISIER_KERNEL_TABLE = {
     lanes,
     {crps<1>, crps<2>, crps<3>, crps<4>, crps<5>, crps<6>, crps<7>, crps<8>},
     {shared_crps<1>, shared_crps<2>, shared_crps<3>, shared_crps<4>, shared_crps<5>, shared_crps<6>, shared_crps<7>,
-     shared_crps<8>},
+     shared_crps<8>, shared_crps<0>},
     {log_density<1>, log_density<2>, log_density<3>, log_density<4>, log_density<5>, log_density<6>, log_density<7>,
      log_density<8>},
+    {shared_log_density<1>, shared_log_density<2>, shared_log_density<3>, shared_log_density<4>, shared_log_density<5>,
+     shared_log_density<6>, shared_log_density<7>, shared_log_density<8>, shared_log_density<0>},
     gaussian_crps_of_all};
 
 }  // namespace lavoisier::detail

@@ -68,6 +68,10 @@ bool tiles_serve(const LawMatrix* laws, Index samples, std::initializer_list<con
   return std::all_of(read.begin(), read.end(), [](const Batch* one) { return contiguous(*one); });
 }
 
+GramFactor parts_of(const ScaledCholesky<-1>& factor) {
+  return {factor.factor(), factor.inverse_pivot(), factor.scale()};
+}
+
 std::vector<Index> all_of(Index samples) {
   std::vector<Index> all(static_cast<std::size_t>(samples));
   std::iota(all.begin(), all.end(), Index{0});
@@ -121,7 +125,7 @@ std::vector<Index> fused_conditional_log_density(const LawMatrix* shared, const 
   SampleKernel<-1> kernel(laws);
   const std::vector<double> ones(laws.outputs, 1.0);
   if (!kernel.set_gram(ones.data())) return all_of(samples);
-  const GramFactor gram{kernel.gram_factor().factor(), kernel.gram_factor().inverse_pivot(), kernel.gram_factor().scale()};
+  const GramFactor gram = parts_of(kernel.gram_factor());
   const double log_det_gram = kernel.gram_factor().log_det();
   const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;
   const int threads = thread_count(options, samples, static_cast<double>(n * (30 + m * m)));
@@ -167,14 +171,71 @@ std::vector<Index> fused_conditional_log_density(const LawMatrix* shared, const 
   return those_left(alone, lanes);
 }
 
+std::vector<Index> fused_shared_log_density(const SampleKernel<-1>& kernel, const LawMatrix& laws, const Batch& mean,
+                                            const Batch& standard_deviation, const Batch& d, const Batch& y,
+                                            const BatchOptions& options, LogDensity& density) {
+  const Index samples = mean.rows();
+  const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
+  const FusedKernels* const kernels = fused_kernels();
+  // Known outputs, and deviations whose inverse overflows, are SampleKernel's.
+  if (kernels == nullptr || m < 1 || m > fused_shared_rows || !contiguous(mean) || !contiguous(d) || !contiguous(y) ||
+      !(standard_deviation.minCoeff() >= std::numeric_limits<double>::min()))
+    return all_of(samples);
+  std::vector<double> inverse(laws.outputs), narrowing(laws.outputs);
+  LogProduct product;
+  for (std::size_t j = 0; j < laws.outputs; ++j) {
+    const double s = standard_deviation.data()[j];
+    product.multiply(s);
+    inverse[j] = 1.0 / s;
+    narrowing[j] = kernel.marginal_variance[j] * inverse[j] * inverse[j] * inverse[j];
+  }
+  const SharedDensity law{m,
+                          standard_deviation.data(),
+                          inverse.data(),
+                          narrowing.data(),
+                          parts_of(kernel.factor()),
+                          parts_of(kernel.gram_factor()),
+                          std::numeric_limits<double>::epsilon() / kernel.smallest_pivot(),
+                          0.5 * tolerances::identity::relative_fp32,
+                          log_density_noise};
+  const double log_det_S = 2.0 * product.log(), log_det_W = kernel.factor().log_det(),
+               log_det_gram = kernel.gram_factor().log_det();
+  const bool with_gradient = density.gradient.mean.rows() > 0;
+  const Index lanes = kernels->lanes, tiles = (samples + lanes - 1) / lanes;
+  const int threads = thread_count(options, samples, static_cast<double>(n * (20 + 4 * m)));
+  const auto scratch = scratch_of(threads, fused_scratch(n, m, lanes));
+  std::vector<std::uint32_t> alone(static_cast<std::size_t>(tiles));
+  for_each_sample(tiles, threads, [&](Index i, int thread) {
+    const Index s = i * lanes;
+    FusedTile tile{};
+    tile.n = n;
+    tile.count = std::min(lanes, samples - s);
+    tile.columns = laws.columns.data();
+    tile.row_scale = laws.row_scale.data();
+    tile.mean = row(mean, s);
+    tile.y = row(y, s);
+    tile.d = row(d, s);
+    tile.value = density.value.data() + s;
+    tile.mean_bar = with_gradient ? row(density.gradient.mean, s) : nullptr;
+    tile.deviation_bar = with_gradient ? row(density.gradient.standard_deviation, s) : nullptr;
+    tile.scratch = scratch[static_cast<std::size_t>(thread)].data();
+    alone[static_cast<std::size_t>(i)] = kernels->shared_log_density[std::min(m - 1, fused_rows)](tile, law);
+    // As SampleKernel::log_density() sums it.
+    for (Index lane = 0; lane < tile.count; ++lane)
+      tile.value[lane] = -0.5 * (static_cast<double>(n) - static_cast<double>(m)) * log_two_pi -
+                         0.5 * tile.value[lane] - 0.5 * log_det_S + 0.5 * log_det_W - 0.5 * log_det_gram;
+  });
+  return those_left(alone, lanes);
+}
+
 std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, const Batch& mean,
                                                        const Batch& standard_deviation, const Batch& d, const Batch& y,
                                                        const Eigen::VectorXd& weight, const BatchOptions& options) {
   const Index samples = mean.rows(), outputs = mean.cols();
   const auto n = static_cast<std::int64_t>(laws.outputs), m = static_cast<std::int64_t>(laws.rows);
   const FusedKernels* const kernels = fused_kernels();
-  if (kernels == nullptr || m < 1 || m > fused_rows || n <= m || options.drop_dependent_rows || !contiguous(mean) ||
-      !contiguous(d) || !contiguous(y))
+  if (kernels == nullptr || m < 1 || m > fused_shared_rows || n <= m || options.drop_dependent_rows ||
+      !contiguous(mean) || !contiguous(d) || !contiguous(y))
     return {};
   BatchLoss loss{Eigen::VectorXd(samples),
                  {RowMatrix(samples, outputs), RowMatrix::Zero(1, outputs)},
@@ -208,9 +269,14 @@ std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, co
   }
   kernel.special_columns(special_column.data());
   const std::vector<std::int64_t> special(kernel.special().begin(), kernel.special().end());
-  const SharedLaw law{variance.data(),        kernel.factor().factor(), kernel.factor().inverse_pivot(),
-                      kernel.factor().scale(), sigma.data(),            inverse.data(),
-                      static_cast<std::int64_t>(special.size()),        special.data(), special_column.data()};
+  const SharedLaw law{m,
+                      variance.data(),
+                      parts_of(kernel.factor()),
+                      sigma.data(),
+                      inverse.data(),
+                      static_cast<std::int64_t>(special.size()),
+                      special.data(),
+                      special_column.data()};
 
   // A fixed number of samples a chunk, and slots that don't depend on the width of a vector: one order of sums.
   constexpr Index chunk = 64;
@@ -225,7 +291,8 @@ std::optional<BatchLoss> fused_shared_conditional_crps(const LawMatrix& laws, co
       const FusedTile tile = tile_of(laws, mean, d, y, weight, loss, s, std::min(lanes, end - s),
                                      scratch[static_cast<std::size_t>(thread)].data());
       double* const here = sums.data() + i * sums_of_chunk;
-      const std::uint32_t odd = kernels->shared_crps[m - 1](tile, law, {here, here + n * fused_slots, s % fused_slots});
+      const std::uint32_t odd = kernels->shared_crps[std::min(m - 1, fused_rows)](
+          tile, law, {here, here + n * fused_slots, s % fused_slots});
       for (Index lane = 0; odd != 0 && lane < tile.count; ++lane) {
         if (!(odd >> lane & 1u)) continue;
         bool finite = true;  // else an overflow, which is the answer

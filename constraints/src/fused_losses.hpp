@@ -1,7 +1,7 @@
 #ifndef LAVOISIER_FUSED_LOSSES_HPP
 #define LAVOISIER_FUSED_LOSSES_HPP
 
-#include "law_matrix.hpp"
+#include "sample_kernel.hpp"
 
 #include <lavoisier/training_losses.hpp>
 
@@ -26,6 +26,15 @@ std::vector<Eigen::Index> fused_conditional_log_density(const LawMatrix* laws, c
                                                         const Eigen::Ref<const RowMatrix>& d,
                                                         const Eigen::Ref<const RowMatrix>& y,
                                                         const BatchOptions& options, LogDensity& density);
+
+/// conditional_log_density with one row of deviations for all samples: as fused_conditional_log_density, gradients of
+/// each sample. `kernel` has these deviations, their leverages, marginal variances and A A'.
+std::vector<Eigen::Index> fused_shared_log_density(const SampleKernel<-1>& kernel, const LawMatrix& laws,
+                                                   const Eigen::Ref<const RowMatrix>& mean,
+                                                   const Eigen::Ref<const RowMatrix>& standard_deviation,
+                                                   const Eigen::Ref<const RowMatrix>& d,
+                                                   const Eigen::Ref<const RowMatrix>& y, const BatchOptions& options,
+                                                   LogDensity& density);
 
 /// fused_conditional_crps with one row of deviations for all samples: W, its factor, leverages and variances once. Values and gradients
 /// in mu have SampleKernel's bits; the gradient in s (1 x n) is the sum over the samples, in one order. Status of s itself

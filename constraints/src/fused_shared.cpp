@@ -1,7 +1,9 @@
 #include "fused_shared.hpp"
 
+#include "fused_losses.hpp"
 #include "parallel.hpp"
 
+#include <numeric>
 #include <optional>
 
 namespace lavoisier::detail {
@@ -42,14 +44,26 @@ class Shared {
   bool stacked() const noexcept { return laws_.shared() == nullptr; }
   Status status() const noexcept { return status_; }
   Kernel& first() noexcept { return *first_; }
+  const LawMatrix& laws() const noexcept { return *laws_.shared(); }
 
+  std::vector<Index> all() const {
+    std::vector<Index> samples(static_cast<std::size_t>(samples_));
+    std::iota(samples.begin(), samples.end(), Index{0});
+    return samples;
+  }
   /// body(kernel, s, status): status of the deviations, or of the sample's mean and right-hand side.
   template <class Body>
   void for_each(const Body& body) {
+    for_each(all(), body);
+  }
+  template <class Body>
+  void for_each(const std::vector<Index>& samples, const Body& body) {
+    if (samples.empty()) return;
     std::vector<Kernel> kernels;
     kernels.reserve(static_cast<std::size_t>(threads_));
     for (int thread = 0; thread < threads_; ++thread) prepare(kernels.emplace_back(*laws_.shared()));
-    for_each_sample(samples_, threads_, [&](Index s, int thread) {
+    for_each_sample(static_cast<Index>(samples.size()), threads_, [&](Index i, int thread) {
+      const Index s = samples[static_cast<std::size_t>(i)];
       Kernel& kernel = kernels[static_cast<std::size_t>(thread)];
       body(kernel, s, status_ != Status::ok ? status_ : kernel.set_right_hand_side(row(*mean_, s), row(*d_, s)));
     });
@@ -244,7 +258,11 @@ LogDensity shared_conditional_log_density(const RowMatrix& A, const Batch& mean,
   result.value.resize(samples);
   result.status.assign(static_cast<std::size_t>(samples), Status::ok);
   if (with_gradient) result.gradient = {RowMatrix(samples, A.cols()), RowMatrix(samples, A.cols())};
-  shared.for_each([&](Kernel& kernel, Index s, Status status) {
+  const std::vector<Index> rest =
+      shared.status() != Status::ok
+          ? shared.all()
+          : fused_shared_log_density(shared.first(), shared.laws(), mean, standard_deviation, d, y, options, result);
+  shared.for_each(rest, [&](Kernel& kernel, Index s, Status status) {
     if (status == Status::ok)
       status = kernel.log_density(row(mean, s), standard_deviation.data(), row(y, s), result.value[s],
                                   with_gradient ? row(result.gradient.mean, s) : nullptr,

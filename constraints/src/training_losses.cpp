@@ -110,14 +110,15 @@ BatchLoss conditional_likelihood_loss(const RowMatrix& A, const Batch& mean, con
 BatchLoss gaussian_likelihood_loss(const Batch& mean, const Batch& standard_deviation, const Batch& y,
                                    const BatchOptions& options) {
   const Eigen::Index outputs = mean.cols();
-  require_like("gaussian_likelihood_loss", outputs, mean, standard_deviation, y);
+  const bool shared = is_shared(mean, standard_deviation);
+  require_like("gaussian_likelihood_loss", outputs, mean, shared ? mean : standard_deviation, y);
   BatchLoss loss = make_loss(mean.rows(), outputs);
   const int threads = detail::thread_count(options, mean.rows(), 50.0 * static_cast<double>(outputs));
   detail::for_each_sample(mean.rows(), threads, [&](Eigen::Index s, int) {
-    const Status status = check_row(row(mean, s), row(standard_deviation, s), row(y, s), outputs, true);
+    const double *at = row(y, s), *centre = row(mean, s), *deviation = row(standard_deviation, shared ? 0 : s);
+    const Status status = check_row(centre, deviation, at, outputs, true);
     set_status(loss, s, status);
     if (status != Status::ok) return;
-    const double *at = row(y, s), *centre = row(mean, s), *deviation = row(standard_deviation, s);
     double *mean_bar = row(loss.gradient.mean, s), *deviation_bar = row(loss.gradient.standard_deviation, s);
     LogProduct product;
     double squares = 0.0;
@@ -130,7 +131,7 @@ BatchLoss gaussian_likelihood_loss(const Batch& mean, const Batch& standard_devi
     }
     loss.value[s] = 0.5 * static_cast<double>(outputs) * detail::log_two_pi + 0.5 * squares + product.log();
   });
-  return loss;
+  return shared ? summed(std::move(loss)) : loss;
 }
 
 }  // namespace lavoisier

@@ -25,24 +25,21 @@ Strategy trained_as(Strategy strategy) {
 
 }  // namespace
 
-HeadValues head_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<Index>& active, const MlpOptions& options) {
+HeadValues head_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<Index>& active,
+                       const MlpOptions& options, bool one_deviation) {
   const Index rows = h.rows(), n = h.cols() / 2, count = static_cast<Index>(active.size());
+  const Index deviations = one_deviation ? std::min<Index>(rows, 1) : rows;
   const bool softplus = options.parametrization == "softplus", all = count == n;
-  HeadValues values{RowMatrix(rows, count), RowMatrix(rows, count), RowMatrix(rows, count)};
-  for (Index row = 0; row < rows; ++row) {
-    const double* from = h.data() + row * h.outerStride();
-    double* mean = values.mean.data() + row * count;
+  HeadValues values{RowMatrix(rows, count), RowMatrix(deviations, count), RowMatrix(deviations, count)};
+  const auto take = [&](const double* from, double* to) {
+    if (all) std::copy_n(from, n, to);
+    for (Index j = 0; j < count && !all; ++j) to[j] = from[active[static_cast<std::size_t>(j)]];
+  };
+  for (Index row = 0; row < rows; ++row) take(h.data() + row * h.outerStride(), values.mean.data() + row * count);
+  for (Index row = 0; row < deviations; ++row) {
     double* deviation = values.standard_deviation.data() + row * count;
     double* slope = values.slope.data() + row * count;
-    if (all) {
-      std::copy_n(from, n, mean);
-      std::copy_n(from + n, n, deviation);
-    } else {
-      for (Index j = 0; j < count; ++j) {
-        mean[j] = from[active[static_cast<std::size_t>(j)]];
-        deviation[j] = from[n + active[static_cast<std::size_t>(j)]];
-      }
-    }
+    take(h.data() + row * h.outerStride() + n, deviation);
     // Functions of our own: loops over them are vectorised.
     if (softplus) {
       for (Index j = 0; j < count; ++j) slope[j] = elementary::sigmoid(deviation[j]);
@@ -98,6 +95,12 @@ HeadLoss::HeadLoss(const TrainingOptions& options, RowMatrix A, Index laws, std:
   if (strategy_ == Strategy::l1_layer && !dependent.empty()) strategy_ = Strategy::completion;  // one shared law
 }
 
+bool HeadLoss::takes_one_deviation() const {
+  const bool of_law = strategy_ == Strategy::conditional || strategy_ == Strategy::variance_projection;
+  return network_.deviation == "shared" && (of_law || strategy_ == Strategy::none) &&
+         (loss_ == Loss::crps || loss_ == Loss::likelihood);
+}
+
 BatchLoss HeadLoss::loss(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& sd,
                          const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d) const {
   switch (strategy_) {
@@ -150,9 +153,10 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
                                      const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A,
                                      const DrawAddress& draws) const {
   const Index rows = h.rows(), outputs = h.cols() / 2, n = static_cast<Index>(active_.size());
-  const HeadValues head = head_values(h, active_, network_);
   const RowMatrix& laws = A_.rows() > 0 ? A_ : A;
   const bool exact = estimator_.estimator == Estimator::exact || h_bar == nullptr;
+  const bool one_deviation = exact && A.rows() == 0 && takes_one_deviation();
+  const HeadValues head = head_values(h, active_, network_, one_deviation);
   BatchLoss found = exact ? loss(laws, head.mean, head.standard_deviation, y, d)
                           : sampled(laws, head.mean, head.standard_deviation, y, d, draws);
   if (h_bar) {
@@ -164,18 +168,21 @@ Eigen::VectorXd HeadLoss::operator()(const Eigen::Ref<const RowMatrix>& h, const
     for (Index row = 0; row < rows; ++row) {
       double* to = h_bar->data() + row * 2 * outputs;
       const double* mean_bar = found.gradient.mean.data() + row * n;
+      if (n == outputs)
+        for (Index j = 0; j < n; ++j) to[j] = share * mean_bar[j];
+      else
+        for (Index j = 0; j < n; ++j) to[active_[static_cast<std::size_t>(j)]] = share * mean_bar[j];
+      to += outputs;
+      if (row >= head.slope.rows()) {
+        std::fill_n(to, outputs, 0.0);
+        continue;
+      }
       const double* deviation_bar = found.gradient.standard_deviation.data() + row * n;
       const double* slope = head.slope.data() + row * n;
-      if (n == outputs) {
-        for (Index j = 0; j < n; ++j) to[j] = share * mean_bar[j];
-        for (Index j = 0; j < n; ++j) to[n + j] = share * deviation_bar[j] * slope[j];
-      } else {
-        for (Index j = 0; j < n; ++j) {
-          const Index i = active_[static_cast<std::size_t>(j)];
-          to[i] = share * mean_bar[j];
-          to[outputs + i] = share * deviation_bar[j] * slope[j];
-        }
-      }
+      if (n == outputs)
+        for (Index j = 0; j < n; ++j) to[j] = share * deviation_bar[j] * slope[j];
+      else
+        for (Index j = 0; j < n; ++j) to[active_[static_cast<std::size_t>(j)]] = share * deviation_bar[j] * slope[j];
     }
   }
   return std::move(found.value);

@@ -10,12 +10,13 @@
 namespace lavoisier::detail {
 
 /// Mean and standard deviation in standardised units from the head's raw values: mean_i = h_i,
-/// standard_deviation_i = floor + f(h_{n+i}); `slope` is f'. Columns are those of `active` alone.
+/// standard_deviation_i = floor + f(h_{n+i}); `slope` is f'. Columns are those of `active` alone. `one_deviation`: all
+/// rows of h have the same raw deviations, and those of the first are taken, 1 x active.
 struct HeadValues {
   RowMatrix mean, standard_deviation, slope;
 };
 HeadValues head_values(const Eigen::Ref<const RowMatrix>& h, const std::vector<Eigen::Index>& active,
-                       const MlpOptions& options);
+                       const MlpOptions& options, bool one_deviation = false);
 
 /// Marginals after the strategy's treatment of N(mean, diag(standard_deviation^2)). `scale` is the metric of projection,
 /// completion (zero where an output is not dependent) and l1_layer; an output of scale zero stays. A: laws x n, or a block
@@ -53,12 +54,16 @@ class HeadLoss {
            const std::vector<Eigen::Index>& dependent, int threads);
 
   /// Loss of each row; with `h_bar` (same shape as h) also the gradient of the rows' mean. y, d: rows x active,
-  /// rows x laws. `A`: (rows * laws) x active where samples have their own coefficients.
+  /// rows x laws. `A`: (rows * laws) x active where samples have their own coefficients. With network.deviation
+  /// "shared" all rows of h have the same raw deviations; what they get of the gradient may then all stand in the first
+  /// row's, for only its sum over the rows is of a weight.
   Eigen::VectorXd operator()(const Eigen::Ref<const RowMatrix>& h, const Eigen::Ref<const RowMatrix>& y,
                              const Eigen::Ref<const RowMatrix>& d, RowMatrix* h_bar, const RowMatrix& A = {},
                              const DrawAddress& draws = {}) const;
 
  private:
+  /// Whether the loss takes one row of deviations for the batch: W, its factor and the gain are then computed once.
+  bool takes_one_deviation() const;
   BatchLoss loss(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& standard_deviation,
                  const Eigen::Ref<const RowMatrix>& y, const Eigen::Ref<const RowMatrix>& d) const;
   BatchLoss sampled(const RowMatrix& A, const RowMatrix& mean, const RowMatrix& standard_deviation,

@@ -289,7 +289,8 @@ void expect_summed(const RowMatrix& shared, const RowMatrix& rows) {
 
 TEST(SharedDeviations, EveryFunctionTakesThem) {
   unsigned seed = 51;
-  for (const Size& size : {Size{2, 2, 1}, Size{37, 31, 4}, Size{6, 4, 4}, Size{13, 40, 11}}) {
+  for (const Size& size : {Size{2, 2, 1}, Size{37, 31, 4}, Size{6, 4, 4}, Size{13, 40, 11}, Size{21, 784, 16},
+                           Size{5, 90, 70}}) {
     RandomProblem p(size.n, size.m, size.samples, seed++);
     RowMatrix s = p.standard_deviation.topRows(1);
     s(0, 0) *= 100.0;
@@ -316,8 +317,60 @@ TEST(SharedDeviations, EveryFunctionTakesThem) {
     EXPECT_TRUE(same(h.value.data(), i.value.data(), size.samples));
     EXPECT_TRUE(same(h.gradient.mean.data(), i.gradient.mean.data(), h.gradient.mean.size()));
     expect_summed(h.gradient.standard_deviation, i.gradient.standard_deviation);
+    const LogDensity value = conditional_log_density(p.A, p.mean, s, p.d, p.y, false, {1});
+    EXPECT_TRUE(same(value.value.data(), h.value.data(), size.samples));
     const BatchLoss j = conditional_likelihood_loss(p.A, p.mean, s, p.d, p.y, {2});
     EXPECT_EQ(j.gradient.standard_deviation, -h.gradient.standard_deviation);
+    const BatchLoss k = gaussian_likelihood_loss(p.mean, s, p.y, {2});
+    const BatchLoss l = gaussian_likelihood_loss(p.mean, p.standard_deviation, p.y, {2});
+    EXPECT_TRUE(same(k.value.data(), l.value.data(), size.samples));
+    EXPECT_TRUE(same(k.gradient.mean.data(), l.gradient.mean.data(), k.gradient.mean.size()));
+    expect_summed(k.gradient.standard_deviation, l.gradient.standard_deviation);
+  }
+}
+
+/// Every table's log density with one row of deviations: quadratic forms and gradients; tiles leave few samples.
+TEST(SharedDeviations, EveryInstructionSetGivesTheSameBits) {
+  const detail::FusedKernels* tables[3];
+  const int count = detail::runnable_fused_kernels(tables);
+  if (count == 0) GTEST_SKIP() << "this compiler has no vector extensions";
+  for (const Size& size : {Size{11, 87, 4}, Size{8, 40, 1}, Size{10, 170, 8}, Size{13, 90, 16}}) {
+    const RandomProblem p(size.n, size.m, size.samples, 78, 0.1);
+    const detail::LawMatrix laws(p.A);
+    detail::SampleKernel<-1> kernel(laws);
+    const double* const s = p.standard_deviation.data();
+    ASSERT_EQ(kernel.set(p.mean.data(), s, p.d.data()), Status::ok);
+    kernel.set_leverages();
+    kernel.variances(kernel.marginal_variance.data());
+    ASSERT_TRUE(kernel.set_gram(s));
+    LogDensity density{Eigen::VectorXd(size.samples), {}, {}};
+    EXPECT_LE(detail::fused_shared_log_density(kernel, laws, p.mean, p.standard_deviation.topRows(1), p.d, p.y, {1},
+                                               density).size(),
+              static_cast<std::size_t>(size.samples / 2)) << size.n;
+    Eigen::RowVectorXd inverse = p.standard_deviation.row(0).cwiseInverse(), narrowing(size.n);
+    for (Index j = 0; j < size.n; ++j)
+      narrowing[j] = kernel.marginal_variance[static_cast<std::size_t>(j)] * std::pow(inverse[j], 3);
+    const detail::GramFactor W{kernel.factor().factor(), kernel.factor().inverse_pivot(), kernel.factor().scale()},
+        gram{kernel.gram_factor().factor(), kernel.gram_factor().inverse_pivot(), kernel.gram_factor().scale()};
+    const detail::SharedDensity law{size.m, s, inverse.data(), narrowing.data(), W, gram, 1e-16, 1e-7, 1e-11};
+    std::vector<RowMatrix> results;
+    for (int i = 0; i < count; ++i) {
+      const detail::FusedKernels& kernels = *tables[i];
+      std::vector<double> scratch(static_cast<std::size_t>(detail::fused_scratch(size.n, size.m, kernels.lanes)));
+      RowMatrix value(size.samples, 1), mean_bar(size.samples, size.n), deviation_bar(size.samples, size.n);
+      for (Index first = 0; first < size.samples; first += kernels.lanes) {
+        detail::FusedTile tile = tile_of(p, laws, first, kernels.lanes);
+        tile.value = value.row(first).data();
+        tile.mean_bar = mean_bar.row(first).data();
+        tile.deviation_bar = deviation_bar.row(first).data();
+        tile.scratch = scratch.data();
+        EXPECT_EQ(kernels.shared_log_density[std::min(size.m - 1, detail::fused_rows)](tile, law), 0u);
+      }
+      results.emplace_back(size.samples, 2 * size.n + 1) << value, mean_bar, deviation_bar;
+    }
+    for (int i = 1; i < count; ++i)
+      EXPECT_TRUE(same(results[0].data(), results[static_cast<std::size_t>(i)].data(), results[0].size()))
+          << tables[0]->name << " and " << tables[i]->name;
   }
 }
 
@@ -407,7 +460,9 @@ TEST(SharedDeviations, ADensityThatNeedsTwiceTheDigitsLeavesTheOthers) {
   p.mean.col(5) = p.y.col(5) + 1e-9 * p.e.col(5);
   p.mean.row(3) *= 1e3;
   p.mean(3, 5) = p.y(3, 5);
+  p.y(6, 0) += 1.0;
   expect_as_repeated(p, p.A, {1}, true);
+  EXPECT_EQ(conditional_log_density(p.A, p.mean, s, p.d, p.y, false).status[6], Status::law_violated);
 }
 
 TEST(SharedDeviations, ABadSampleLeavesTheOthersAndABadRowFailsAll) {

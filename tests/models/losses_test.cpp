@@ -102,6 +102,45 @@ TEST_P(Losses, AdjointIsTheDerivative) {
     }
 }
 
+/// One row of deviations for the batch, or the same row for each sample: the same values, and the same gradient once it
+/// is summed over the samples.
+TEST_P(Losses, OfSharedDeviationsAreThoseOfRepeatedOnes) {
+  const auto [strategy, loss, parametrization] = GetParam();
+  for (const Index laws : {2, 12}) {
+    const Index n = laws == 2 ? 5 : 30;
+    Case at;
+    if (laws > 2) {
+      at.active.clear();
+      for (Index j = 0; j <= n; ++j)
+        if (j != 2) at.active.push_back(j);
+      at.A = normals(laws, n, 11);
+      at.h = normals(7, 2 * n + 2, 12);
+      at.d = normals(7, laws, 13);
+      at.y = normals(7, n, 14);
+      project_onto_laws(at.A, at.d, at.y);
+    }
+    at.h.rightCols(n + 1) = at.h.row(0).rightCols(n + 1).eval().replicate(7, 1);
+    TrainingOptions wanted = options(strategy, loss, parametrization);
+    std::vector<Index> dependent;
+    if (strategy == Strategy::completion) dependent = dependent_outputs(at.A, laws, Eigen::VectorXd::Ones(n));
+    const HeadLoss repeated(wanted, at.A, laws, at.active, dependent, 1);
+    wanted.network.deviation = "shared";
+    const HeadLoss shared(wanted, at.A, laws, at.active, dependent, 1);
+    RowMatrix h_bar, expected_bar;
+    const Eigen::VectorXd found = shared(at.h, at.y, at.d, &h_bar);
+    const Eigen::VectorXd expected = repeated(at.h, at.y, at.d, &expected_bar);
+    EXPECT_LE((found - expected).norm(), 1e-13 * expected.norm());
+    EXPECT_LE((h_bar - expected_bar).leftCols(n + 1).norm(), 1e-13 * expected_bar.norm());
+    const Eigen::RowVectorXd sum = expected_bar.rightCols(n + 1).colwise().sum();
+    EXPECT_LE((h_bar.rightCols(n + 1).colwise().sum() - sum).norm(), 1e-12 * expected_bar.rightCols(n + 1).norm());
+    EXPECT_EQ((found - shared(at.h, at.y, at.d, nullptr)).cwiseAbs().maxCoeff(), 0.0);
+    // Where the loss takes one row, the first sample has all of it.
+    if (strategy == Strategy::conditional && (loss == Loss::crps || loss == Loss::likelihood)) {
+      EXPECT_EQ(h_bar.bottomRightCorner(6, n + 1).cwiseAbs().maxCoeff(), 0.0);
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Losses,
                          testing::ValuesIn(all_cases()),
                          [](const auto& instance) {
