@@ -4,7 +4,7 @@
 //
 //   study_columns --data=FILE [--domain=atmospheric_column] [--strategy=conditional|none|...] [--head=mixed|gaussian]
 //                 [--loss=crps|likelihood] [--seed=0] [--epochs=50] [--batch=256] [--rate=1e-3] [--hidden=256,256,256]
-//                 [--ema=0] [--dropout=0] [--draws=4] [--members=32] [--training=0] [--threads=1]
+//                 [--parametrization=softplus|exp] [--residual] [--norm] [--ema=0] [--dropout=0] [--draws=4] [--members=32] [--training=0] [--threads=1]
 //                 [--subset=validation|test] [--output=results/columns.jsonl] [--outputs]
 //   study_columns --quick --data=FILE     two strategies, few columns; fails unless the laws hold and rain is positive
 // Strategies, heads, losses and seeds may be lists (a,b): all combinations are run, seed by seed. --outputs: scores of
@@ -47,6 +47,7 @@ struct Settings {
     training.batch = 256;
     training.learning_rate = 1e-3;
     training.draws = 4;
+    training.network.parametrization = "softplus";  // deviations of columns far from the others grow slowly
     training.threads = 1;
   }
 };
@@ -74,6 +75,9 @@ Settings settings_from(int count, char** words) {
       {"decay", [&](const std::string& v) { s.training.weight_decay = std::stod(v); }},
       {"dropout", [&](const std::string& v) { s.training.network.dropout = std::stod(v); }},
       {"draws", [&](const std::string& v) { s.training.draws = std::stoi(v); }},
+      {"parametrization", [&](const std::string& v) { s.training.network.parametrization = v; }},
+      {"residual", [&](const std::string&) { s.training.network.residual = true; }},
+      {"norm", [&](const std::string&) { s.training.network.layer_norm = true; }},
       {"hidden",
        [&](const std::string& v) {
          s.training.network.hidden.clear();
@@ -133,6 +137,9 @@ json record(const Settings& settings, const ColumnRun& run, const std::string& h
                {"dropout", training.network.dropout},
                {"hidden", training.network.hidden},
                {"draws", training.draws},
+               {"parametrization", training.network.parametrization},
+               {"residual", training.network.residual},
+               {"layer_norm", training.network.layer_norm},
                {"training_columns", settings.columns},
                {"members", run.members},
                {"best_epoch", scores.best_epoch},
@@ -150,6 +157,7 @@ json record(const Settings& settings, const ColumnRun& run, const std::string& h
   made["energy_law_rms"] = scores.law_rms;
   made["energy_law_max"] = scores.law_max;
   made["negative_rain"] = scores.negative_rain;
+  made["without_result"] = scores.without_result;
   if (settings.outputs)
     for (std::size_t j = 0; j < names.size(); ++j)
       made["by_output"][names[j]] = {{"crps", scores.crps[j]}, {"coverage90", scores.coverage90[j]}};
@@ -182,11 +190,12 @@ bool study(const Settings& settings) {
           append(settings.output, record(settings, run, head, scores, columns.output_names()));
           std::printf(
               "%-20s %-8s %-10s seed %s: CRPS %.5f, convection %.5f, energy score %.3f W m-2, R2 %.3f %.3f, coverage %.3f, "
-              "violation %.1e, energy law rms %.2g max %.3g W m-2, negative rain %lld, %.0f s\n",
+              "violation %.1e, energy law rms %.2g max %.3g W m-2, negative rain %lld, without result %lld, %.0f s\n",
               strategy.c_str(), head.c_str(), loss.c_str(), seed.c_str(), scores.crps_mean, scores.crps_convection,
               scores.energy_integrated, scores.r2_temperature, scores.r2_humidity, mean_of(scores.coverage90),
               scores.max_relative_violation, scores.law_rms, scores.law_max,
-              static_cast<long long>(scores.negative_rain), scores.training_seconds);
+              static_cast<long long>(scores.negative_rain), static_cast<long long>(scores.without_result),
+              scores.training_seconds);
           std::fflush(stdout);
           const bool holds = scores.max_relative_violation <= tolerances::identity::relative_fp64;
           const bool enforced = run.training.strategy != Strategy::none && run.training.strategy != Strategy::penalty;

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <numeric>
 #include <random>
+#include <set>
 
 namespace lavoisier::bench {
 namespace {
@@ -61,9 +63,15 @@ class Emulated {
       arguments.column_ids = samples_.column.data() + first;
       arguments.step_ids = samples_.step.data() + first;
       arguments.member = member;
+      std::vector<Status> status(static_cast<std::size_t>(count));
+      arguments.status = status.data();
       const RunReport& report = mean ? workspace_.run_mean(arguments) : workspace_.run(arguments);
-      if (report.columns != count)
-        throw Error(Status::internal, std::to_string(count - report.columns) + " columns have no result");
+      for (std::int64_t c = 0; c < count; ++c)
+        if (const Status found = status[static_cast<std::size_t>(c)]; found != Status::ok && found != Status::out_of_range) {
+          if (!without_result.contains(first + c))
+            std::fprintf(stderr, "sample %lld: %s\n", static_cast<long long>(first + c), status_name(found));
+          without_result.insert(first + c);
+        }
       for (const auto& law : report.laws) worst = std::max(worst, law.max_relative);
     }
     if (!mean) max_relative = std::max(max_relative, worst);
@@ -71,6 +79,7 @@ class Emulated {
   }
 
   double max_relative = 0.0;  ///< of all laws and draws so far
+  std::set<std::int64_t> without_result;  ///< samples that a run could not draw
 
  private:
   static constexpr std::int64_t chunk = 1024;
@@ -102,7 +111,7 @@ struct ColumnStudy::Implementation {
   Domain domain;
   LinearConstraints constraints;
   SampleSet all, validation, test;
-  Eigen::VectorXd scale;       ///< standard deviations in training
+  Eigen::VectorXd mean, scale;  ///< of the outputs in training: mean, standard deviation
   std::vector<double> convection_validation, convection_test;  ///< expected by the fixed model
   std::vector<std::string> names;
 
@@ -114,6 +123,7 @@ struct ColumnStudy::Implementation {
     test = select(all, Subset::test);
     const SampleSet training = select(all, Subset::training);
     const Eigen::Map<const RowMatrix> y(training.outputs.data(), training.samples, training.output_elements());
+    mean = y.colwise().mean().transpose();
     scale = (y.rowwise() - y.colwise().mean()).colwise().squaredNorm().cwiseSqrt().transpose() /
             std::sqrt(static_cast<double>(y.rows()));
     for (const Variable& variable : domain.layout.with_role(Role::output)) {
@@ -147,29 +157,31 @@ struct ColumnStudy::Implementation {
     all = select(all, rows);
   }
 
-  Eigen::VectorXd integrated(const SampleSet& samples, const RowMatrix& y, Index sample) const;
+  /// The coefficients of an output's elements in a law, sample by sample: of the energy law those of a heating are cp
+  /// times the layers' masses.
+  RowMatrix coefficients(const SampleSet& samples, const std::string& law, const std::string& output) const;
+  double constant(const std::string& name) const;
 };
 
-/// Column-integrated heating cp sum(m dT) and moistening L sum(m dq), W m-2.
-Eigen::VectorXd ColumnStudy::Implementation::integrated(const SampleSet& samples, const RowMatrix& y, Index sample) const {
-  const StateLayout& layout = domain.layout;
-  const double* x = samples.inputs.data() + sample * samples.input_elements();
-  const auto constant = [&](const std::string& name) {
-    const auto found = std::find_if(domain.constants.begin(), domain.constants.end(),
-                                    [&](const Constant& one) { return one.name == name; });
-    LAVOISIER_REQUIRE(found != domain.constants.end(), "the domain has no constant " + name);
-    return found->value;
-  };
-  const auto sum = [&](const std::string& mass, const std::string& tendency) {
-    const std::int64_t elements = layout.elements(layout.variable(tendency));
-    LAVOISIER_REQUIRE(layout.elements(layout.variable(mass)) == elements, mass + " and " + tendency + " differ");
-    double total = 0.0;
-    for (std::int64_t e = 0; e < elements; ++e)
-      total += x[layout.offset(mass) + e] * y(sample, layout.offset(tendency) + e);
-    return total;
-  };
-  return Eigen::Vector2d(constant("cp") * sum("layer_mass", "tntmp"),
-                         constant("latent_heat") * sum("moist_layer_mass", "tnhusmp"));
+RowMatrix ColumnStudy::Implementation::coefficients(const SampleSet& samples, const std::string& law,
+                                                    const std::string& output) const {
+  const auto& laws = constraints.independent_laws();
+  const auto found = std::find_if(laws.begin(), laws.end(), [&](const Law& one) { return one.name == law; });
+  LAVOISIER_REQUIRE(found != laws.end(), "the domain has no law " + law);
+  const auto k = static_cast<Index>(found - laws.begin()), m = constraints.rows();
+  const Eigen::Map<const RowMatrix> x(samples.inputs.data(), samples.samples, samples.input_elements());
+  const RowMatrix A = constraints.stacked_A(x);
+  const Index first = domain.layout.offset(output), elements = domain.layout.elements(domain.layout.variable(output));
+  RowMatrix made(samples.samples, elements);
+  for (Index s = 0; s < made.rows(); ++s) made.row(s) = A.row(s * m + k).segment(first, elements);
+  return made;
+}
+
+double ColumnStudy::Implementation::constant(const std::string& name) const {
+  const auto found = std::find_if(domain.constants.begin(), domain.constants.end(),
+                                  [&](const Constant& one) { return one.name == name; });
+  LAVOISIER_REQUIRE(found != domain.constants.end(), "the domain has no constant " + name);
+  return found->value;
 }
 
 ColumnStudy::ColumnStudy(const std::string& domain, const std::filesystem::path& data, std::int64_t limit,
@@ -236,8 +248,14 @@ ColumnScores ColumnStudy::run(const ColumnRun& run, Subset subset) const {
   for (std::int64_t m = 0; m < run.members; ++m) members.push_back(emulated(static_cast<std::uint64_t>(m), false));
   scores.sampling_seconds = seconds_since(begin);
   scores.max_relative_violation = emulated.max_relative;
-  const RowMatrix mean = emulated(0, true);
-  const Eigen::Map<const RowMatrix> y(samples.outputs.data(), samples.samples, samples.output_elements());
+  RowMatrix mean = emulated(0, true);
+  RowMatrix y = Eigen::Map<const RowMatrix>(samples.outputs.data(), samples.samples, samples.output_elements());
+  // What has no result is counted, and scored as the training's mean would be.
+  scores.without_result = static_cast<std::int64_t>(emulated.without_result.size());
+  for (const std::int64_t s : emulated.without_result) {
+    for (RowMatrix& member : members) member.row(s) = own.mean.transpose();
+    mean.row(s) = own.mean.transpose();
+  }
 
   // The tenth of the columns where convection is expected most.
   std::vector<Index> order(static_cast<std::size_t>(y.rows()));
@@ -258,13 +276,21 @@ ColumnScores ColumnStudy::run(const ColumnRun& run, Subset subset) const {
   scores.crps_mean = mean_of(scores.crps);
   scores.crps_convection = convective / static_cast<double>(y.cols());
 
-  const RowMatrix reference = y;
+  // Column-integrated heating cp sum(m dT) and moistening L sum(m dq), W m-2.
+  const StateLayout& layout = own.domain.layout;
+  const RowMatrix heating = own.coefficients(samples, "energy", "tntmp"),
+                  moistening = own.constant("latent_heat") * own.coefficients(samples, "water", "tnhusmp");
+  const Index temperature = layout.offset("tntmp"), humidity = layout.offset("tnhusmp");
+  const auto integrated = [&](const auto& of, Index s) {
+    return Eigen::Vector2d(heating.row(s).dot(of.row(s).segment(temperature, heating.cols())),
+                           moistening.row(s).dot(of.row(s).segment(humidity, moistening.cols())));
+  };
   const auto M = static_cast<double>(members.size());
   double energy = 0.0;
   for (Index s = 0; s < y.rows(); ++s) {
-    const Eigen::VectorXd truth = own.integrated(samples, reference, s);
-    std::vector<Eigen::VectorXd> points;
-    for (const RowMatrix& member : members) points.push_back(own.integrated(samples, member, s));
+    const Eigen::Vector2d truth = integrated(y, s);
+    std::vector<Eigen::Vector2d> points;
+    for (const RowMatrix& member : members) points.push_back(integrated(member, s));
     double error = 0.0, pairs = 0.0;
     for (std::size_t a = 0; a < points.size(); ++a) {
       error += (points[a] - truth).norm();
@@ -274,7 +300,6 @@ ColumnScores ColumnStudy::run(const ColumnRun& run, Subset subset) const {
   }
   scores.energy_integrated = energy / static_cast<double>(y.rows());
 
-  const StateLayout& layout = own.domain.layout;
   const auto r2 = [&](const std::string& name) {
     double sum = 0.0;
     const std::int64_t elements = layout.elements(layout.variable(name));

@@ -31,6 +31,7 @@ struct ColumnScores {
   double max_relative_violation = 0.0;
   double law_rms = 0.0, law_max = 0.0;             ///< of the law named "energy", its own units
   std::int64_t negative_rain = 0;    ///< values below 0 among all members' rain
+  std::int64_t without_result = 0;   ///< columns that the plugin flagged and did not draw
   double training_seconds = 0.0, sampling_seconds = 0.0;
   std::int64_t best_epoch = 0;
 };
