@@ -14,7 +14,7 @@ template <class Real>
 void names_what_is_outside(bool blocks) {
   const auto model = model_of(column_laws().build());  // trained on [-4, 4]
   Workspace workspace(model);
-  constexpr std::int64_t count = 40;
+  constexpr std::int64_t count = 48;  // whole blocks: where fields could meet, a last one counts as full
   Fields<Real> fields(*model, count);
   const auto at = [&](std::int64_t c, std::int64_t e) -> Real& {  // of "mass", five levels
     return fields.inputs[0][static_cast<std::size_t>(5 * c + e)];
