@@ -66,8 +66,8 @@ void print_sources(const Domain& domain) {
     if (!source.empty()) text += fmt::format("  {}: {}\n", v.name, source);
   }
   for (const ArrayConstant& constant : domain.array_constants) {
-    text += fmt::format("  {} = {:g} {} over {}\n", constant.name, fmt::join(constant.values, ", "), constant.units,
-                        fmt::join(constant.dimensions, ", "));
+    text += fmt::format("  {} = {:g}{} over {}\n", constant.name, fmt::join(constant.values, ", "),
+                        constant.units == "1" ? "" : " " + constant.units, fmt::join(constant.dimensions, ", "));
   }
   if (!text.empty()) fmt::print("\nWhere values come from, if not from the file's field of that name\n{}", text);
 }
