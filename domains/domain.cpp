@@ -245,8 +245,11 @@ class DomainParser {
       if (one.has("first")) {
         result.first = one.integer("first", "");
         result.part = true;
-        if (result.first < 0)
-          one.fail(Status::invalid_format, fmt::format("expected an index from 0, found {}", result.first), "first");
+        if (result.first < 0 || result.first > std::numeric_limits<std::int32_t>::max())
+          one.fail(Status::invalid_format,
+                   fmt::format("expected an index from 0 to {}, found {}", std::numeric_limits<std::int32_t>::max(),
+                               result.first),
+                   "first");
       }
     }
     const auto& samples = domain_.sample_dimensions;

@@ -95,7 +95,7 @@ class DeviceEngine final : public Engine {
     if (global != nullptr) global_.directions(space_, work, laws_);
     round(work);
     if (global != nullptr) run_global(work);
-    close(work.count);
+    close(work);
     store(work);
     report(work);
   }
@@ -374,8 +374,8 @@ class DeviceEngine final : public Engine {
   }
 
   /// Residuals of the stored values. A law that cannot be told: the column is not stored either.
-  void close(std::int64_t count) {
-    const std::int64_t ld = ld_;
+  void close(const RunWork& work) {
+    const std::int64_t ld = ld_, count = work.count;
     const ColumnLaws laws = laws_.column_laws();
     const double *stored = stored_.data(), *d = laws_.right_hand_side();
     double *residual = laws_.residual(), *relative = laws_.relative();
@@ -388,6 +388,15 @@ class DeviceEngine final : public Engine {
             if (!finite(relative[l * ld + s])) status[s] = static_cast<SlotStatus>(Status::non_finite);
           }
         });
+    // A law that follows from the others where that was decided, and does not here.
+    const double tolerance = contradiction_tolerance(program_, work);
+    if (tolerance == 0.0) return;
+    for (const std::int32_t l : program_.laws.dependent)
+      Kokkos::parallel_for(
+          "lav::dependent", Range(space_, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
+            if (!(relative[l * ld + s] <= tolerance) && is_written(status[s]))
+              status[s] = static_cast<SlotStatus>(Status::inconsistent_laws);
+          });
   }
 
   /// Writes the columns that have a result.

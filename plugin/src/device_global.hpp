@@ -7,6 +7,8 @@
 #include "device_law_tables.hpp"
 #include "run_work.hpp"
 
+#include <lavoisier/tolerances.hpp>
+
 #include <Kokkos_Core.hpp>
 
 #include <cstring>
@@ -52,6 +54,7 @@ class DeviceGlobal {
     const double *B = B_.data(), *variance = tables.variance(), *factor = tables.factor(), *skipped = tables.skipped(),
                  *zeros = zeros_.data();
     const std::uint8_t* suspect = tables.suspect();
+    const double tolerance = tolerances::identity::relative_fp64;
     double *U = U_.data(), *residual = tables.residual();
     Kokkos::parallel_for(
         "lav::directions", Range(space, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
@@ -60,7 +63,8 @@ class DeviceGlobal {
             for (std::int64_t i = 0; i < n; ++i) u[i * ld] = variance[i * ld + s] * B[(k * n + i) * ld + s];
             // Twice, as a draw.
             for (int pass = 0; enforced && laws.m > 0 && pass < 2; ++pass)
-              laws.of(s).pass_once(u, zeros + s, variance + s, factor + s, skipped + s, residual + s, suspect[s] != 0, ld);
+              laws.of(s).pass_once(u, zeros + s, variance + s, factor + s, skipped + s, residual + s, suspect[s] != 0,
+                                   tolerance, ld);
           }
         });
   }
@@ -129,10 +133,12 @@ class DeviceGlobal {
     const double *d = tables.right_hand_side(), *variance = tables.variance(), *factor = tables.factor(),
                  *skipped = tables.skipped();
     const std::uint8_t* suspect = tables.suspect();
+    const double tolerance = tolerances::identity::relative_fp64;
     double* residual = tables.residual();
     Kokkos::parallel_for(
         "lav::local_laws", Range(space, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
-          laws.of(s).pass_once(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, suspect[s] != 0, ld);
+          laws.of(s).pass_once(y + s, d + s, variance + s, factor + s, skipped + s, residual + s, suspect[s] != 0,
+                               tolerance, ld);
         });
   }
 

@@ -76,20 +76,41 @@ struct ColumnLaws {
     }
   }
 
-  /// A pass, and of a suspect some more.
-  KOKKOS_INLINE_FUNCTION void pass_once(double* y, const double* d, const double* variance, const double* factor,
-                                        const double* skipped, double* residual, bool suspect, std::int64_t ld) const {
-    const int passes = suspect ? 1 + repeated_passes : 1;
-    for (int p = 0; p < passes; ++p) pass(y, d, variance, factor, skipped, residual, ld);
+  /// Whether a row misses the tolerance; residuals() has been there.
+  KOKKOS_INLINE_FUNCTION bool misses(std::int32_t k, const double* y, const double* d, const double* residual,
+                                     double tolerance, std::int64_t ld) const {
+    const double b = d[row_law[k] * ld];
+    double size = b < 0.0 ? -b : b;
+    for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) {
+      const double term = row(t, ld) * y[row_element[t] * ld];
+      size += term < 0.0 ? -term : term;
+    }
+    const double r = residual[k * ld];
+    return !((r < 0.0 ? -r : r) <= tolerance * size);
   }
 
-  /// Both passes; true where a law can be neither met nor moved. `suspect`: whether a pivot was small.
+  /// A pass; a suspect whose laws do not hold is passed again.
+  KOKKOS_INLINE_FUNCTION void pass_once(double* y, const double* d, const double* variance, const double* factor,
+                                        const double* skipped, double* residual, bool suspect, double tolerance,
+                                        std::int64_t ld) const {
+    pass(y, d, variance, factor, skipped, residual, ld);
+    for (int again = 0; suspect && again < repeated_passes; ++again) {
+      residuals(y, d, residual, ld);
+      bool open = false;
+      for (std::int32_t k = 0; k < m; ++k)
+        open = open || (skipped[k * ld] == 0.0 && misses(k, y, d, residual, tolerance, ld));
+      if (!open) return;
+      pass(y, d, variance, factor, skipped, residual, ld);
+    }
+  }
+
+  /// Both passes; true where a law can be neither met nor moved. `suspect`: whether the factor may be off.
   KOKKOS_INLINE_FUNCTION bool constrain(double* y, const double* d, const double* variance, double* factor,
                                         double* skipped, double* residual, double tolerance, bool& suspect,
                                         std::int64_t ld) const {
     const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(m);
     bool any = false;
-    suspect = false;
+    double determinant = 1.0;
     for (std::int32_t k = 0; k < m; ++k) {
       for (std::int32_t l = 0; l <= k; ++l) {
         double sum = 0.0;
@@ -108,26 +129,20 @@ struct ColumnLaws {
         diagonal -= entry * entry;
       }
       const bool regular = diagonal > smallest * whole;
-      suspect = suspect || (regular && diagonal < suspect_share * whole);
+      determinant *= regular ? diagonal / whole : 1.0;
       factor[packed(k, k) * ld] = elementary::sqrt(regular ? diagonal : 1.0);
       skipped[k * ld] = regular ? 0.0 : 1.0;
       any = any || !regular;
     }
+    suspect = determinant < suspect_determinant;
     pass(y, d, variance, factor, skipped, residual, ld);
-    pass_once(y, d, variance, factor, skipped, residual, suspect, ld);
+    pass_once(y, d, variance, factor, skipped, residual, suspect, tolerance, ld);
     if (!any && !suspect) return false;
     residuals(y, d, residual, ld);
     bool deficient = false;
     for (std::int32_t k = 0; k < m; ++k) {
       if (skipped[k * ld] == 0.0 && !suspect) continue;
-      const double b = d[row_law[k] * ld];
-      double size = b < 0.0 ? -b : b;
-      for (std::int32_t t = row_begin[k]; t < row_begin[k + 1]; ++t) {
-        const double term = row(t, ld) * y[row_element[t] * ld];
-        size += term < 0.0 ? -term : term;
-      }
-      const double r = residual[k * ld];
-      if (!((r < 0.0 ? -r : r) <= tolerance * size)) deficient = true;
+      if (misses(k, y, d, residual, tolerance, ld)) deficient = true;
     }
     return deficient;
   }

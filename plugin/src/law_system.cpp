@@ -187,6 +187,8 @@ LawSystem compile_laws(const ModelDescription& description, const Coordinates& c
   for (const auto& term : terms) system.term_coefficient.push_back(term.number);
   if (system.varies) system.term_operand = std::move(terms);
   system.row_law = independent_laws(system.laws, law_points(system, rows, outputs, input_minimum, input_maximum));
+  for (std::int32_t l = 0; l < system.count(); ++l)
+    if (std::find(system.row_law.begin(), system.row_law.end(), l) == system.row_law.end()) system.dependent.push_back(l);
   lay_out(system, rows, outputs);
   return system;
 }

@@ -62,7 +62,8 @@ struct LawSystem {
   std::vector<ScalarOperand> term_operand;  ///< if A varies
 
   // The independent laws, for the solve: rows of A, merged by element, ascending.
-  std::vector<std::int32_t> row_law;  ///< which law a row is
+  std::vector<std::int32_t> row_law;    ///< which law a row is
+  std::vector<std::int32_t> dependent;  ///< the other laws
   std::vector<std::int32_t> row_begin, row_element;
   std::vector<double> row_coefficient;
   std::vector<ScalarOperand> row_operand;  ///< if A varies

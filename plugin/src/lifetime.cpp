@@ -34,6 +34,9 @@ void check_threads(long asked) {
     source = "KOKKOS_NUM_THREADS";
     found = std::atol(text);
   }
+  if (const int limit = omp_get_thread_limit(); found > limit)
+    throw Error(Status::unsupported, std::string(source) + ": expected at most OMP_THREAD_LIMIT (" +
+                                         std::to_string(limit) + ") threads, found " + std::to_string(found));
   if (found > most_threads)
     throw Error(Status::unsupported, std::string(source) + ": Kokkos' OpenMP has at most " +
                                          std::to_string(most_threads) + " threads, found " + std::to_string(found));
@@ -46,7 +49,15 @@ void check_threads(long asked) {
 /// Kokkos' regions ask for their number themselves.
 class KeptThreads {
  public:
+#if defined(KOKKOS_ENABLE_OPENMP)
+  /// While Kokkos starts, its team must be whole: neither made smaller at will, nor one thread by a limit of levels.
+  KeptThreads() {
+    omp_set_dynamic(0);
+    if (levels_ < 1) omp_set_max_active_levels(1);
+  }
+#else
   KeptThreads() = default;
+#endif
   KeptThreads(const KeptThreads&) = delete;
   KeptThreads& operator=(const KeptThreads&) = delete;
 #if defined(KOKKOS_ENABLE_OPENMP)

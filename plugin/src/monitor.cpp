@@ -90,17 +90,25 @@ struct Monitor::Implementation {
 
   void add(const RunArguments& a, const OutputField* original, std::size_t original_count) {
     Lease worker(*this);
-    const std::int64_t most = std::max(a.columns, a.active_count);
+    const std::int64_t most = std::max<std::int64_t>(a.columns, 0);
+    const auto select = [&] {
+      return detail::select_columns(a, most, worker->columns.data(), worker->sorted.data());
+    };
+    if (most == 0) {
+      select();  // it has its say
+      return;
+    }
+    // Fields first: so many columns are there, and room for them is asked for.
+    detail::bind_fields_to_read(program, a, worker->inputs, worker->outputs);
+    if (original_count > 0)
+      detail::bind_originals_to_read(program, a, original, original_count, worker->originals);
     if (most > static_cast<std::int64_t>(worker->columns.size())) {
       worker->columns.resize(static_cast<std::size_t>(most));
       worker->sorted.resize(static_cast<std::size_t>(most));
     }
     detail::RunWork work;
-    work.count = detail::select_columns(a, most, worker->columns.data(), worker->sorted.data());
+    work.count = select();
     if (work.count == 0) return;
-    detail::bind_fields_to_read(program, a, worker->inputs, worker->outputs);
-    if (original_count > 0)
-      detail::bind_originals_to_read(program, a, original, original_count, worker->originals);
     work.inputs = worker->inputs.data();
     work.input_count = worker->inputs.size();
     work.outputs = worker->outputs.data();

@@ -100,11 +100,12 @@ std::vector<ExactSum*> sums_of(StepTally& tally) {
 void reduce_sums(StepTally& tally, Status mine, const Ranks& ranks) {
   const auto counts = counts_of(tally);
   const auto sums = sums_of(tally);
-  std::vector<std::int64_t> words(status_count + 1 + counts.size() + sums.size() * ExactSum::word_count, 0);
+  std::vector<std::int64_t> words(status_count + 2 + counts.size() + sums.size() * ExactSum::word_count, 0);
   const int number = static_cast<int>(mine);
   words[static_cast<std::size_t>(number >= 0 && number < status_count ? number : status_count - 1)] = 1;
   std::int64_t* next = words.data() + status_count;
   *next++ = tally.floats;
+  *next++ = tally.original_floats;
   for (const auto* count : counts) *next++ = *count;
   for (const auto* sum : sums) {
     sum->pack(next);
@@ -118,6 +119,7 @@ void reduce_sums(StepTally& tally, Status mine, const Ranks& ranks) {
                                               ")");
   next = words.data() + status_count;
   tally.floats = *next++ > 0;
+  tally.original_floats = *next++ > 0;
   for (auto* count : counts) *count = *next++;
   for (auto* sum : sums) {
     sum->unpack(next);

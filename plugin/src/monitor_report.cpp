@@ -5,6 +5,7 @@
 
 #include <lavoisier/tolerances.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -63,7 +64,8 @@ MonitorSkill skill_of(const ProgramVariable& variable, const SkillTally& tally) 
   constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
   const bool varies = o > rounding * squares_o;
   made.r_squared = varies ? 1.0 - tally.squared_error.value() / o : nothing;
-  made.correlation = varies && m > rounding * squares_m ? both / (std::sqrt(m) * std::sqrt(o)) : nothing;
+  made.correlation = varies && m > rounding * squares_m ? std::clamp(both / (std::sqrt(m) * std::sqrt(o)), -1.0, 1.0)
+                                                             : nothing;
   return made;
 }
 
@@ -105,7 +107,9 @@ MonitorReport report_of(const Program& program, const StepTally& tally,
     law.units = from.units;
     set_tolerance(law, asked[l], from.physics_tolerance, tally.floats);
     law.emulated = closure_of(program, l, tally.emulated[l], law);
-    law.original = closure_of(program, l, tally.original[l], law);
+    MonitorLaw own;  // the host's outputs by the precision that they are stored in
+    set_tolerance(own, asked[l], from.physics_tolerance, tally.original_floats);
+    law.original = closure_of(program, l, tally.original[l], own);
     if (law.emulated.violated) {
       report.violated = true;
       report.message += (report.message.empty() ? "" : "\n") + violation(report, law);

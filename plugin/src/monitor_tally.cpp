@@ -167,7 +167,7 @@ StepTally::StepTally(const Program& program) {
 
 void StepTally::clear() noexcept {
   columns = out_of_range = left_out = 0;
-  floats = false;
+  floats = original_floats = false;
   for (auto* laws : {&emulated, &original})
     for (auto& law : *laws) law.clear();
   for (auto& variable : skill) variable.clear();
@@ -178,6 +178,7 @@ void StepTally::add(const StepTally& other) noexcept {
   out_of_range += other.out_of_range;
   left_out += other.left_out;
   floats = floats || other.floats;
+  original_floats = original_floats || other.original_floats;
   for (std::size_t l = 0; l < emulated.size(); ++l) {
     emulated[l].add(other.emulated[l]);
     original[l].add(other.original[l]);
@@ -190,6 +191,8 @@ void tally(const Program& program, const TileLayout& layout, const TileKernels& 
            StepTally& to) noexcept {
   const DefaultFloatingPoint environment;
   for (std::size_t f = 0; f < work.output_count; ++f) to.floats = to.floats || work.outputs[f].f32;
+  if (original != nullptr)
+    for (const BoundField& field : *original) to.original_floats = to.original_floats || field.f32;
   for (std::int64_t first = 0; first < work.count; first += tile_columns) {
     const std::int64_t count = std::min(tile_columns, work.count - first);
     Tile tile{program, layout, kernels, work, first, count, stride_for(count), arena, {}};

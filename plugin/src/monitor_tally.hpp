@@ -45,7 +45,7 @@ struct SkillTally {
 
 struct StepTally {
   std::int64_t columns = 0, out_of_range = 0, left_out = 0;
-  bool floats = false;  ///< an output of the emulator is stored as float
+  bool floats = false, original_floats = false;  ///< an output of the emulator, of the host is stored as float
   std::vector<LawTally> emulated, original;
   std::vector<SkillTally> skill;
 

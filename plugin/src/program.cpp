@@ -12,6 +12,9 @@ Program Compiler::run() {
   ranges();
   heads();
   graph();  // before the laws: it ties the number of outputs to what the file holds
+  const OperationKind last = program_.operations.back().kind;
+  program_.enforces = last == OperationKind::constrain || last == OperationKind::dirichlet_draw ||
+                      last == OperationKind::multinomial_draw;
   program_.coordinates = read_coordinates(file_);
   laws();
   arena();

@@ -154,6 +154,7 @@ struct Program {
   std::vector<Value> values;             ///< values[0] is `inputs`
   std::vector<Operation> operations;
   std::vector<SampleLoop> loops;
+  bool enforces = false;        ///< the last operation meets the laws
   bool has_mean = true;         ///< the draw without noise is the conditional mean
   int result = -1;              ///< the value `outputs`
   std::size_t arena_bytes = 0;  ///< of the values of one tile

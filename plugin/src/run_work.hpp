@@ -3,6 +3,7 @@
 
 // One run, checked: what an engine computes and where its results go.
 
+#include "law_passes.hpp"
 #include "program.hpp"
 
 #include <cstdint>
@@ -62,6 +63,15 @@ struct RunWork {
   double* relative = nullptr;
   std::int64_t capacity = 0;
 };
+
+/// Relative residual beyond which a law that follows from others contradicts them; 0: the model enforces no laws, or
+/// none follows.
+inline double contradiction_tolerance(const Program& program, const RunWork& work) noexcept {
+  if (!program.enforces || program.laws.dependent.empty()) return 0.0;
+  for (std::size_t f = 0; f < work.output_count; ++f)
+    if (work.outputs[f].f32) return contradiction_fp32;
+  return contradiction_fp64;
+}
 
 /// Computes on a device (device_engine.hpp).
 class Engine {

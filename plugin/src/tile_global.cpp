@@ -1,5 +1,7 @@
 #include "tile.hpp"
 
+#include <lavoisier/tolerances.hpp>
+
 // Global laws, one tile: DESIGN, "Global laws". Plain loops in FP64, one order for a column whatever the tile.
 
 namespace lavoisier::detail {
@@ -102,6 +104,7 @@ ConstrainArguments Tile::local_pass() const noexcept {
   a.residual = at<double>(layout.residual);
   a.skipped = at<double>(layout.skipped);
   a.suspect = at<double>(layout.suspect);
+  a.tolerance = tolerances::identity::relative_fp64;
   a.stride = stride;
   return a;
 }

@@ -65,10 +65,10 @@ LAVOISIER_LOCAL void residuals(const ConstrainArguments& a, const Coefficients& 
   }
 }
 
-/// y -= S A' W^-1 (A y - d), W = L L', columns of L that have no pivot left out. `masked`: columns that are no suspects
+/// y -= S A' W^-1 (A y - d), W = L L', columns of L that have no pivot left out. `masked`: columns whose `moves` is 0
 /// keep their values.
 template <bool masked, class Coefficients>
-LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coefficients) {
+LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coefficients, const double* moves) {
   residuals(a, coefficients);
   for (std::int32_t k = 0; k < a.m; ++k) {
     double* residual = a.residual + k * a.stride;
@@ -113,7 +113,7 @@ LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coeff
         LAVOISIER_LANES
         for (std::int64_t c = 0; c < lanes; ++c) {
           const double moved = y[first + c] - variance[first + c] * step[c];
-          y[first + c] = a.suspect[first + c] != 0.0 ? moved : y[first + c];
+          y[first + c] = moves[first + c] != 0.0 ? moved : y[first + c];
         }
       } else {
         LAVOISIER_LANES
@@ -123,13 +123,40 @@ LAVOISIER_LOCAL void pass(const ConstrainArguments& a, const Coefficients& coeff
   }
 }
 
-/// Suspects again: each pass leaves the residual times what the factor is off by, which for them is not small.
+/// Whether a row of a column misses the tolerance; residuals() has been there.
+template <class Coefficients>
+LAVOISIER_LOCAL bool misses(const ConstrainArguments& a, const Coefficients& coefficients, std::int32_t k,
+                            std::int64_t c) {
+  const double d = a.right_hand_side[a.row_law[k] * a.stride + c];
+  double size = d < 0.0 ? -d : d;
+  for (std::int32_t t = a.row_begin[k]; t < a.row_begin[k + 1]; ++t) {
+    const double term = coefficients.row(t)[c] * a.y[a.row_element[t] * a.stride + c];
+    size += term < 0.0 ? -term : term;
+  }
+  const double residual = a.residual[k * a.stride + c];
+  return !((residual < 0.0 ? -residual : residual) <= a.tolerance * size);
+}
+
+/// Suspects whose laws do not hold are passed again: each pass leaves the residual times what the factor is off by.
 template <class Coefficients>
 LAVOISIER_LOCAL bool repeat_for_suspects(const ConstrainArguments& a, const Coefficients& coefficients) {
   bool any = false;
   for (std::int64_t c = 0; c < a.stride; ++c) any = any | (a.suspect[c] != 0.0);
-  for (int again = 0; any && again < repeated_passes; ++again) pass<true>(a, coefficients);
-  return any;
+  if (!any) return false;
+  double moves[widest_tile];
+  for (int again = 0; again < repeated_passes; ++again) {
+    residuals(a, coefficients);
+    bool open = false;
+    for (std::int64_t c = 0; c < a.stride; ++c) {
+      moves[c] = 0.0;
+      for (std::int32_t k = 0; a.suspect[c] != 0.0 && k < a.m; ++k)
+        if (a.skipped[k * a.stride + c] == 0.0 && misses(a, coefficients, k, c)) moves[c] = 1.0;
+      open = open | (moves[c] != 0.0);
+    }
+    if (!open) break;
+    pass<true>(a, coefficients, moves);
+  }
+  return true;
 }
 
 template <class Coefficients>
@@ -152,7 +179,7 @@ LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coeffi
   // last place of the row's own entry, m times) belongs to a row that the free outputs cannot move on their own.
   const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(a.m);
   LAVOISIER_LANES
-  for (std::int64_t c = 0; c < a.stride; ++c) a.suspect[c] = 0.0;
+  for (std::int64_t c = 0; c < a.stride; ++c) a.suspect[c] = 1.0;  // the determinant, until it is known
   for (std::int32_t k = 0; k < a.m; ++k) {
     double* row = a.factor + static_cast<std::int64_t>(k) * (k + 1) / 2 * a.stride;
     for (std::int32_t l = 0; l <= k; ++l) {
@@ -188,13 +215,15 @@ LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coeffi
     for (std::int64_t c = 0; c < a.stride; ++c) {
       const bool regular = diagonal[c] > smallest * skipped[c];
       const double root = elementary::sqrt(regular ? diagonal[c] : 1.0);
-      a.suspect[c] = regular && diagonal[c] < suspect_share * skipped[c] ? 1.0 : a.suspect[c];
+      a.suspect[c] *= regular ? diagonal[c] / skipped[c] : 1.0;
       diagonal[c] = root;
       skipped[c] = regular ? 0.0 : 1.0;
     }
   }
-  pass<false>(a, coefficients);
-  pass<false>(a, coefficients);
+  LAVOISIER_LANES
+  for (std::int64_t c = 0; c < a.stride; ++c) a.suspect[c] = a.suspect[c] < suspect_determinant ? 1.0 : 0.0;
+  pass<false>(a, coefficients, nullptr);
+  pass<false>(a, coefficients, nullptr);
   // Laws without a pivot must hold already: among constants, or as a consequence of the others. Suspects must have
   // reached theirs.
   bool any = repeat_for_suspects(a, coefficients);
@@ -204,14 +233,7 @@ LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coeffi
   for (std::int32_t k = 0; k < a.m; ++k)
     for (std::int64_t c = 0; c < a.stride; ++c) {
       if (a.skipped[k * a.stride + c] == 0.0 && a.suspect[c] == 0.0) continue;
-      const double d = a.right_hand_side[a.row_law[k] * a.stride + c];
-      double size = d < 0.0 ? -d : d;
-      for (std::int32_t t = a.row_begin[k]; t < a.row_begin[k + 1]; ++t) {
-        const double term = coefficients.row(t)[c] * a.y[a.row_element[t] * a.stride + c];
-        size += term < 0.0 ? -term : term;
-      }
-      const double residual = a.residual[k * a.stride + c];
-      if (!((residual < 0.0 ? -residual : residual) <= a.tolerance * size)) a.deficient[c] = 1;
+      if (misses(a, coefficients, k, c)) a.deficient[c] = 1;
     }
 }
 
@@ -224,7 +246,7 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
 
 template <class Coefficients>
 LAVOISIER_LOCAL void pass_once(const ConstrainArguments& a, const Coefficients& coefficients) {
-  pass<false>(a, coefficients);
+  pass<false>(a, coefficients, nullptr);
   if (a.suspect != nullptr) repeat_for_suspects(a, coefficients);
 }
 

@@ -158,6 +158,11 @@ void Tile::close() noexcept {
       work.relative[l * work.capacity + first + c] = a.relative[l * stride + c];
       if (!finite(a.relative[l * stride + c])) status[c] = static_cast<SlotStatus>(Status::non_finite);
     }
+  // A law that follows from the others where that was decided, and does not here.
+  if (const double tolerance = contradiction_tolerance(program, work); tolerance > 0.0)
+    for (const std::int32_t l : program.laws.dependent)
+      for (std::int64_t c = 0; c < count; ++c)
+        if (!(a.relative[l * stride + c] <= tolerance)) flag(c, static_cast<SlotStatus>(Status::inconsistent_laws));
   for (std::int64_t c = 0; c < count; ++c) work.status[first + c] = status[c];
 }
 

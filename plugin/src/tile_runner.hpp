@@ -7,6 +7,8 @@
 
 namespace lavoisier::detail {
 
+static_assert(tile_columns <= widest_tile);
+
 /// Byte offsets of a tile's scratch behind the values of Program.
 struct TileLayout {
   /// `global_rows`: of global laws.

@@ -212,7 +212,7 @@ struct Workspace::Implementation {
       const auto found = static_cast<Status>(status[static_cast<std::size_t>(s)]);
       if (found == Status::non_finite)
         ++report.non_finite;
-      else if (found == Status::rank_deficient)
+      else if (found == Status::rank_deficient || found == Status::inconsistent_laws)
         ++report.rank_deficient;
       else if (found == Status::ok || found == Status::out_of_range)
         ++report.columns;

@@ -292,7 +292,7 @@ INSTANTIATE_TEST_SUITE_P(
     Dimensions, BadColumns,
     testing::Values(
         BadFile{"source = \"lev\" }", "source = \"x\" }", format_error, "6:59", "\"x\" is a sample dimension"},
-        BadFile{"first = 1", "first = -1", format_error, "7:88", "expected an index from 0, found -1"},
+        BadFile{"first = 1", "first = -1", format_error, "7:88", "expected an index from 0 to 2147483647, found -1"},
         BadFile{"first = 1", "frist = 1", format_error, "7:80",
                 "unknown key \"frist\" in the source of moist; did you mean \"first\"?"},
         BadFile{"{ dimension = \"lev\", first = 1 }", "3", format_error, "7:59",

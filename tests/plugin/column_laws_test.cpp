@@ -118,6 +118,60 @@ TEST(ColumnLaws, ACoefficientThatIsNoNumberIsTheColumnsStatus) {
   EXPECT_EQ(static_cast<int>(status[6]), static_cast<int>(Status::non_finite));
 }
 
+// The condition number is a product: no pivot alone is small. Rows reach back by two outputs.
+TEST(ColumnLaws, EveryColumnHoldsItsLawsOrIsFlagged) {
+  for (const auto& [m, s] : std::vector<std::pair<int, double>>{{3, 1.1e-3}, {4, 1.1e-3}, {5, 0.01}, {8, 0.1}, {12, 0.2}})
+    for (const char* strategy : {"projection", "conditional"}) {
+      SCOPED_TRACE(testing::Message() << m << " laws, " << s << ", " << strategy);
+      const double r = std::sqrt(1.0 - s * s);
+      ModelBuilder b;
+      b.strategy = strategy;
+      b.input("x");
+      for (int i = 0; i < m; ++i) b.output("y" + std::to_string(i));
+      b.output_scale.assign(static_cast<std::size_t>(m), 1.0);
+      const auto y = [](int i) { return "y" + std::to_string(i); };
+      b.law("law0", {{y(0), 1.0}}, Expression::symbol("x"));
+      b.law("law1", {{y(0), r}, {y(1), s}}, Expression(0.5));
+      for (int k = 2; k < m; ++k)
+        b.law("law" + std::to_string(k), {{y(k - 2), 0.6 * r}, {y(k - 1), 0.8 * r}, {y(k), s}}, Expression(0.5));
+      const auto model = model_of(b.build());
+      Fields<double> fields(*model, 64);
+      std::vector<Status> status(64);
+      auto arguments = fields.arguments();
+      arguments.status = status.data();
+      Workspace workspace(model, options_for(Backend::openmp));
+      const RunReport& report = workspace.run(arguments);
+      for (const auto& law : report.laws) EXPECT_LE(law.max_relative, 1e-14);
+      for (const Status found : status)
+        EXPECT_TRUE(found == Status::ok || found == Status::rank_deficient) << static_cast<int>(found);
+    }
+}
+
+// A law that follows from another where x is what it was in training, and not elsewhere.
+TEST(ColumnLaws, ALawThatDoesNotFollowAfterAllIsTheColumnsStatus) {
+  ModelBuilder b;
+  b.input("x").input("u");
+  b.output("p").output("q").output("r");
+  b.law("first", {{"p", 1.0}, {"q", 1.0}}, Expression::symbol("u"));
+  b.law("second", {{"p", 1.0}}, Expression::symbol("u"));
+  // 1 + (x - 1)(x - 2)(x + 3)(x + 1): 1 at every point of the training range that is tried.
+  const Expression x = Expression::symbol("x");
+  Expression bump = Expression(1.0);
+  for (const double point : {-4.0, -2.0, 0.0, 2.0}) bump = bump * (x - Expression(point));
+  b.laws[1].terms.push_back({"q", Expression(1.0) + bump});
+  const auto model = model_of(b.build());
+  Fields<double> fields(*model, 20);
+  for (double& value : fields.inputs[0]) value = -2.0;
+  fields.inputs[0][7] = 1.0;
+  std::vector<Status> status(20);
+  auto arguments = fields.arguments();
+  arguments.status = status.data();
+  Workspace workspace(model, options_for(Backend::serial));
+  EXPECT_EQ(workspace.run(arguments).columns, 19);
+  for (std::size_t c = 0; c < 20; ++c)
+    EXPECT_EQ(static_cast<int>(status[c]), static_cast<int>(c == 7 ? Status::inconsistent_laws : Status::ok)) << c;
+}
+
 TEST(ColumnLaws, ContradictionsAreFoundAtLoad) {
   auto b = column_laws();
   b.laws[3].right_hand_side = b.laws[3].right_hand_side + Expression(1.0);

@@ -187,7 +187,7 @@ struct RunReport {
   std::int64_t columns = 0;        ///< computed and written; a column whose edges name no node is in no count: its
                                    ///< status is invalid_argument, its outputs are untouched
   std::int64_t non_finite = 0;     ///< columns with an input, a result or a law that is no number: outputs untouched
-  std::int64_t rank_deficient = 0; ///< columns whose constant outputs break a law that nothing else can meet: untouched
+  std::int64_t rank_deficient = 0; ///< columns whose laws cannot be met (rank_deficient, inconsistent_laws): untouched
   std::int64_t out_of_range = 0;   ///< columns outside the training range: computed and flagged
   std::vector<LawClosure> laws;    ///< in the model's order
 };

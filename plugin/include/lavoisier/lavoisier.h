@@ -200,7 +200,7 @@ typedef struct lav_output_field {
   int64_t columns, elements, column_stride, element_stride;
 } lav_output_field;
 
-typedef struct lav_global_laws lav_global_laws; /* below */
+typedef struct lav_global_laws lav_global_laws; /* lavoisier_global_laws.h */
 
 typedef struct lav_run_arguments {
   size_t size;
@@ -278,117 +278,11 @@ typedef struct lav_input_flag {
 lav_status lav_workspace_input_flag(const lav_workspace* workspace, const lav_run_arguments* arguments, int64_t column,
                                     int64_t index, lav_input_flag* flag);
 
-/** Global laws sum_c B_c y_c = D over all columns of all ranks, in two phases (global_laws.hpp):
-    lav_global_laws_begin; lav_run of each chunk; lav_global_laws_close, one reduction; lav_correct of each chunk with
-    the arguments of its run; lav_global_laws_finish, if the closure is wanted. */
-typedef struct lav_global_options {
-  size_t size;
-  int rows;    /* laws, 1 to 64 */
-  int members; /* of an ensemble, reduced together */
-  uint64_t first_member;
-} lav_global_options;
-#define LAV_GLOBAL_OPTIONS_INIT \
-  { sizeof(lav_global_options), 1, 1, 0 }
-typedef struct lav_global_closure {
-  size_t size;
-  double right_hand_side, before, after;
-  double relative_before, relative_after; /* after: NaN before lav_global_laws_finish */
-  double multiplier;
-  int64_t columns, left_out; /* over all ranks and members: with a result, without one */
-} lav_global_closure;
-#define LAV_GLOBAL_CLOSURE_INIT \
-  { sizeof(lav_global_closure), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0 }
-
-/** `options` may be null: one row, one member. On failure *laws is null. */
-lav_status lav_global_laws_create(const lav_model* model, const lav_global_options* options, lav_global_laws** laws);
-void lav_global_laws_destroy(lav_global_laws* laws);
-/** `right_hand_side`: D, one a row, the same on every rank; null: 0. */
-lav_status lav_global_laws_begin(lav_global_laws* laws, const double* right_hand_side);
-/** `mine`: LAV_OK, or how this rank failed before: then every rank fails and none waits. `reduce` null: one process. */
-lav_status lav_global_laws_close(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context);
-lav_status lav_global_laws_finish(lav_global_laws* laws, lav_status mine, lav_reduce reduce, void* context);
-lav_status lav_global_laws_closure(const lav_global_laws* laws, uint64_t member, int row, lav_global_closure* closure);
-/** Draws again what lav_run (lav_run_mean) drew with these arguments, corrects and stores it. */
-lav_status lav_correct(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
-lav_status lav_correct_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
-
-/** The emulator beside the host's own scheme (monitor.hpp): lav_monitor_add behind lav_run of each chunk, by any number
-    of threads at once; lav_monitor_end_step; then what the report says, if the host wants to know. */
-typedef struct lav_monitor lav_monitor;
-typedef struct lav_monitor_options {
-  size_t size;
-  int64_t steps;          /* that are watched, from the first; -1: all; 0: none */
-  int stop;               /* not 0: a law that the emulator violates is lav_monitor_end_step's status */
-  const int* physics;     /* one a law: 0 the identity tolerance, 1 its physics tolerance; null: identity */
-  size_t physics_count;
-  const char* log;        /* CSV file to append to; null: none */
-} lav_monitor_options;
-#define LAV_MONITOR_OPTIONS_INIT \
-  { sizeof(lav_monitor_options), -1, 0, NULL, 0, NULL }
-
-/** `options` may be null: the defaults. A log that can't be opened is a status: without one a monitor can still be
-    made. On failure *monitor is null. */
-lav_status lav_monitor_create(const lav_model* model, const lav_monitor_options* options, lav_monitor** monitor);
-void lav_monitor_destroy(lav_monitor* monitor);
-int lav_monitor_is_active(const lav_monitor* monitor); /* steps are left; 0 for null */
-/** The arguments of a run, whose outputs are now read, and the host's own outputs of the same columns (none: laws
-    alone). Give the arguments `status`, so that columns without a result are known. Host memory. */
-lav_status lav_monitor_add(lav_monitor* monitor, const lav_run_arguments* emulated, const lav_output_field* original,
-                           size_t original_count, const int64_t* original_block_strides);
-/** LAV_LAW_VIOLATED (with `stop`), the status of a log that could not be written, LAV_OK; the report is whole in each
-    case. `mine`, `reduce`: of all ranks, as in lav_global_laws_close. */
-lav_status lav_monitor_end_step(lav_monitor* monitor, uint64_t step, lav_status mine, lav_reduce reduce, void* context);
-
-/** Of the last step that ended; strings live until the next one ends. */
-typedef struct lav_monitor_report {
-  size_t size;
-  uint64_t step;
-  int64_t columns, out_of_range, left_out;
-  int violated;
-  const char* message; /* of a violation or of the log; empty: neither */
-} lav_monitor_report;
-#define LAV_MONITOR_REPORT_INIT \
-  { sizeof(lav_monitor_report), 0, 0, 0, 0, 0, "" }
-typedef struct lav_monitor_closure {
-  size_t size;
-  int64_t columns, non_finite;
-  double max_absolute, rms, max_relative;
-  double tolerance;
-  int relative; /* not 0: the tolerance bounds max_relative; else max_absolute */
-  int violated;
-  uint64_t worst_id;
-  int64_t worst_column; /* in the fields it was given in; -1: none */
-  double right_hand_side;
-  size_t term_count; /* 0 where there is no worst column */
-} lav_monitor_closure;
-#define LAV_MONITOR_CLOSURE_INIT \
-  { sizeof(lav_monitor_closure), 0, 0, 0.0, 0.0, 0.0, 0.0, 1, 0, 0, -1, 0.0, 0 }
-typedef struct lav_monitor_term {
-  size_t size;
-  const char* variable;
-  int64_t element;
-  double coefficient, value;
-} lav_monitor_term;
-#define LAV_MONITOR_TERM_INIT \
-  { sizeof(lav_monitor_term), NULL, 0, 0.0, 0.0 }
-typedef struct lav_monitor_skill {
-  size_t size;
-  int64_t columns, non_finite;
-  double bias, rmse, mean_absolute_error, correlation, r_squared;
-} lav_monitor_skill;
-#define LAV_MONITOR_SKILL_INIT \
-  { sizeof(lav_monitor_skill), 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0 }
-lav_status lav_monitor_last_report(const lav_monitor* monitor, lav_monitor_report* report);
-/** Law `law`; `original` not 0: of the host's own outputs, else the emulator's. */
-lav_status lav_monitor_law_closure(const lav_monitor* monitor, size_t law, int original, lav_monitor_closure* closure);
-/** Term `term` of that law in its worst column. */
-lav_status lav_monitor_law_term(const lav_monitor* monitor, size_t law, int original, size_t term,
-                                lav_monitor_term* found);
-/** Output `variable` of the emulator against the host's own. */
-lav_status lav_monitor_variable_skill(const lav_monitor* monitor, size_t variable, lav_monitor_skill* skill);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include <lavoisier/lavoisier_global_laws.h>
+#include <lavoisier/lavoisier_monitor.h>
 
 #endif

@@ -50,8 +50,8 @@ struct MonitorClosure {
 
 struct MonitorLaw {
   std::string name, units;
-  double tolerance = 0.0;
-  bool relative = true;  ///< the tolerance bounds max_relative; else max_absolute
+  double tolerance = 0.0;  ///< of the emulator's outputs; the host's own are judged by the precision of theirs
+  bool relative = true;    ///< the tolerance bounds max_relative; else max_absolute
   MonitorClosure emulated, original;
 };
 
@@ -64,7 +64,8 @@ struct MonitorSkill {
   double rmse = 0.0;                 ///< root of the mean of (m - o)^2
   double mean_absolute_error = 0.0;  ///< mean of |m - o|
   /// Of the deviations from each element's own mean, so that a profile that all columns share counts for nothing. NaN
-  /// where o (or, for the correlation, m) does not vary.
+  /// where o (or, for the correlation, m) does not vary. Both come from sums of squares: of deviations that are d of the
+  /// values' size, about 16 + 2 log10 d digits are left, and below 1e-7 nothing varies.
   double correlation = 0.0;
   double r_squared = 0.0;  ///< 1 - sum of (m - o)^2 / sum of squared deviations of o
 };
