@@ -20,6 +20,7 @@ program column_physics_mpi
 
   real(real64), allocatable, target :: t(:, :), t_equilibrium(:, :), t_surface(:), heating(:, :), sensible(:), radiation(:)
   real(real64), allocatable, target :: area(:)
+  real(real64) :: cosine(globe), part(globe)  ! of every column's latitude; its share of the globe
   real(real64), target :: coefficients(nlev + 2, 1, 1)  ! of heating, sensible, radiation; the same for every column
   type(lavoisier_model) :: model
   type(lavoisier_workspace) :: emulator
@@ -148,28 +149,31 @@ contains
     heat = heat_capacity*over_globe(sum(area*sum(t, 2)))
   end function heat
 
-  pure real(real64) function latitude(c)
-    integer, intent(in) :: c
-    latitude = pi*((before + c - 0.5_real64)/globe - 0.5_real64)
-  end function latitude
-
+  ! The whole globe's on every rank, in loops of one length: vectors of sines round differently from single ones, so
+  ! what a rank computes for its own columns alone may depend on how many it has.
   subroutine start()
+    real(real64) :: latitude
     integer :: c, k
+    do c = 1, globe
+      latitude = pi*((c - 0.5_real64)/globe - 0.5_real64)
+      cosine(c) = cos(latitude)
+      part(c) = 0.5_real64*(sin(latitude + 0.5_real64*pi/globe) - sin(latitude - 0.5_real64*pi/globe))
+    end do
+    area = part(before + 1:before + ncol)
     do c = 1, ncol
-      area(c) = 0.5_real64*(sin(latitude(c) + 0.5_real64*pi/globe) - sin(latitude(c) - 0.5_real64*pi/globe))
       do k = 1, nlev
-        t(c, k) = 262 + 35*cos(latitude(c)) - lapse*k
+        t(c, k) = 262 + 35*cosine(before + c) - lapse*k
       end do
     end do
   end subroutine start
 
   subroutine force(step)
     integer(int64), intent(in) :: step
-    real(real64) :: day_angle
+    real(real64) :: daily
     integer :: c, k
-    day_angle = 2*pi*modulo(step, 24_int64)/24
+    daily = 4*sin(2*pi*modulo(step, 24_int64)/24)
     do c = 1, ncol
-      t_surface(c) = 262 + 38*cos(latitude(c)) + 4*cos(latitude(c))*sin(day_angle)
+      t_surface(c) = 262 + 38*cosine(before + c) + daily*cosine(before + c)
       do k = 1, nlev
         t_equilibrium(c, k) = t_surface(c) - 5 - 0.8_real64*lapse*k
       end do
