@@ -190,8 +190,9 @@ TEST(GlobalLaws, LeavePositiveOutputsAndMoveTheOthersExactly) {
   const double D[] = {12.5, -40.0};
   for (const bool local : {true, false}) {
     SCOPED_TRACE(local ? "with local laws" : "without");
-    const HandModel made = mixed_model();
-    HandModel free = mixed_model();  // z2 itself
+    const auto mixed = [] { return mixed_model("exp", "hurdle_gamma,gamma,hurdle_log_normal", 5.0); };
+    const HandModel made = mixed();
+    HandModel free = mixed();  // z2 itself
     free.file.description.graph.back() = {"identity", {"z2"}, {"outputs"}, {}, {}};
     const auto model = model_of(local ? made.file : free.file), unconstrained = model_of(free.file);
     Fields<double> fields = fields_of(*model, made, 23, 30.0, 7.0), drawn = fields_of(*model, made, 23, 30.0, 7.0);

@@ -65,13 +65,15 @@ struct HandModel {
 inline const std::vector<std::int64_t> positive_elements = {1, 2, 4};
 inline const std::vector<std::int64_t> signed_elements = {0, 3, 5};
 
+/// `positive_scale`: of the Gaussian head at the positive outputs, whose draw there is not used.
 inline HandModel mixed_model(const std::string& parametrization = "exp",
-                      const std::string& laws = "hurdle_gamma,gamma,hurdle_log_normal") {
+                             const std::string& laws = "hurdle_gamma,gamma,hurdle_log_normal",
+                             double positive_scale = 0.0) {
   HandModel made(14, 6, "positive_signed");
   made.law("first", {{0, 1.0}, {1, -1.0}, {2, 2.0}, {3, 1.0}}, "d0");
   made.law("second", {{3, 1.0}, {4, 0.5}, {5, -1.0}}, "d1");
   made.tensor("mean", {1.0, 0.0, 0.0, -2.0, 0.0, 0.5});
-  made.tensor("scale", {2.0, 0.0, 0.0, 1.0, 0.0, 3.0});
+  made.tensor("scale", {2.0, positive_scale, positive_scale, 1.0, positive_scale, 3.0});
   made.tensor("floor", {0.01});
   made.tensor("positive.scale", {1.0, 1.0, 1.0});
   made.indices("positive.elements", positive_elements);
