@@ -11,6 +11,7 @@
 // each output too. Minutes to hours; no group of scripts/bench. Exit code 77: there is no such file.
 
 #include "columns/column_study.hpp"
+#include "study_options.hpp"
 
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/status.hpp>
@@ -21,10 +22,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
-#include <sstream>
 
 namespace {
 
@@ -52,13 +51,6 @@ struct Settings {
   }
 };
 
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
-  return words;
-}
-
 Settings settings_from(int count, char** words) {
   Settings s;
   const std::map<std::string, std::function<void(const std::string&)>> known = {
@@ -78,11 +70,7 @@ Settings settings_from(int count, char** words) {
       {"parametrization", [&](const std::string& v) { s.training.network.parametrization = v; }},
       {"residual", [&](const std::string&) { s.training.network.residual = true; }},
       {"norm", [&](const std::string&) { s.training.network.layer_norm = true; }},
-      {"hidden",
-       [&](const std::string& v) {
-         s.training.network.hidden.clear();
-         for (const std::string& word : words_of(v)) s.training.network.hidden.push_back(std::stoll(word));
-       }},
+      {"hidden", [&](const std::string& v) { s.training.network.hidden = numbers_of(v); }},
       {"members", [&](const std::string& v) { s.members = std::stoll(v); }},
       {"training", [&](const std::string& v) { s.columns = std::stoll(v); }},
       {"threads", [&](const std::string& v) { s.training.threads = std::stoi(v); }},
@@ -91,14 +79,7 @@ Settings settings_from(int count, char** words) {
       {"outputs", [&](const std::string&) { s.outputs = true; }},
       {"quick", [&](const std::string&) { s.quick = true; }},
   };
-  for (int i = 1; i < count; ++i) {
-    const std::string word = words[i];
-    const std::size_t end = std::min(word.find('='), word.size());
-    const auto option = word.starts_with("--") ? known.find(word.substr(2, end - 2)) : known.end();
-    if (option == known.end())
-      throw Error(Status::invalid_argument, "unknown option '" + word + "'; the source lists them");
-    option->second(end < word.size() ? word.substr(end + 1) : "");
-  }
+  read_options(count, words, known);
   if (s.quick) {
     s.strategies = {"conditional", "none"};
     s.columns = 600;
@@ -162,13 +143,6 @@ json record(const Settings& settings, const ColumnRun& run, const std::string& h
     for (std::size_t j = 0; j < names.size(); ++j)
       made["by_output"][names[j]] = {{"crps", scores.crps[j]}, {"coverage90", scores.coverage90[j]}};
   return made;
-}
-
-void append(const std::filesystem::path& path, const json& line) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
-  std::ofstream file(path, std::ios::app);
-  file << line.dump() + "\n" << std::flush;
-  if (!file) throw Error(Status::io_error, path.string() + " can't be written");
 }
 
 bool study(const Settings& settings) {

@@ -17,6 +17,7 @@
 // there.
 
 #include "images/image_study.hpp"
+#include "study_options.hpp"
 
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/files.hpp>
@@ -45,19 +46,6 @@ struct Settings {
   bool quick = false;
 };
 
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
-  return words;
-}
-
-std::vector<std::int64_t> numbers_of(const std::string& text) {
-  std::vector<std::int64_t> numbers;
-  for (const std::string& word : words_of(text)) numbers.push_back(std::stoll(word));
-  return numbers;
-}
-
 Settings settings_from(int count, char** words) {
   Settings settings;
   ImageRun& run = settings.run;
@@ -83,14 +71,7 @@ Settings settings_from(int count, char** words) {
       {"summarise", [&](const std::string& v) { settings.summarise = v; }},
       {"quick", [&](const std::string&) { settings.quick = true; }},
   };
-  for (int i = 1; i < count; ++i) {
-    const std::string word = words[i];
-    const std::size_t end = std::min(word.find('='), word.size());
-    const auto option = word.starts_with("--") ? known.find(word.substr(2, end - 2)) : known.end();
-    if (option == known.end())
-      throw Error(Status::invalid_argument, "unknown option '" + word + "'; the source lists them");
-    option->second(end < word.size() ? word.substr(end + 1) : "");
-  }
+  read_options(count, words, known);
   for (const std::string& variant : settings.variants)
     if (variant != "conditional" && variant != "ambient" && variant != "none")
       throw Error(Status::invalid_argument, "variant: no '" + variant + "'; legal: conditional, ambient, none");
@@ -130,13 +111,6 @@ json record(const ImageRun& run, const ImageScores& scores, const ImageStudy& st
   made["classifier_digest"] = study.classifier().digest();
   made["classifier_accuracy"] = accuracy;
   return made;
-}
-
-void append(const std::filesystem::path& path, const json& line) {
-  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
-  std::ofstream file(path, std::ios::app);
-  file << line.dump() + "\n" << std::flush;
-  if (!file) throw Error(Status::io_error, path.string() + " can't be written");
 }
 
 /// Images side by side as a PGM file.
