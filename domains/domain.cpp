@@ -58,10 +58,10 @@ class DomainParser {
     source_units(top, "source_units", domain_.source_units);
     dimensions(top);
     constants(top);
-    context_.array_constants = true;
+    context_.reading = true;
     variables(top, "inputs", Role::input);
     variables(top, "outputs", Role::output);
-    context_.array_constants = false;
+    context_.reading = false;
     if (!any_of_role(Role::input)) text_.fail(Status::invalid_format, "a domain needs at least one input", {1, 1});
     if (!any_of_role(Role::output)) text_.fail(Status::invalid_format, "a domain needs at least one output", {1, 1});
     domain_.layout = StateLayout(layout_dimensions_, variables_);

@@ -6,6 +6,8 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <map>
+#include <optional>
 
 namespace lavoisier::detail {
 namespace {
@@ -239,8 +241,19 @@ class Parser {
       skip_blanks();
       if (at_ < text_.size() && text_[at_] == '(') {
         if (name == "sum") return sum(begin);
+        if (const auto op = function_named(name)) {
+          if (context_.reading) return function(*op, name, begin);
+          fail(Status::invalid_format,
+               fmt::format("a law has no function but sum; make an input of {0}(...) ([inputs.NAME] value = "
+                           "\"{0}(...)\") and name that",
+                           name),
+               begin);
+        }
         fail(Status::invalid_format,
-             "there is no function \"" + name + "\" in equations; sum(dimension, expression) is the only one", begin);
+             fmt::format("there is no function \"{}\" in equations; {}", name,
+                         context_.reading ? "there are sum(dimension, expression), exp, log, sqrt, min and max"
+                                          : "sum(dimension, expression) is the only one"),
+             begin);
       }
       return symbol(name, begin);
     }
@@ -292,7 +305,7 @@ class Parser {
            begin);
     }
     const Symbol& symbol = found->second;
-    if (symbol.kind == Symbol::Kind::array_constant && !context_.array_constants)
+    if (symbol.kind == Symbol::Kind::array_constant && !context_.reading)
       fail(Status::invalid_format,
            fmt::format("\"{0}\" has a number for each {1}, and laws hold single constants: make an input of it "
                        "([inputs.NAME] value = \"... {0} ...\") and name that",
@@ -350,6 +363,58 @@ class Parser {
     return form;
   }
 
+  static std::optional<ExpressionOp> function_named(const std::string& name) {
+    static const std::map<std::string, ExpressionOp> table = {{"exp", ExpressionOp::exponential},
+                                                              {"log", ExpressionOp::logarithm},
+                                                              {"sqrt", ExpressionOp::square_root},
+                                                              {"min", ExpressionOp::minimum},
+                                                              {"max", ExpressionOp::maximum}};
+    const auto found = table.find(name);
+    return found == table.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  LinearForm function(ExpressionOp op, const std::string& name, std::size_t begin) {
+    const std::size_t open = at_;
+    take('(');
+    skip_blanks();
+    const std::size_t first = at_;
+    LinearForm result = expression();
+    const bool two = op == ExpressionOp::minimum || op == ExpressionOp::maximum;
+    if (two) {
+      skip_blanks();
+      const std::size_t comma = at_;
+      if (!take(',')) unexpected(fmt::format("\",\" and the second of the two operands of {}", name));
+      const LinearForm second = expression();
+      // In common units, as for a sum.
+      const LinearForm both = add(result, second, false, comma, ",");
+      const auto scaled = [&](const LinearForm& one) {
+        if (one.any_unit || one.unit.same_as(both.unit)) return one.constant.get();
+        return (Coefficient::of(one.unit.conversion_to(both.unit).factor) * one.constant).get();
+      };
+      const Expression value = Expression::function(op, {scaled(result), scaled(second)});
+      result = both;
+      result.constant = Coefficient::of(value);
+    } else {
+      if (op == ExpressionOp::square_root) {
+        try {
+          result.unit = result.unit.root();
+        } catch (const Error& error) {
+          fail(Status::unit_mismatch, error.what(), first);
+        }
+      } else if (!result.unit.same_as(Unit()) && !result.any_unit) {
+        fail(Status::unit_mismatch,
+             fmt::format("{} of {}: expected a number without units (1); divide by a constant in {}", name,
+                         with_unit(result), result.unit.text()),
+             first);
+      }
+      result.constant = Coefficient::of(Expression::function(op, {result.constant.get()}));
+      result.spelt = result.any_unit = false;
+    }
+    close(open);
+    result.text = written(begin);
+    return result;
+  }
+
   // A part of a sum must itself vary over the dimension, else how often it counts would be a matter of taste.
   Expression spread(const Coefficient& part, const LinearForm& form, const std::string& dimension, std::size_t where) {
     bool varies = false;
@@ -374,7 +439,10 @@ class Parser {
     result.spelt = a.spelt || b.spelt;
     if (!a.any_unit && !b.any_unit && !a.unit.same_as(b.unit)) {
       if (!b.unit.convertible_to(a.unit)) {
-        const std::string verb = sign == "=" ? "be equal" : sign == "-" ? "be subtracted" : "be added";
+        const std::string verb = sign == "="   ? "be equal"
+                                 : sign == "-" ? "be subtracted"
+                                 : sign == "," ? "be compared"
+                                               : "be added";
         fail(Status::unit_mismatch,
              fmt::format("{} and {} cannot {}: {} is not {}", with_unit(a), with_unit(b), verb, b.unit.base_text(),
                          a.unit.base_text()),

@@ -65,10 +65,11 @@ struct EquationContext {
   std::map<std::string, Symbol> symbols;
   std::vector<std::string> dimensions;
   std::vector<std::string>* notes = nullptr;  ///< conversions done, one line each
-  bool array_constants = false;               ///< may be used: where nothing goes into a model file
+  bool reading = false;  ///< of a value that a reader makes, which is no part of a model file: array constants and functions
 };
 
-/// Reads an expression: numbers, names, + - * /, unary + and -, parentheses, sum(dimension, expression). Units are carried
+/// Reads an expression: numbers, names, + - * /, unary + and -, parentheses, sum(dimension, expression); where `reading`,
+/// exp, log, sqrt, min and max too. Units are carried
 /// through every operator; terms of a sum in convertible units are converted to the first one's, and noted.
 /// Errors (EquationError): invalid_format (syntax, not linear, dimensions), not_found (names), unit_mismatch.
 LinearForm parse_expression(const std::string& text, const EquationContext& context);

@@ -211,4 +211,14 @@ Unit operator/(const Unit& a, const Unit& b) {
   return Unit(own(unit));
 }
 
+Unit Unit::root() const {
+  ut_unit* unit = nullptr;
+  {
+    const std::lock_guard lock(udunits_mutex());
+    unit = ut_root(raw(unit_), 2);
+  }
+  if (unit == nullptr) throw Error(Status::unit_mismatch, "\"" + text_ + "\" has no square root among units");
+  return Unit(own(unit));
+}
+
 }  // namespace lavoisier

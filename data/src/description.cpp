@@ -17,12 +17,13 @@ namespace {
 
 using Ordered = nlohmann::ordered_json;
 
-// Words of the postfix programs, in the order of ExpressionOp.
+// Words of the postfix programs, in the order of ExpressionOp, as far as laws may use them.
 constexpr std::array<const char*, 8> op_names = {"number", "symbol", "add", "subtract",
                                                  "multiply", "divide", "negate", "sum"};
 
 Ordered program_json(const Expression& expression, std::vector<double>& numbers) {
   Ordered program = Ordered::array();
+  LAVOISIER_REQUIRE(!expression.has_functions(), "laws have no functions but sums");
   for (const auto& step : expression.program()) {
     Ordered item = Ordered::array({op_names[static_cast<std::size_t>(step.op)]});
     if (step.op == ExpressionOp::number) {

@@ -50,7 +50,31 @@ double apply(ExpressionOp op, double a, double b) {
     case ExpressionOp::add: return a + b;
     case ExpressionOp::subtract: return a - b;
     case ExpressionOp::multiply: return a * b;
+    case ExpressionOp::minimum: return std::isnan(a) || a < b ? a : b;  // not a number stays so, whichever it is
+    case ExpressionOp::maximum: return std::isnan(a) || a > b ? a : b;
     default: return a / b;
+  }
+}
+
+double apply(ExpressionOp op, double a) {
+  switch (op) {
+    case ExpressionOp::exponential: return std::exp(a);
+    case ExpressionOp::logarithm: return std::log(a);
+    case ExpressionOp::square_root: return std::sqrt(a);
+    default: return -a;
+  }
+}
+
+bool is_function(ExpressionOp op) { return op >= ExpressionOp::exponential; }
+bool has_two_operands(ExpressionOp op) { return op == ExpressionOp::minimum || op == ExpressionOp::maximum; }
+
+const char* function_name(ExpressionOp op) {
+  switch (op) {
+    case ExpressionOp::exponential: return "exp";
+    case ExpressionOp::logarithm: return "log";
+    case ExpressionOp::square_root: return "sqrt";
+    case ExpressionOp::minimum: return "min";
+    default: return "max";
   }
 }
 
@@ -186,6 +210,8 @@ Expression::Expression(std::vector<ExpressionStep> program) : program_(std::move
       case ExpressionOp::subtract:
       case ExpressionOp::multiply:
       case ExpressionOp::divide:
+      case ExpressionOp::minimum:
+      case ExpressionOp::maximum:
         needs = 2;
         break;
       case ExpressionOp::sum:
@@ -193,6 +219,9 @@ Expression::Expression(std::vector<ExpressionStep> program) : program_(std::move
         named = true;
         break;
       case ExpressionOp::negate:
+      case ExpressionOp::exponential:
+      case ExpressionOp::logarithm:
+      case ExpressionOp::square_root:
         needs = 1;
         break;
       default:
@@ -223,6 +252,15 @@ Expression Expression::sum(std::string dimension, const Expression& operand) {
   return Expression(std::move(program));
 }
 
+Expression Expression::function(ExpressionOp op, const std::vector<Expression>& operands) {
+  LAVOISIER_REQUIRE(is_function(op) && operands.size() == (has_two_operands(op) ? 2U : 1U), "a function and its operands");
+  std::vector<ExpressionStep> program;
+  for (const Expression& operand : operands)
+    program.insert(program.end(), operand.program().begin(), operand.program().end());
+  program.push_back({op, 0.0, {}});
+  return Expression(std::move(program));
+}
+
 Expression operator+(const Expression& a, const Expression& b) { return Expression(joined(a, b, ExpressionOp::add)); }
 Expression operator-(const Expression& a, const Expression& b) {
   return Expression(joined(a, b, ExpressionOp::subtract));
@@ -243,6 +281,10 @@ bool Expression::is_constant() const noexcept {
   return std::none_of(program_.begin(), program_.end(), [](const ExpressionStep& step) {
     return step.op == ExpressionOp::symbol || step.op == ExpressionOp::sum;
   });
+}
+
+bool Expression::has_functions() const noexcept {
+  return std::any_of(program_.begin(), program_.end(), [](const ExpressionStep& step) { return is_function(step.op); });
 }
 
 std::vector<std::string> Expression::symbols() const {
@@ -285,6 +327,20 @@ std::string Expression::text() const {
         stack.push_back({"sum(" + step.name + ", " + operand + ")", 4});
         break;
       }
+      case ExpressionOp::exponential:
+      case ExpressionOp::logarithm:
+      case ExpressionOp::square_root: {
+        std::string operand = pop(0);
+        stack.push_back({std::string(function_name(step.op)) + "(" + operand + ")", 4});
+        break;
+      }
+      case ExpressionOp::minimum:
+      case ExpressionOp::maximum: {
+        std::string right = pop(0);
+        std::string left = pop(0);
+        stack.push_back({std::string(function_name(step.op)) + "(" + left + ", " + right + ")", 4});
+        break;
+      }
       default: {
         const bool additive = step.op == ExpressionOp::add || step.op == ExpressionOp::subtract;
         const int strength = additive ? 1 : 2;
@@ -316,7 +372,10 @@ ExpressionValue Expression::evaluate(const SymbolLookup& lookup) const {
         break;
       }
       case ExpressionOp::negate:
-        for (auto& value : stack.back().values) value = -value;
+      case ExpressionOp::exponential:
+      case ExpressionOp::logarithm:
+      case ExpressionOp::square_root:
+        for (auto& value : stack.back().values) value = apply(step.op, value);
         break;
       case ExpressionOp::sum:
         stack.back() = sum_over(step.name, stack.back());

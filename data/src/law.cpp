@@ -61,6 +61,9 @@ struct Checker {
   }
 
   Dimensions dimensions_of(const Expression& expression, const std::string& where) const {
+    if (expression.has_functions())
+      throw Error(Status::unsupported, where + " is " + expression.text() +
+                                           ": a law holds sums, products and quotients, and no other function");
     std::vector<Dimensions> stack;
     for (const auto& step : expression.program()) {
       switch (step.op) {

@@ -233,6 +233,12 @@ LawExpressions::Symbolic LawExpressions::evaluate(const Expression& expression, 
         break;
       }
       case ExpressionOp::sum: stack.push_back(sum(pop(), step.name, where)); break;
+      case ExpressionOp::exponential:
+      case ExpressionOp::logarithm:
+      case ExpressionOp::square_root:
+      case ExpressionOp::minimum:
+      case ExpressionOp::maximum:
+        throw Error(Status::invalid_format, where + ": a law holds sums, products and quotients, and no other function");
       case ExpressionOp::add:
       case ExpressionOp::subtract:
       case ExpressionOp::multiply:

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -109,6 +110,30 @@ TEST(Expression, RefusesWhatHasNoMeaning) {
     expect_error(Status::shape_mismatch, [&] { sym(name).evaluate(lookup); }, name);
   }
   expect_error(Status::non_finite, [] { Expression(std::numeric_limits<double>::infinity()); }, "inf");
+}
+
+TEST(Expression, FunctionsOfValuesThatAReaderMakes) {
+  const auto lookup = table({{"u", {{"x"}, {3}, {-1.0, 4.0, std::numeric_limits<double>::quiet_NaN()}, {}}},
+                             {"two", {{}, {}, {2.0}, {}}}});
+  const auto values = [&](Op op, std::vector<Expression> operands) {
+    return Expression::function(op, operands).evaluate(lookup).values;
+  };
+  EXPECT_EQ(values(Op::minimum, {sym("u"), sym("two")})[0], -1.0);
+  EXPECT_EQ(values(Op::minimum, {sym("u"), sym("two")})[1], 2.0);
+  EXPECT_EQ(values(Op::maximum, {sym("two"), sym("u")})[0], 2.0);
+  EXPECT_EQ(values(Op::maximum, {sym("two"), sym("u")})[1], 4.0);
+  for (const Op op : {Op::minimum, Op::maximum}) {  // what is no number does not vanish
+    EXPECT_TRUE(std::isnan(values(op, {sym("u"), sym("two")})[2]));
+    EXPECT_TRUE(std::isnan(values(op, {sym("two"), sym("u")})[2]));
+  }
+  EXPECT_EQ(values(Op::exponential, {sym("two")})[0], std::exp(2.0));
+  EXPECT_EQ(values(Op::logarithm, {sym("two")})[0], std::log(2.0));
+  EXPECT_EQ(values(Op::square_root, {sym("u")})[1], 2.0);
+  const Expression made = Expression::function(Op::maximum, {sym("u") + sym("two"), Expression(0.0)}) * sym("two");
+  EXPECT_EQ(made.text(), "max(u + two, 0)*two");
+  EXPECT_TRUE(made.has_functions());
+  EXPECT_FALSE((sym("u") + sym("two")).has_functions());
+  expect_error(Status::internal, [] { Expression::function(Op::minimum, {Expression(1.0)}); }, "operands");
 }
 
 TEST(Expression, ProgramsAreChecked) {

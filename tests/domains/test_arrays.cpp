@@ -252,6 +252,61 @@ TEST_F(Columns, OfAnotherShapeAreRefused) {
   EXPECT_EQ(error_of(replaced("coordinates = [\"height\"]", "coordinates = [\"lev\"]"), Status::ok), "accepted");
 }
 
+// What a value with functions is in the first sample, for each level.
+struct FunctionCase {
+  std::string value, units, dimensions;
+  std::vector<double> expected;
+};
+
+TEST_F(Columns, ValuesMayHaveFunctions) {
+  write({});
+  const std::vector<FunctionCase> cases = {
+      {"exp((T - freezing) / freezing)", "1", "[\"level\"]", {std::exp(0.0), std::exp(10.0 / 273.15), std::exp(20.0 / 273.15)}},
+      {"log(ps / unit_pressure)", "1", "[]", {std::log(1e5)}},
+      {"sqrt(ps * unit_pressure)", "hPa", "[]", {std::sqrt(1e5) / 100}},
+      {"min(T, freezing)", "K", "[\"level\"]", {273.15, 273.15, 273.15}},
+      {"max(T - freezing, 0)", "K", "[\"level\"]", {0, 10, 20}},
+      {"max(0, freezing - T) + min(5, 3) * T", "K", "[\"level\"]", {3 * 273.15, 3 * 283.15, 3 * 293.15}},
+      {"max(low, ps)", "Pa", "[]", {200000}},
+      {"max(ps, low)", "hPa", "[]", {2000}},
+      {"min(sum(level, T), freezing)", "K", "[]", {273.15}}};
+  for (const FunctionCase& one : cases) {
+    const Domain domain = parse_domain(
+        replaced("inputs.mass =", "constants.freezing = { value = 273.15, units = \"K\" }\n"
+                                  "constants.unit_pressure = { value = 1.0, units = \"Pa\" }\n"
+                                  "constants.low = { value = 2000.0, units = \"hPa\" }\n"
+                                  "inputs.made = { units = \"" + one.units + "\", dimensions = " + one.dimensions +
+                                      ", value = \"" + one.value + "\" }\ninputs.mass ="),
+        "columns.toml");
+    const SampleSet set = load_samples(domain, {file_});
+    const auto at = static_cast<std::size_t>(domain.layout.offset("made"));
+    for (std::size_t l = 0; l < one.expected.size(); ++l)
+      EXPECT_NEAR(set.inputs[at + l], one.expected[l], 1e-12 * (1.0 + one.expected[l])) << one.value << " " << l;
+  }
+}
+
+TEST_F(Columns, FunctionsOfWhatTheyAreNotForAreRefused) {
+  const auto with = [](const std::string& value, const std::string& units) {
+    return replaced("inputs.mass =", "inputs.made = { units = \"" + units + "\", value = \"" + value + "\" }\ninputs.mass =");
+  };
+  write({});
+  const std::string place = "columns.toml:15:";
+  EXPECT_EQ(error_of(with("exp(ps)", "1"), Status::unit_mismatch),
+            place + "44: made: exp of ps [Pa]: expected a number without units (1); divide by a constant in Pa");
+  EXPECT_EQ(error_of(with("min(ps, g)", "Pa"), Status::unit_mismatch),
+            place + "47: made: ps [Pa] and g [m s-2] cannot be compared: kg m-1 s-2 is not m s-2");
+  EXPECT_EQ(error_of(with("sqrt(ps)", "1"), Status::unit_mismatch),
+            place + "45: made: \"Pa\" has no square root among units");
+  EXPECT_EQ(error_of(with("max(ps)", "Pa"), Status::invalid_format),
+            place + "46: made: expected \",\" and the second of the two operands of max, found \")\"");
+  EXPECT_EQ(error_of(with("cosh(1)", "1"), Status::invalid_format),
+            place + "40: made: there is no function \"cosh\" in equations; there are sum(dimension, expression), exp, log, sqrt, "
+                    "min and max");
+  EXPECT_EQ(error_of(with("log(1 - 2 * wind / wind)", "1"), Status::non_finite),
+            "\"FILE\", row 0 (time = 0, x = 0): expected a number for every variable, found none for made; rows like this can "
+            "be left out (drop incomplete)");
+}
+
 TEST_F(Columns, TransformsSayWhereTheyHaveNoValue) {
   Content content;
   content.ps[2] = -1.0;

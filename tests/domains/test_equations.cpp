@@ -164,7 +164,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "\"FLUX\" is not declared; declared are A, B, E, K, L, T, TC, TK, both, dq, g, mass, ps, rain, sigma"},
         BadCase{"A = bothe", Status::not_found, 17, "\"bothe\" is not declared; did you mean \"both\"?"},
         BadCase{"A = log(B)", format_error, 17,
-                "there is no function \"log\" in equations; sum(dimension, expression) is the only one"},
+                "a law has no function but sum; make an input of log(...) ([inputs.NAME] value = \"log(...)\") and name that"},
+        BadCase{"A = sin(B)", format_error, 17,
+                "there is no function \"sin\" in equations; sum(dimension, expression) is the only one"},
         BadCase{"sum(levl, dq) = E", Status::not_found, 17,
                 "there is no dimension \"levl\"; did you mean \"level\"?"}));
 

@@ -9,7 +9,11 @@
 
 namespace lavoisier {
 
-enum class ExpressionOp { number, symbol, add, subtract, multiply, divide, negate, sum };
+/// The last five are for values that a reader makes (inputs of a domain): laws and model files have none of them.
+enum class ExpressionOp {
+  number, symbol, add, subtract, multiply, divide, negate, sum,
+  exponential, logarithm, square_root, minimum, maximum
+};
 
 /// One step of a postfix program.
 struct ExpressionStep {
@@ -32,8 +36,8 @@ struct ExpressionValue {
 using SymbolLookup = std::function<ExpressionValue(const std::string& name)>;
 
 /// A typed expression of inputs, constants and coordinates: numbers, + - x /, unary -, sums over named dimensions in
-/// index order with masked cells skipped; no other function (DESIGN, "State and laws"). Evaluated in FP64, the same
-/// operations in the same order everywhere, so that constraints, models and plugin agree bit for bit.
+/// index order with masked cells skipped; in a law no other function (DESIGN, "State and laws"). Evaluated in FP64, the
+/// same operations in the same order everywhere, so that constraints, models and plugin agree bit for bit.
 class Expression {
  public:
   Expression() : Expression(0.0) {}
@@ -43,6 +47,8 @@ class Expression {
 
   static Expression symbol(std::string name);
   static Expression sum(std::string dimension, const Expression& operand);
+  /// `op` is one of the last five: of one operand, of two for minimum and maximum.
+  static Expression function(ExpressionOp op, const std::vector<Expression>& operands);
 
   friend Expression operator+(const Expression& a, const Expression& b);
   friend Expression operator-(const Expression& a, const Expression& b);
@@ -53,6 +59,7 @@ class Expression {
 
   const std::vector<ExpressionStep>& program() const noexcept { return program_; }
   bool is_constant() const noexcept;             ///< no symbols and no sums
+  bool has_functions() const noexcept;           ///< other than sums
   std::vector<std::string> symbols() const;      ///< each once, in order of first use
   std::string text() const;                      ///< infix, for people
 

@@ -45,6 +45,8 @@ class Unit {
 
   friend Unit operator*(const Unit& a, const Unit& b);
   friend Unit operator/(const Unit& a, const Unit& b);
+  /// The square root; Error(unit_mismatch) where it is no unit (of kg).
+  Unit root() const;
 
  private:
   explicit Unit(std::shared_ptr<const void> unit);
