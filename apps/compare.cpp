@@ -1,4 +1,5 @@
 #include "artefact.hpp"
+#include "calibration.hpp"
 #include "commands.hpp"
 #include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
@@ -211,7 +212,7 @@ const Command& compare_command() {
           {"domain", "NAME|FILE", "default: the protocol's", "", false},
           {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
           {"strategies", "A,B", "only these: none, penalty, completion, projection, variance_projection, l1_layer, post_hoc, conditional", "", true},
-          {"losses", "A,B", "only these: likelihood, crps, squared_error", "", true},
+          {"losses", "A,B", "only these: likelihood, crps, energy, squared_error", "", true},
           {"runs", "N", "how many seeds", "", false},
           {"epochs", "N", "instead of the protocol's (recorded: no longer that protocol)", "", false},
           {"subset", "NAME", "what is scored: test, validation or training", "", false},
@@ -299,6 +300,7 @@ int run_compare(const Arguments& arguments) {
       } else {
         training = trained(strategy, loss);
       }
+      if (protocol.calibrate) calibrate_deviations(training.model, SampleSetSource(samples));
       MarginalScores scores = score_marginals(training.model, constraints, scored, scale);
       result.mse_scaled.push_back(scores.mean_mse_scaled());
       result.rmse.push_back(scores.mean_rmse());
@@ -380,6 +382,9 @@ int run_compare(const Arguments& arguments) {
                       {"learning_rate", protocol.training.learning_rate},
                       {"schedule", protocol.training.schedule},
                       {"selection", protocol.training.selection},
+                      {"head", protocol.training.head.family},
+                      {"positive", protocol.training.head.positive},
+                      {"calibrate", protocol.calibrate},
                       {"seeds", protocol.seeds},
                       {"changed_on_the_command_line", arguments.has("epochs")}};
   json["domain"] = {{"name", domain.name}, {"sha256", domain.digest}};

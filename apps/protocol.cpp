@@ -52,6 +52,17 @@ class Section {
       values.push_back(static_cast<T>(*found));
     }
   }
+  void read_words(const char* key, std::vector<std::string>& values, const char* what) const {
+    const toml::node* node = table_.get(key);
+    if (node == nullptr) return;
+    const toml::array* array = node->as_array();
+    if (array == nullptr || array->empty()) fail(*node, fmt::format("'{}': expected a list of {}", path(key), what));
+    values.clear();
+    for (const toml::node& item : *array) {
+      if (!item.is_string()) fail(item, fmt::format("'{}': expected a list of {}", path(key), what));
+      values.push_back(item.as_string()->get());
+    }
+  }
   void positive(const char* key, double value) const {
     if (!(value > 0.0)) fail(*table_.get(key), fmt::format("'{}': expected a positive number, found {}", path(key), value));
   }
@@ -142,7 +153,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   };
 
   const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "deviation", "floor",
-                         "initialization", "initial_deviation"});
+                         "initialization", "initial_deviation", "head", "positive"});
   std::string model = "mlp";
   network.read("model", model, "text");
   if (model != "mlp") network.fail(*network.table().get("model"), fmt::format("'network.model': expected mlp, found {}", model));
@@ -155,10 +166,12 @@ Protocol load_protocol(const std::string& name_or_file) {
   network.read("floor", mlp.floor, "a number");
   network.read("initialization", mlp.initialization, "text");
   network.read("initial_deviation", mlp.initial_deviation, "a number");
+  network.read("head", protocol.training.head.family, "text");
+  network.read_words("positive", protocol.training.head.positive, "NAME=LAW");
 
   const Section training(table("training"), "training", file,
                          {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "input_noise", "schedule", "ema", "selection",
-                          "penalty_weight"});
+                          "penalty_weight", "draws", "calibrate"});
   TrainingOptions& options = protocol.training;
   std::string optimizer = "adam";
   training.read("optimizer", optimizer, "text");
@@ -174,6 +187,8 @@ Protocol load_protocol(const std::string& name_or_file) {
   training.read("ema", options.ema, "a number");
   training.read("selection", options.selection, "text");
   training.read("penalty_weight", options.penalty_weight, "a number");
+  training.read("draws", options.draws, "a whole number");
+  training.read("calibrate", protocol.calibrate, "true or false");
   if (training.table().contains("epochs")) training.positive("epochs", static_cast<double>(options.epochs));
   if (training.table().contains("batch")) training.positive("batch", static_cast<double>(options.batch));
   if (training.table().contains("learning_rate")) training.positive("learning_rate", options.learning_rate);

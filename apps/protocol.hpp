@@ -16,6 +16,7 @@ struct Protocol {
   std::string name, description, domain, digest;
   std::string text, file;                         ///< as read: of the table [split] which depends on the domain
   TrainingOptions training;                       ///< strategy, loss and seed are set a run
+  bool calibrate = false;                         ///< deviations, on the validation samples, of every model
   std::vector<std::uint64_t> seeds = {0, 1, 2, 3, 4};
   Subset subset = Subset::test;                   ///< what is scored
   struct Row {

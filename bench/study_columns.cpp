@@ -4,7 +4,7 @@
 //
 //   study_columns --data=FILE [--domain=atmospheric_column] [--strategy=conditional|none|...] [--head=mixed|gaussian]
 //                 [--loss=crps|likelihood] [--seed=0] [--epochs=50] [--batch=256] [--rate=1e-3] [--hidden=256,256,256]
-//                 [--parametrization=softplus|exp] [--residual] [--norm] [--ema=0] [--dropout=0] [--draws=4] [--members=32] [--training=0] [--threads=1]
+//                 [--parametrization=softplus|exp] [--residual] [--norm] [--ema=0] [--decay=0] [--dropout=0] [--calibrate] [--draws=4] [--members=32] [--training=0] [--threads=1]
 //                 [--subset=validation|test] [--output=results/columns.jsonl] [--outputs]
 //   study_columns --quick --data=FILE     two strategies, few columns; fails unless the laws hold and rain is positive
 // Strategies, heads, losses and seeds may be lists (a,b): all combinations are run, seed by seed. --outputs: scores of
@@ -38,7 +38,7 @@ struct Settings {
   TrainingOptions training;
   std::int64_t members = 32, columns = 0;
   Subset subset = Subset::validation;
-  bool quick = false, outputs = false;
+  bool quick = false, outputs = false, calibrate = false;
 
   Settings() {
     training.network.hidden = {256, 256, 256};
@@ -76,6 +76,7 @@ Settings settings_from(int count, char** words) {
       {"threads", [&](const std::string& v) { s.training.threads = std::stoi(v); }},
       {"subset", [&](const std::string& v) { s.subset = subset_from(v); }},
       {"output", [&](const std::string& v) { s.output = v; }},
+      {"calibrate", [&](const std::string&) { s.calibrate = true; }},
       {"outputs", [&](const std::string&) { s.outputs = true; }},
       {"quick", [&](const std::string&) { s.quick = true; }},
   };
@@ -126,6 +127,7 @@ json record(const Settings& settings, const ColumnRun& run, const std::string& h
                {"best_epoch", scores.best_epoch},
                {"training_seconds", scores.training_seconds},
                {"sampling_seconds", scores.sampling_seconds}};
+  made["deviation_factor"] = scores.factor;
   made["crps"] = scores.crps_mean;
   made["crps_convection"] = scores.crps_convection;
   made["energy_integrated"] = scores.energy_integrated;
@@ -155,6 +157,7 @@ bool study(const Settings& settings) {
           ColumnRun run;
           run.training = settings.training;
           run.members = settings.members;
+          run.calibrate = settings.calibrate;
           run.training.seed = std::stoull(seed);
           run.training.strategy = strategy_from(strategy);
           run.training.loss = loss_from(loss);

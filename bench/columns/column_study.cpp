@@ -1,5 +1,7 @@
 #include "column_study.hpp"
 
+#include "calibration.hpp"
+
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/status.hpp>
@@ -239,9 +241,10 @@ ColumnScores ColumnStudy::run(const ColumnRun& run, Subset subset) const {
   const std::vector<double>& convection = subset == Subset::test ? own.convection_test : own.convection_validation;
   ColumnScores scores;
   auto begin = std::chrono::steady_clock::now();
-  const TrainingResult trained = train(own.all, own.constraints, run.training);
+  TrainingResult trained = train(own.all, own.constraints, run.training);
   scores.training_seconds = seconds_since(begin);
   if (!trained.history.empty()) scores.best_epoch = trained.history.back().best_epoch;
+  if (run.calibrate) scores.factor = cli::calibrate_deviations(trained.model, own.validation).factor;
   begin = std::chrono::steady_clock::now();
   Emulated emulated(parsed(trained.model), samples, run.training.threads);
   std::vector<RowMatrix> members;

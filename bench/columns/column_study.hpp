@@ -18,6 +18,7 @@ struct ColumnRun {
   std::string name;                ///< of the row in tables
   TrainingOptions training;
   std::int64_t members = 32;       ///< 3 or more
+  bool calibrate = false;          ///< deviations, on the validation columns (train --calibrate)
 };
 
 /// Of the columns of one subset; scores of outputs are in units of their standard deviation in training.
@@ -32,6 +33,7 @@ struct ColumnScores {
   double law_rms = 0.0, law_max = 0.0;             ///< of the law named "energy", its own units
   std::int64_t negative_rain = 0;    ///< values below 0 among all members' rain
   std::int64_t without_result = 0;   ///< columns that the plugin flagged and did not draw
+  double factor = 1.0;             ///< of calibrated deviations
   double training_seconds = 0.0, sampling_seconds = 0.0;
   std::int64_t best_epoch = 0;
 };

@@ -98,6 +98,7 @@ TEST_F(Heads, PositiveAndSignedOutputsFromTrainingToValidation) {
     const Outcome trained = train("--head mixed --positive rain=hurdle_gamma,cloud=log_normal " + words);
     ASSERT_EQ(trained.code, 0) << trained.err;
     EXPECT_SAYS(trained.out, "scores of 24 members a sample");
+    EXPECT_TRUE(read("t.json")["calibration"].is_null());
     const json told = read("t.json")["validation"];
     EXPECT_EQ(told["members"], 24);
     EXPECT_TRUE(told["nll"].is_number()) << told;
@@ -124,6 +125,15 @@ TEST_F(Heads, PositiveAndSignedOutputsFromTrainingToValidation) {
                 file("e.csv") + " --subset test --quiet")
                 .code,
             3);
+  const Outcome calibrated = train("--head mixed --positive rain=hurdle_gamma,cloud=log_normal --calibrate");
+  EXPECT_EQ(calibrated.code, 0) << calibrated.err;
+  EXPECT_SAYS(calibrated.out, "deviations times");
+  EXPECT_NEAR(read("t.json")["calibration"]["after"].get<double>(), 0.9, 0.01);
+  members();
+  EXPECT_EQ(validated()["pass"], true);
+  const Outcome refused = train("--head gamma --calibrate");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_SAYS(refused.err, "--calibrate: only deviations that a network makes for each sample are calibrated");
   const Outcome zero = train("--head mixed --positive rain=gamma");
   EXPECT_EQ(zero.code, 2);
   EXPECT_SAYS(zero.err, "output 'rain' is 0 for sample");
