@@ -66,7 +66,7 @@ TrainingOptions options_from(const Arguments& arguments) {
                                    "variance_projection by sampled ones too", to_string(options.strategy)));
   }
   options.network.hidden = widths_from(arguments.words("hidden"), "--hidden");
-  options.network.activation = arguments.choice("activation", {"silu"});
+  options.network.activation = arguments.choice("activation", {"silu", "relu"});
   options.network.residual = arguments.flag("residual");
   options.network.layer_norm = arguments.flag("layer-norm");
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
@@ -184,7 +184,8 @@ void print_scores(const std::optional<MarginalScores>& found, const std::string&
   Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
   table.left(1);
   for (std::size_t i = 0; i < scores.variables.size(); ++i) {
-    const std::string units = layout.has_variable(scores.variables[i]) ? layout.variable(scores.variables[i]).units : std::string();
+    const std::string name = scores.variables[i].substr(0, scores.variables[i].find('['));  // an element: "heating[2]"
+    const std::string units = layout.has_variable(name) ? layout.variable(name).units : std::string();
     table.add({scores.variables[i], units, significant(scores.rmse[i]), significant(scores.crps[i]),
                fmt::format("{:.3f}", scores.coverage90[i])});
   }
@@ -220,7 +221,7 @@ const Command& train_command() {
                                 "rao_blackwell or rao_blackwell_shrunk", "exact", false},
           {"draws", "K", "draws a sample and step of a sampled estimator, and of crps under --head mixed", "8", false},
           {"hidden", "N,N", "widths of the hidden layers", "128,128", true},
-          {"activation", "NAME", "silu", "silu", false},
+          {"activation", "NAME", "of the hidden layers: silu or relu (mlp, vae, ladder_vae and networks on --backbone mlp)", "silu", false},
           {"residual", "", "add a hidden layer's input to its output where widths agree", "", false},
           {"layer-norm", "", "normalise before each activation", "", false},
           {"dropout", "P", "share of units dropped while training", "0", false},

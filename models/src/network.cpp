@@ -128,7 +128,7 @@ struct Network<Real>::Implementation {
       operands.clear();
       for (const std::string& name : operation.inputs) operands.push_back(values.at(name));
       at::Tensor result = run_operation(operation, operands, tensor_of);
-      if (operation.op == "silu") {
+      if (operation.op == "silu" || operation.op == "relu") {
         if (dropout.share > 0.0) {
           at::Tensor factors = at::empty(result.sizes(), at::TensorOptions().dtype(at::kFloat));
           const std::int64_t width = factors.size(0) > 0 ? factors.numel() / factors.size(0) : 0;

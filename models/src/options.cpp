@@ -105,6 +105,11 @@ void require_generator(const TrainingOptions& options) {
   require_word("backbone", fields.backbone, {"mlp", "unet", "column"});
   if (lacks(rules.backbones, fields.backbone))
     refuse_combination(generator.name, "backbone", fields.backbone, rules.backbones, [](const std::string& b) { return b; });
+  const bool dense = fields.backbone == "mlp" && generator.name != "spectral_temporal" && generator.name != "mpnn" &&
+                     generator.name != "graph_vae";
+  if (!dense && options.network.activation != "silu")
+    throw Error(Status::invalid_argument, "activation: expected silu, which convolutions, graphs and spectral_temporal have alone, found " +
+                                              options.network.activation);
   const auto whole = [](bool condition, const std::string& option, const std::string& expected, std::int64_t found) {
     require(condition, option, expected, static_cast<double>(found));
   };
@@ -296,7 +301,7 @@ void require_valid(const TrainingOptions& options) {
   require(!network.hidden.empty(), "network.hidden", "at least one layer", 0);
   for (const std::int64_t width : network.hidden)
     require(width >= 1 && width <= 65536, "network.hidden", "widths from 1 to 65536", static_cast<double>(width));
-  require_word("activation", network.activation, {"silu"});
+  require_word("activation", network.activation, {"silu", "relu"});
   require_word("parametrization", network.parametrization, {"softplus", "exp"});
   require_word("deviation", network.deviation, {"per_sample", "shared"});
   require(network.dropout >= 0.0 && network.dropout <= 0.9, "network.dropout", "a share from 0 to 0.9", network.dropout);

@@ -20,6 +20,7 @@ bool SmallNetwork<Real>::runs(const NetworkPlan& plan) {
   return plan.more.empty() &&
          std::all_of(plan.operations.begin(), plan.operations.end(), [](const GraphOperation& operation) {
            return (operation.op == "dense" && operation.attributes.empty()) || operation.op == "silu" ||
+                  operation.op == "relu" ||
                   operation.op == "add" || operation.op == "layer_norm";
          });
 }
@@ -57,8 +58,8 @@ SmallNetwork<Real>::SmallNetwork(NetworkPlan plan, const KernelTable& table)
       } else {
         operation.epsilon = std::stod(given.attributes.at("epsilon"));
       }
-    } else if (given.op == "silu") {
-      operation.kind = Kind::silu;
+    } else if (given.op == "silu" || given.op == "relu") {
+      operation.kind = given.op == "silu" ? Kind::silu : Kind::relu;
       operation.layer = layers++;
     } else if (given.op == "add") {
       operation.kind = Kind::add;
@@ -164,6 +165,15 @@ void SmallNetwork<Real>::run(const Real* x, std::int64_t rows, bool with_slopes,
           kernels_.silu(in.values.data(), out.values.data(), count);
         }
         break;
+      case Kind::relu:
+        for (std::int64_t i = 0; i < count; ++i) {
+          const auto at = static_cast<std::size_t>(i);
+          const bool below = in.values[at] <= Real(0);  // what is no number stays so
+          out.values[at] = below ? Real(0) : in.values[at];
+          if (with_slopes) operation.saved[at] = below ? Real(0) : Real(1);
+        }
+        if (with_slopes && dropout.share > 0.0) apply_dropout(operation, rows, dropout);
+        break;
       case Kind::add:
         kernels_.add(in.values.data(), values_[operation.other].values.data(), out.values.data(), count);
         break;
@@ -215,6 +225,7 @@ void SmallNetwork<Real>::run_backwards(std::int64_t rows) {
         break;
       }
       case Kind::silu:
+      case Kind::relu:
         kernels_.multiply(out.bars.data(), operation->saved.data(), in.bars.data(), count, operation->in_accumulates);
         break;
       case Kind::add: {

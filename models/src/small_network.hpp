@@ -23,7 +23,7 @@ class SmallNetwork {
   /// Error(unsupported) if the plan holds an operation that `runs` doesn't know.
   explicit SmallNetwork(NetworkPlan plan, const KernelTable& table = network_kernels());
 
-  /// Whether all of a plan's operations are known: dense, silu, add, layer_norm.
+  /// Whether all of a plan's operations are known: dense, silu, relu, add, layer_norm.
   static bool runs(const NetworkPlan& plan);
 
   const NetworkPlan& plan() const noexcept { return plan_; }
@@ -38,15 +38,15 @@ class SmallNetwork {
   double differentiate(const Real* x, std::int64_t rows, const Function& loss, const Dropout& dropout = {});
 
  private:
-  enum class Kind { dense, silu, add, layer_norm };
+  enum class Kind { dense, silu, relu, add, layer_norm };
   struct Operation {
     Kind kind;
     std::size_t in = 0, other = 0, out = 0;          ///< values
     std::int64_t weight = 0, bias = 0;               ///< offsets of parameters
-    std::int64_t layer = 0;                          ///< of silu: dropout's stream
+    std::int64_t layer = 0;                          ///< of silu and relu: dropout's stream
     double epsilon = 0.0;
     std::vector<Real> packed;                        ///< of dense: the transposed weights
-    std::vector<Real> saved;                         ///< of silu: slopes; of layer_norm: normalised values
+    std::vector<Real> saved;                         ///< of silu and relu: slopes; of layer_norm: normalised values
     std::vector<double> root;                        ///< of layer_norm, one a row
     bool reached = false;                            ///< the output depends on it
     bool in_accumulates = false, other_accumulates = false;  ///< its adjoint is not the first to reach that operand

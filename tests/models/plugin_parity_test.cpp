@@ -125,6 +125,8 @@ const auto column = [](TrainingOptions& o) {
 INSTANTIATE_TEST_SUITE_P(
     Generators, Parity,
     testing::Values(Case{"mlp", "mlp", [](TrainingOptions&) {}}, Case{"mlp_unet", "mlp", unet},
+                    Case{"mlp_relu", "mlp", [](TrainingOptions& o) { o.network.activation = "relu"; }},
+                    Case{"vae_relu", "vae", [](TrainingOptions& o) { o.network.activation = "relu"; }},
                     Case{"series", "spectral_temporal",
                          [](TrainingOptions& o) {
                            o.generator.series = 1;

@@ -18,11 +18,13 @@
 namespace lavoisier::detail {
 namespace {
 
-MlpOptions shape(std::vector<std::int64_t> hidden, bool residual = false, bool layer_norm = false) {
+MlpOptions shape(std::vector<std::int64_t> hidden, bool residual = false, bool layer_norm = false,
+                 const char* activation = "silu") {
   MlpOptions options;
   options.hidden = std::move(hidden);
   options.residual = residual;
   options.layer_norm = layer_norm;
+  options.activation = activation;
   return options;
 }
 
@@ -66,7 +68,8 @@ std::vector<Shape> shapes() {
   return {{3, 6, 16, shape({32, 32}), 0.0},      {1, 1, 1, shape({1}), 0.0},
           {5, 2, 3, shape({17, 16, 15}), 0.0},   {17, 31, 7, shape({33}), 0.3},
           {3, 4, 18, shape({7, 7, 5}, true), 0.25}, {4, 6, 5, shape({9, 9, 9}, true, true), 0.25},
-          {2, 3, 33, shape({20, 8}, false, true), 0.0}, {11, 12, 130, shape({64, 64}, true, true), 0.1}};
+          {2, 3, 33, shape({20, 8}, false, true), 0.0}, {11, 12, 130, shape({64, 64}, true, true), 0.1},
+          {5, 4, 19, shape({18, 18}, false, false, "relu"), 0.0}, {3, 5, 6, shape({9, 9, 9}, true, true, "relu"), 0.25}};
 }
 
 /// Largest |found - expected| over the scale of expected.

@@ -457,7 +457,7 @@ TEST(BadInput, IsRefusedClearly) {
   refused([](TrainingOptions& o) { o.batch = 0; }, Status::invalid_argument, "batch");
   refused([](TrainingOptions& o) { o.learning_rate = -1; }, Status::invalid_argument, "learning_rate");
   refused([](TrainingOptions& o) { o.network.hidden = {}; }, Status::invalid_argument, "hidden");
-  refused([](TrainingOptions& o) { o.network.activation = "relu"; }, Status::invalid_argument, "silu");
+  refused([](TrainingOptions& o) { o.network.activation = "gelu"; }, Status::invalid_argument, "silu, relu");
   refused([](TrainingOptions& o) { o.network.parametrization = "exponential"; }, Status::invalid_argument, "softplus, exp");
   refused([](TrainingOptions& o) { o.schedule = "cosin"; }, Status::invalid_argument, "did you mean 'cosine'");
   refused([](TrainingOptions& o) { o.device = "gpu"; }, Status::invalid_argument, "expected cpu, cuda or cuda:N, found 'gpu'");

@@ -23,7 +23,7 @@ namespace lavoisier {
 
 struct MlpOptions {
   std::vector<std::int64_t> hidden = {128, 128};
-  std::string activation = "silu";
+  std::string activation = "silu";             ///< "silu", or "relu" where all layers are dense (backbone "mlp")
   bool residual = false;                       ///< adds a layer's input to its output where widths agree (not the first)
   bool layer_norm = false;                     ///< before each activation
   double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
