@@ -190,15 +190,17 @@ TEST_P(SmallNetworks, HaveTheSameBitsForEveryInstructionSet) {
   expect_same_for_all_tables<double>(given, plan, dropout);
 }
 
-/// A network of dense and silu by plain loops over numbers: every sum in the order that SmallNetwork promises. Returns
+/// A network of dense and silu or relu by plain loops over numbers: every sum in the order that SmallNetwork promises. Returns
 /// the gradient of `curved` (rows one after another).
 template <class Real>
 std::vector<Real> gradient_by_plain_loops(const NetworkPlan& plan, std::span<const Real> weights, std::vector<Real> x,
                                           std::size_t rows) {
   struct Layer {
     std::size_t inputs, outputs, weight, bias;
-    std::vector<Real> x, slope;  // slope of the silu behind it
+    std::vector<Real> x, slope;  // slope of what is behind it
   };
+  const bool relu = std::any_of(plan.operations.begin(), plan.operations.end(),
+                                [](const GraphOperation& one) { return one.op == "relu"; });
   std::vector<Layer> layers;
   std::vector<Real> bar(rows * static_cast<std::size_t>(plan.outputs)), gradient(weights.size());
   for (std::size_t p = 0; p < plan.parameters.size(); p += 2) {
@@ -217,8 +219,14 @@ std::vector<Real> gradient_by_plain_loops(const NetworkPlan& plan, std::span<con
     x = y;
     if (p + 2 < plan.parameters.size()) {
       layer.slope.resize(y.size());
-      kernels_of<Real>(network_kernels_baseline)
-          .silu_with_slope(y.data(), x.data(), layer.slope.data(), static_cast<std::int64_t>(y.size()));
+      if (relu)
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          layer.slope[i] = y[i] > Real(0) ? Real(1) : Real(0);
+          x[i] = std::max(y[i], Real(0));
+        }
+      else
+        kernels_of<Real>(network_kernels_baseline)
+            .silu_with_slope(y.data(), x.data(), layer.slope.data(), static_cast<std::int64_t>(y.size()));
     }
     layers.push_back(std::move(layer));
   }
