@@ -258,7 +258,7 @@ const Command& train_command() {
 
 namespace {
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const TrainingSamples& data,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
 
 /// `log` may be null.
@@ -340,15 +340,17 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   }
   progress.clear();
   together(processes, [&] {
-    if (first) write_result(arguments, options, samples, constraints, result, log);
+    if (first) write_result(arguments, options, *data, constraints, result, log);
   });
   return exit_ok;
 }
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const TrainingSamples& data,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
   const std::filesystem::path output = arguments.text("output");
   const bool quiet = arguments.flag("quiet");
+  const SampleSource& samples = data.source();
+  add_coordinates(result.model, data.coordinates());
   // A model that the plugin does not run has no scores; it is written all the same.
   std::optional<MarginalScores> scores;
   std::string unscored;
