@@ -20,8 +20,9 @@ UnitConversion conversion(const ElementCoordinate& expected, const ElementCoordi
   if (expected.units == found.units || expected.units.empty() || found.units.empty()) return {};
   const auto to = Unit::parse(expected.units), from = Unit::parse(found.units);
   if (to && from && from->convertible_to(*to)) return from->conversion_to(*to);
-  throw Error(Status::unit_mismatch, fmt::format("the coordinate of dimension \"{}\" is in \"{}\" in {}, in \"{}\" in {}",
-                                                 found.dimension, found.units, found.origin, expected.units, expected.origin));
+  throw Error(Status::unit_mismatch,
+              fmt::format("the coordinate of dimension \"{}\" is in \"{}\" in {}, in \"{}\" in {}", found.dimension,
+                          found.units, found.origin, expected.units, expected.origin));
 }
 
 bool same(double expected, double found) {
@@ -43,12 +44,13 @@ void require_same(const ElementCoordinate& expected, const ElementCoordinate& fo
   if (differs.first == expected.values.end()) return;
   const bool reversed = std::equal(expected.values.begin(), expected.values.end(), found.values.rbegin(),
                                    [&](double a, double b) { return same(a, convert(b)); });
-  throw Error(Status::out_of_range,
-              fmt::format("the coordinate of dimension \"{}\", value {}, is {} in {}, {} in {}; expected the same to {} of "
-                          "it{}",
-                          found.dimension, differs.first - expected.values.begin(), number(*differs.second, found.units),
-                          found.origin, number(*differs.first, expected.units), expected.origin,
-                          tolerances::identity::host_constant, reversed ? ": the order is the opposite one" : ""));
+  throw Error(
+      Status::out_of_range,
+      fmt::format("the coordinate of dimension \"{}\", value {}, is {} in {}, {} in {}; expected the same to {} of "
+                  "it{}",
+                  found.dimension, differs.first - expected.values.begin(), number(*differs.second, found.units),
+                  found.origin, number(*differs.first, expected.units), expected.origin,
+                  tolerances::identity::host_constant, reversed ? ": the order is the opposite one" : ""));
 }
 
 }  // namespace
@@ -75,8 +77,10 @@ ElementCoordinates coordinates_of(const ModelFile& model, const std::string& ori
     if (!model.has_tensor(name)) continue;
     const auto values = model.tensor(name).f64();
     const auto units = provenance.find(name);
-    result.push_back({dimension.name, units == provenance.end() ? std::string() : units->second,
-                      {values.begin(), values.end()}, origin});
+    result.push_back({dimension.name,
+                      units == provenance.end() ? std::string() : units->second,
+                      {values.begin(), values.end()},
+                      origin});
   }
   return result;
 }

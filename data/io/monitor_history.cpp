@@ -30,7 +30,9 @@ struct Names {
   std::size_t at(const std::string& name) const {
     return static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
   }
-  bool same_units() const { return std::all_of(units.begin(), units.end(), [&](const auto& u) { return u == units.front(); }); }
+  bool same_units() const {
+    return std::all_of(units.begin(), units.end(), [&](const auto& u) { return u == units.front(); });
+  }
 };
 
 struct Record {
@@ -320,23 +322,25 @@ class HistoryFile {
     define(laws.numbers[3], "_tolerance", NC_DOUBLE, none,
            "bound of the largest relative residual, or of the largest residual in the law's units", "");
     define_counts(laws, prefix, "law", "the law is");
-    define(laws.within, "_within", NC_BYTE, static_cast<signed char>(NC_FILL_BYTE), "the law holds to the tolerance, " + of, "");
+    define(laws.within, "_within", NC_BYTE, static_cast<signed char>(NC_FILL_BYTE),
+           "the law holds to the tolerance, " + of, "");
     const signed char flags[] = {0, 1};
     check(nc_put_att_schar(file_, laws.within.id, "flag_values", NC_BYTE, 2, flags));
     put_text(laws.within.id, "flag_meanings", "no yes");
     define(laws.worst_id, "_worst_id", NC_UINT64, static_cast<unsigned long long>(NC_FILL_UINT64),
            "id of the column of the largest relative residual", "1");
-    define(laws.terms, "_worst_terms", NC_STRING, std::string(), "terms and right-hand side there: coefficient*value", "");
+    define(laws.terms, "_worst_terms", NC_STRING, std::string(), "terms and right-hand side there: coefficient*value",
+           "");
   }
 
   void define_outputs() {
     const Names& names = contents_.outputs;
     const std::string units = names.same_units() ? names.units.front() : "";
     const char* const columns[] = {"_bias", "_rmse", "_mean_absolute_error", "_correlation", "_r_squared"};
-    const char* const meanings[] = {"mean of the emulator's less the host's own", "root mean square difference from the host's own",
-                                    "mean absolute difference from the host's own",
-                                    "correlation of deviations from each element's mean",
-                                    "1 less the squared differences over the host's squared deviations from each element's mean"};
+    const char* const meanings[] = {
+        "mean of the emulator's less the host's own", "root mean square difference from the host's own",
+        "mean absolute difference from the host's own", "correlation of deviations from each element's mean",
+        "1 less the squared differences over the host's squared deviations from each element's mean"};
     for (std::size_t i = 0; i < 5; ++i)
       define_sheet(outputs_.numbers[i], std::string("output") + columns[i], NC_DOUBLE, NC_FILL_DOUBLE, meanings[i],
                    i < 3 ? units : "1", "output");
@@ -368,13 +372,18 @@ MonitorHistory write_monitor_history(const fs::path& log, const fs::path& netcdf
     if (reader.place().line != record.place.line) reader.go_to(record.place);
     file.begin_step(record.step);
     for (std::int64_t i = 0; i < record.rows; ++i) {
-      if (!reader.next(row) || row.step != record.step || !contents.has(row)) reader.fail("the log changed while it was read");
+      if (!reader.next(row) || row.step != record.step || !contents.has(row))
+        reader.fail("the log changed while it was read");
       file.add(row);
     }
   }
   file.close();
-  return {contents.laws.names, contents.outputs.names, contents.has_host,
-          static_cast<std::int64_t>(contents.records.size()), contents.records.front().step, contents.records.back().step,
+  return {contents.laws.names,
+          contents.outputs.names,
+          contents.has_host,
+          static_cast<std::int64_t>(contents.records.size()),
+          contents.records.front().step,
+          contents.records.back().step,
           contents.replaced};
 }
 

@@ -16,10 +16,39 @@ const std::string header =
     "step,kind,source,name,units,columns,non_finite,max_absolute,rms,max_relative,tolerance,within,worst_id,terms,bias,"
     "rmse,mean_absolute_error,correlation,r_squared";
 constexpr std::size_t fields_of_row = 19;
-enum Field : std::size_t { step, kind, source, name, units, columns, non_finite, first_law, within = 11, worst_id, terms, first_skill };
-const char* const titles[] = {"step",   "kind",     "source",   "name", "units", "columns", "non_finite", "max_absolute", "rms",
-                              "max_relative", "tolerance", "within", "worst_id", "terms", "bias", "rmse",
-                              "mean_absolute_error", "correlation", "r_squared"};
+enum Field : std::size_t {
+  step,
+  kind,
+  source,
+  name,
+  units,
+  columns,
+  non_finite,
+  first_law,
+  within = 11,
+  worst_id,
+  terms,
+  first_skill
+};
+const char* const titles[] = {"step",
+                              "kind",
+                              "source",
+                              "name",
+                              "units",
+                              "columns",
+                              "non_finite",
+                              "max_absolute",
+                              "rms",
+                              "max_relative",
+                              "tolerance",
+                              "within",
+                              "worst_id",
+                              "terms",
+                              "bias",
+                              "rmse",
+                              "mean_absolute_error",
+                              "correlation",
+                              "r_squared"};
 
 std::ifstream opened(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -48,7 +77,8 @@ std::vector<std::string> split(const std::string& line, std::string& wrong) {
           closed = true;
       }
       --i;  // on the quote
-      if (!closed || (i + 1 < line.size() && line[i + 1] != ',')) wrong = fmt::format("in field {} a quote is not closed", fields.size());
+      if (!closed || (i + 1 < line.size() && line[i + 1] != ','))
+        wrong = fmt::format("in field {} a quote is not closed", fields.size());
     } else {
       fields.back() += line[i];
     }
@@ -63,8 +93,9 @@ MonitorLogReader::MonitorLogReader(const std::filesystem::path& path) : file_(op
   std::getline(file_, line);
   if (line != header || file_.eof())
     fail(fmt::format("expected the header of a monitor's log, '{}', found {}", header,
-                     is_text(line) ? fmt::format("'{}'{}", line.substr(0, header.size()), file_.eof() ? ", cut off" : "")
-                                   : std::string("what is no text")));
+                     is_text(line)
+                         ? fmt::format("'{}'{}", line.substr(0, header.size()), file_.eof() ? ", cut off" : "")
+                         : std::string("what is no text")));
   place_ = {static_cast<std::streamoff>(header.size() + 1), 2};
 }
 
@@ -82,12 +113,14 @@ bool MonitorLogReader::next(MonitorRow& row) {
   std::string line;
   line_ = place_.line;
   if (!std::getline(file_, line)) {
-    if (file_.bad()) throw Error(Status::io_error, fmt::format("cannot read {}: {}", path_.string(), std::strerror(errno)));
+    if (file_.bad())
+      throw Error(Status::io_error, fmt::format("cannot read {}: {}", path_.string(), std::strerror(errno)));
     return false;
   }
   if (file_.eof())
-    fail("the line is cut off: expected a line break behind it (the host was stopped while it wrote; a monitor that "
-         "opens the log again cuts the line off, or do it by hand)");
+    fail(
+        "the line is cut off: expected a line break behind it (the host was stopped while it wrote; a monitor that "
+        "opens the log again cuts the line off, or do it by hand)");
   place_.offset += static_cast<std::streamoff>(line.size() + 1);
   ++place_.line;
 
@@ -103,7 +136,8 @@ bool MonitorLogReader::next(MonitorRow& row) {
   };
   const auto word = [&](std::size_t at, const char* first, const char* second) {
     if (fields[at] == first) return true;
-    if (fields[at] != second) fail(fmt::format("expected {} or {} as {}, found '{}'", first, second, titles[at], fields[at]));
+    if (fields[at] != second)
+      fail(fmt::format("expected {} or {} as {}, found '{}'", first, second, titles[at], fields[at]));
     return false;
   };
   row = {};

@@ -19,7 +19,8 @@ namespace lavoisier::detail {
 struct ColumnShift {
   std::int64_t block_columns, column_stride, block_stride;
   KOKKOS_INLINE_FUNCTION std::int64_t operator()(std::int64_t c) const {
-    return block_columns == 0 ? c * column_stride : c / block_columns * block_stride + c % block_columns * column_stride;
+    return block_columns == 0 ? c * column_stride
+                              : c / block_columns * block_stride + c % block_columns * column_stride;
   }
 };
 

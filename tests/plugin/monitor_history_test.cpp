@@ -80,10 +80,11 @@ TEST(MonitorHistory, HasTheFiguresOfEveryStep) {
     const auto step_values = stored_values(made, "step");
     const auto terms = stored_strings(made, "law_worst_terms", 600 * laws.size());
     const auto law_value = [&](const char* name) { return stored_values(made, name); };
-    const auto absolute = law_value("law_max_absolute"), rms = law_value("law_rms"), relative = law_value("law_max_relative"),
-               tolerance = law_value("law_tolerance"), within = law_value("law_within"), id = law_value("law_worst_id"),
-               columns = law_value("law_columns"), host = law_value("host_law_max_relative"),
-               bias = law_value("output_bias"), r_squared = law_value("output_r_squared"), rmse = law_value("output_rmse"),
+    const auto absolute = law_value("law_max_absolute"), rms = law_value("law_rms"),
+               relative = law_value("law_max_relative"), tolerance = law_value("law_tolerance"),
+               within = law_value("law_within"), id = law_value("law_worst_id"), columns = law_value("law_columns"),
+               host = law_value("host_law_max_relative"), bias = law_value("output_bias"),
+               r_squared = law_value("output_r_squared"), rmse = law_value("output_rmse"),
                mean_absolute = law_value("output_mean_absolute_error"), correlation = law_value("output_correlation"),
                counted = law_value("output_columns"), none = law_value("output_non_finite");
     ASSERT_EQ(absolute.size(), 600 * laws.size());
@@ -109,8 +110,9 @@ TEST(MonitorHistory, HasTheFiguresOfEveryStep) {
         const auto& skill = reports[i].variables[v];
         const std::size_t at = i * outputs.size() + v;
         const auto same = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
-        ASSERT_TRUE(same(bias[at], skill.bias) && same(rmse[at], skill.rmse) && same(correlation[at], skill.correlation) &&
-                    same(r_squared[at], skill.r_squared) && same(mean_absolute[at], skill.mean_absolute_error));
+        ASSERT_TRUE(same(bias[at], skill.bias) && same(rmse[at], skill.rmse) &&
+                    same(correlation[at], skill.correlation) && same(r_squared[at], skill.r_squared) &&
+                    same(mean_absolute[at], skill.mean_absolute_error));
         ASSERT_EQ(counted[at], static_cast<double>(skill.columns));
         ASSERT_EQ(none[at], static_cast<double>(skill.non_finite));
       }
@@ -176,7 +178,8 @@ TEST(MonitorHistory, OfALogThatIsDamagedSaysTheLine) {
     for (std::uint64_t i = 0; i < 2; ++i) ASSERT_EQ(monitor.end_step(i), Status::ok);
   }
   const std::string whole = text_of(log);
-  const auto refused = [&](const std::string& text, const std::string& expected, Status status = Status::invalid_format) {
+  const auto refused = [&](const std::string& text, const std::string& expected,
+                           Status status = Status::invalid_format) {
     std::ofstream(log, std::ios::trunc) << text;
     try {
       write_monitor_history(log, made, {});
@@ -194,10 +197,13 @@ TEST(MonitorHistory, OfALogThatIsDamagedSaysTheLine) {
   refused(whole.substr(0, 20), log + ":1: expected the header of a monitor's log");
   refused(whole.substr(0, whole.find('\n') + 1), log + ":2: expected a row, found the end");
   refused(with_line(whole, 2, "0,law,emulator,\"net_heat\""), log + ":2: expected 19 fields, found 4");
-  refused(with_line(whole, 3, "0,law,nobody,a,1,1,0,1,1,1,1,yes,1,t,,,,,"), ":3: expected host or emulator as source, found 'nobody'");
-  refused(with_line(whole, 2, "0,law,host,a,1,1,0,1,1,x,1,yes,1,t,,,,,"), ":2: expected a number as max_relative, found 'x'");
+  refused(with_line(whole, 3, "0,law,nobody,a,1,1,0,1,1,1,1,yes,1,t,,,,,"),
+          ":3: expected host or emulator as source, found 'nobody'");
+  refused(with_line(whole, 2, "0,law,host,a,1,1,0,1,1,x,1,yes,1,t,,,,,"),
+          ":2: expected a number as max_relative, found 'x'");
   refused(with_line(whole, 2, "0,law,host,\"a,1,1,0,1,1,x,1,yes,1,t,,,,,"), ":2: in field 4 a quote is not closed");
-  refused(with_line(whole, 2, "9223372036854775808,law,host,a,1,1,0,1,1,1,1,yes,1,t,,,,,"), ":2: step 9223372036854775808 is beyond");
+  refused(with_line(whole, 2, "9223372036854775808,law,host,a,1,1,0,1,1,1,1,yes,1,t,,,,,"),
+          ":2: step 9223372036854775808 is beyond");
   std::string other = whole;
   other.replace(other.rfind("\"W m-2\""), 7, "\"K\"");
   refused(other, "is in 'K', in the rows before in 'W m-2'");

@@ -170,8 +170,8 @@ TEST(MonitorRanks, ALogThatOneRankCannotWriteIsEveryRanksStatus) {
     step.add(monitor, 100 * rank, 100);
     EXPECT_EQ(monitor.end_step(0, Status::ok, Together::reduce, &together), Status::no_space) << rank;
     EXPECT_EQ(monitor.report().columns, 299);
-    EXPECT_NE(monitor.report().message.find(rank == 1 ? "cannot write it" : "the log of 1 of the ranks could not be written"),
-              std::string::npos) << monitor.report().message;
+    const char* const expected = rank == 1 ? "cannot write it" : "the log of 1 of the ranks could not be written";
+    EXPECT_NE(monitor.report().message.find(expected), std::string::npos) << monitor.report().message;
   });
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
@@ -184,7 +184,8 @@ TEST(MonitorRanks, AReductionThatThrowsHasFailed) {
     step.add(monitor, 0, 100);
     return monitor.end_step(0, Status::ok, reduce);
   };
-  EXPECT_EQ(ended([](void*, std::int64_t*, std::size_t) -> Status { throw std::runtime_error("no such rank"); }), Status::internal);
+  EXPECT_EQ(ended([](void*, std::int64_t*, std::size_t) -> Status { throw std::runtime_error("no such rank"); }),
+            Status::internal);
   EXPECT_NE(monitor.report().message.find("failed (internal): it threw \"no such rank\""), std::string::npos);
   EXPECT_EQ(ended([](void*, std::int64_t*, std::size_t) -> Status { throw Error(Status::interrupted, "by hand"); }),
             Status::interrupted);

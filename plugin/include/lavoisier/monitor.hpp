@@ -114,8 +114,8 @@ class Monitor {
   /// of all ranks, each of which calls it, of monitors made alike (but for the log, which may be one rank's alone), with
   /// columns whose ids are global. `mine`: ok, or how this rank failed before: then that is every rank's status, and
   /// there is no report but its message. So it is where the reduction fails, and where two ranks give the worst
-  /// column's id (invalid_argument). A log that one rank cannot write is every rank's status too. A `reduce` that throws has
-  /// failed: nothing passes through.
+  /// column's id (invalid_argument). A log that one rank cannot write is every rank's status too. A `reduce`
+  /// that throws has failed: nothing passes through.
   Status end_step(std::uint64_t step, Status mine = Status::ok, Reduce reduce = nullptr, void* context = nullptr);
 
   const MonitorReport& report() const noexcept;  ///< of the last step that ended

@@ -1,6 +1,6 @@
-// monitor_test FOLDER FILE, by any number of ranks: an emulator beside the host's own scheme, columns dealt to the ranks;
-// rank 0 has the log FILE, whose bytes must not depend on the number of ranks. The last of several ranks has no columns
-// at all. Then failures that every rank must see.
+// monitor_test FOLDER FILE, by any number of ranks: an emulator beside the host's own scheme, columns dealt to the
+// ranks; rank 0 has the log FILE, whose bytes must not depend on the number of ranks. The last of several ranks has no
+// columns at all. Then failures that every rank must see.
 
 #include <lavoisier/lavoisier_mpi.h>
 
@@ -99,7 +99,8 @@ int main(int argc, char** argv) {
       found = lav_run(workspace, &a, nullptr);
       for (int c = from; c < from + chunk; ++c) {
         const auto i = static_cast<std::size_t>(c);
-        for (std::size_t l = i * levels; l < (i + 1) * levels; ++l) own_heating[l] = heating[l] + 0.01 * number(first + c, 9);
+        for (std::size_t l = i * levels; l < (i + 1) * levels; ++l)
+          own_heating[l] = heating[l] + 0.01 * number(first + c, 9);
         own_flux[i] = flux[i] + number(first + c, 11);
         if (first + c == broken) flux[i] += 1.0;
       }
@@ -132,7 +133,8 @@ int main(int argc, char** argv) {
     for (const int original : {0, 1}) {
       check(lav_monitor_law_closure(monitor, 0, original, &closure) == LAV_OK, "closure");
       check(closure.columns == columns - 1 && closure.worst_column >= 0, "all columns but one have a result");
-      for (const double x : {closure.max_absolute, closure.rms, closure.max_relative, static_cast<double>(closure.worst_id)})
+      for (const double x :
+           {closure.max_absolute, closure.rms, closure.max_relative, static_cast<double>(closure.worst_id)})
         same(x, "a closure");
     }
     lav_monitor_skill skill = LAV_MONITOR_SKILL_INIT;
