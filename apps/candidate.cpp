@@ -31,6 +31,18 @@ bool means(const std::string& spelling, const Variable& variable, const Domain& 
   return found != domain.source_units.end() && found->second == variable.units;
 }
 
+/// A member that is there twice would count twice.
+void require_once(const std::vector<std::filesystem::path>& files) {
+  std::map<std::filesystem::path, std::filesystem::path> seen;  // by what a path leads to
+  for (const auto& file : files) {
+    const auto [first, fresh] = seen.emplace(std::filesystem::canonical(file), file);
+    if (!fresh)
+      throw Error(Status::invalid_argument,
+                  fmt::format("{} is given twice{}: each file is one member", file.string(),
+                              first->second == file ? "" : fmt::format(" (as {} too)", first->second.string())));
+  }
+}
+
 }  // namespace
 
 std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::path>& paths) {
@@ -54,8 +66,10 @@ std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::pat
   return files;
 }
 
-Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes)
+Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes,
+                     const ElementCoordinates& levels)
     : name_(paths.name), files_(expand(paths.paths)) {
+  require_once(files_);
   if (is_csv(files_.front())) {
     open_tables(domain, axes);
     return;
@@ -74,7 +88,7 @@ Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::v
   stored_as_float_ = is_float(files_.front(), fields_.front().name);
   for (const auto& file : files_) {
     NetcdfReader opened(file);
-    check(opened, domain, axes);
+    check(opened, domain, axes, levels);
     const auto attributes = opened.global_attributes();
     const auto digest = attributes.find("lavoisier_model_sha256");
     if ((digest == attributes.end() ? std::string() : digest->second) != attribute("lavoisier_model_sha256")) {
@@ -112,7 +126,8 @@ void Candidate::open_tables(const Domain& domain, const std::vector<FileAxis>& a
   }
 }
 
-void Candidate::check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes) {
+void Candidate::check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes,
+                      const ElementCoordinates& levels) {
   const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const FileVariable v = reader.variable(fields_[i].name);
@@ -129,6 +144,7 @@ void Candidate::check(const NetcdfReader& reader, const Domain& domain, const st
     }
     fields_[i].axes = std::move(found);
   }
+  check_levels(reader, domain, axes.size(), levels);
   const FileVariable v = reader.variable(fields_.front().name);
   for (std::size_t d = 0; d < axes.size(); ++d) {
     const FileAxis axis = reader.axis(v.dimensions[d]);
@@ -141,6 +157,26 @@ void Candidate::check(const NetcdfReader& reader, const Domain& domain, const st
       }
     }
   }
+}
+
+void Candidate::check_levels(const NetcdfReader& reader, const Domain& domain, std::size_t grid_axes,
+                             const ElementCoordinates& levels) const {
+  const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
+  ElementCoordinates found;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const FileVariable v = reader.variable(fields_[i].name);
+    for (std::size_t d = 0; d < outputs[i].dimensions.size(); ++d) {
+      const FileAxis axis = reader.axis(v.dimensions[grid_axes + d]);
+      if (axis.counted) continue;
+      const FieldAxis& part = fields_[i].axes[grid_axes + d];
+      const auto begin = axis.values.begin() + static_cast<std::ptrdiff_t>(part.first);
+      const auto spelt = domain.source_units.find(axis.units);
+      found.push_back({outputs[i].dimensions[d], spelt == domain.source_units.end() ? axis.units : spelt->second,
+                       {begin, begin + static_cast<std::ptrdiff_t>(part.count)},
+                       fmt::format("\"{}\"", reader.path().string())});
+    }
+  }
+  require_same(levels, found);
 }
 
 std::vector<FieldAxis> Candidate::field_axes(const FileVariable& found, const Variable& output, const Domain& domain,

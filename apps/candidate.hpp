@@ -24,11 +24,14 @@ struct NamedPaths {
 /// A field lies over the grid's dimensions, then the output's own; a file of the reference's kind may hold more of these
 /// than the domain reads.
 /// Every file is checked when opened: the domain's outputs, their units (the layout's, an accepted spelling or one of
-/// `source_units`), the grid's extents and coordinates, one model behind all members.
-/// Errors: not_found (a path, no member in a folder, a variable), unit_mismatch, shape_mismatch, invalid_argument (mixed models).
+/// `source_units`), the grid's extents and coordinates, the outputs' own coordinates (`levels`: the reference's), one model
+/// behind all members.
+/// Errors: not_found (a path, no member in a folder, a variable), unit_mismatch, shape_mismatch, out_of_range (levels),
+/// invalid_argument (mixed models, a file given twice).
 class Candidate {
  public:
-  Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes);
+  Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes,
+            const ElementCoordinates& levels);
 
   const std::string& name() const noexcept { return name_; }
   std::int64_t members() const noexcept { return static_cast<std::int64_t>(files_.size()); }
@@ -53,7 +56,10 @@ class Candidate {
   std::vector<FieldAxis> field_axes(const FileVariable& found, const Variable& output, const Domain& domain,
                                     const std::vector<FileAxis>& axes, const std::string& file) const;
   void open_tables(const Domain& domain, const std::vector<FileAxis>& axes);
-  void check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes);
+  void check(const NetcdfReader& reader, const Domain& domain, const std::vector<FileAxis>& axes,
+             const ElementCoordinates& levels);
+  void check_levels(const NetcdfReader& reader, const Domain& domain, std::size_t grid_axes,
+                    const ElementCoordinates& levels) const;
 
   std::string name_;
   std::vector<std::filesystem::path> files_;

@@ -412,7 +412,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
   std::vector<Candidate> ensembles;
   std::int64_t most_members = 1;
   for (const NamedPaths& paths : candidates) {
-    ensembles.emplace_back(paths, domain, reader.axes());
+    ensembles.emplace_back(paths, domain, reader.axes(), reader.element_coordinates());
     most_members = std::max(most_members, ensembles.back().members());
   }
   const std::int64_t block = std::clamp<std::int64_t>(

@@ -9,6 +9,7 @@
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/ensemble_writer.hpp>
 #include <lavoisier/files.hpp>
+#include <lavoisier/model_file.hpp>
 #include <lavoisier/tolerances.hpp>
 
 #include <fmt/format.h>
@@ -154,7 +155,7 @@ class Runner {
   void tally(const RunReport& report, const Block& block, std::int64_t from, std::int64_t member) {
     columns += report.columns;
     out_of_range += report.out_of_range;
-    left_out += report.non_finite + report.rank_deficient;
+    left_out += report.non_finite + report.rank_deficient + report.invalid_argument;
     for (std::size_t l = 0; l < laws.size() && l < report.laws.size(); ++l) {
       const LawClosure& closure = report.laws[l];
       LawTotal& total = laws[l];
@@ -199,7 +200,7 @@ void clear_leftovers(const std::filesystem::path& folder, std::int64_t members, 
 
 template <typename Number>
 int generate(const Arguments& arguments, const std::shared_ptr<const Model>& model, const Domain& domain,
-             Storage storage) {
+             const ElementCoordinates& levels, Storage storage) {
   const bool quiet = arguments.flag("quiet");
   const std::filesystem::path inputs = arguments.text("inputs");
   const std::filesystem::path folder = arguments.text("output");
@@ -219,6 +220,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
 
   const SampleReader reader(domain, inputs, false);
   if (subset) require_subsets(domain, reader, inputs);
+  require_same(levels, reader.element_coordinates());
   const Grid grid(reader.axes());
   const auto elements = static_cast<std::size_t>(domain.layout.elements(Role::input));
   const bool as_table = is_csv(folder);
@@ -446,8 +448,9 @@ int run_generate(const Arguments& arguments) {
                             "inspect {} lists them)",
                             domain.name, path.string(), path.string()));
   }
-  return storage == "f64" ? generate<double>(arguments, model, domain, Storage::f64)
-                          : generate<float>(arguments, model, domain, Storage::f32);
+  const ElementCoordinates levels = coordinates_of(ModelFile::read(path), fmt::format("\"{}\"", path.string()));
+  return storage == "f64" ? generate<double>(arguments, model, domain, levels, Storage::f64)
+                          : generate<float>(arguments, model, domain, levels, Storage::f32);
 }
 
 }  // namespace lavoisier::cli

@@ -8,6 +8,7 @@
 #include <lavoisier/domain.hpp>
 #include <lavoisier/files.hpp>
 #include <lavoisier/model_file.hpp>
+#include <lavoisier/monitor_history.hpp>
 #include <lavoisier/netcdf_reader.hpp>
 #include <lavoisier/status.hpp>
 
@@ -60,6 +61,7 @@ ordered_json operations_json(const std::vector<GraphOperation>& nodes) {
 int inspect_model(const Arguments& arguments, const std::filesystem::path& path) {
   const ModelFile model = ModelFile::read(path);
   const ModelDescription& d = model.description;
+  const ElementCoordinates coordinates = coordinates_of(model, path.string());
   std::int64_t weights = 0, bytes = 0;
   for (const Tensor& tensor : model.tensors()) {
     bytes += static_cast<std::int64_t>(tensor.bytes.size());
@@ -87,6 +89,10 @@ int inspect_model(const Arguments& arguments, const std::filesystem::path& path)
                    *std::max_element(&high[at], &high[at] + count), v.units);
       }
     }
+    if (!coordinates.empty()) fmt::print("\nCoordinates\n");
+    for (const ElementCoordinate& one : coordinates)
+      fmt::print("  {}: {:g}{}\n", one.dimension, fmt::join(one.values, ", "),
+                 one.units.empty() || one.units == "1" ? "" : " " + one.units);
     fmt::print("\nProvenance\n");
     for (const auto& [key, value] : d.provenance) fmt::print("  {}: {}\n", key, value);
   }
@@ -103,6 +109,9 @@ int inspect_model(const Arguments& arguments, const std::filesystem::path& path)
   json["graph"] = operations_json(d.graph);
   json["subgraphs"] = ordered_json::object();
   for (const auto& [name, nodes] : d.subgraphs) json["subgraphs"][name] = operations_json(nodes);
+  json["coordinates"] = ordered_json::object();
+  for (const ElementCoordinate& one : coordinates)
+    json["coordinates"][one.dimension] = {{"units", one.units}, {"values", one.values}};
   json["provenance"] = d.provenance;
   write_json(arguments, json.dump(2) + "\n");
   return exit_ok;
@@ -235,6 +244,35 @@ int inspect_table(const Arguments& arguments, const std::filesystem::path& path)
   return pass ? exit_ok : exit_check;
 }
 
+int convert_log(const Arguments& arguments, const std::filesystem::path& path) {
+  if (is_netcdf(path)) throw UsageError(fmt::format("--netcdf is for the log of a monitor (CSV); {} is NetCDF", path.string()));
+  const std::filesystem::path output = arguments.text("netcdf");
+  const MonitorHistory found = write_monitor_history(
+      path, output,
+      {{"title", "Log of a monitor: an emulator beside its host's own scheme"},
+       {"source", fmt::format("lavoisier {}; {} sha256:{}", version(), path.filename().string(), sha256_of_file(path))},
+       {"history", fmt::format("{} {}", timestamp(), arguments.command_line())},
+       {"lavoisier_version", version()}});
+  if (!arguments.flag("quiet")) {
+    fmt::print("{}: {} steps, {} to {}; {} laws{}, {} outputs\n", path.string(), found.steps, found.first_step, found.last_step,
+               found.laws.size(), found.has_host ? " (the host's own scheme too)" : "", found.outputs.size());
+    if (found.replaced > 0)
+      fmt::print("  {} further steps were written again by a run that was resumed before them; its rows count\n", found.replaced);
+    fmt::print("wrote {}\n", output.string());
+  }
+  ordered_json json;
+  json["kind"] = "monitor_log";
+  json["steps"] = found.steps;
+  json["first_step"] = found.first_step;
+  json["last_step"] = found.last_step;
+  json["replaced_steps"] = found.replaced;
+  json["laws"] = found.laws;
+  json["outputs"] = found.outputs;
+  json["netcdf"] = output.string();
+  write_json(arguments, json.dump(2) + "\n");
+  return exit_ok;
+}
+
 }  // namespace
 
 const Command& inspect_command() {
@@ -246,12 +284,17 @@ const Command& inspect_command() {
       {
           {"file", "FILE", "model file, NetCDF file or CSV table (may stand alone)", "", false},
           {"domain", "NAME|FILE", "for a data set: how well it closes under this domain's laws", "", false},
+          {"netcdf", "FILE", "of the log of a host's monitor (CSV): write it as NetCDF-4", "", false},
       }};
   return command;
 }
 
 int run_inspect(const Arguments& arguments) {
   const std::filesystem::path path = arguments.text("file");
+  if (arguments.has("netcdf")) {
+    if (arguments.has("domain")) throw UsageError("--netcdf and --domain: a log has no domain");
+    return convert_log(arguments, path);
+  }
   if (is_netcdf(path)) return inspect_data(arguments, path);
   if (is_csv(path)) return inspect_table(arguments, path);
   if (arguments.has("domain")) throw UsageError("--domain is for data sets; a model file has laws of its own");

@@ -13,6 +13,8 @@
 #include <cstdlib>
 #include <optional>
 #include <set>
+#include <span>
+#include <span>
 
 namespace lavoisier::cli {
 namespace {
@@ -125,14 +127,13 @@ void use_split(const Protocol& protocol, Domain& domain) {
 Protocol load_protocol(const std::string& name_or_file) {
   const std::filesystem::path path = find(name_or_file);
   const std::string file = path.string();
-  const std::vector<std::byte> bytes = read_file(path);
   Protocol protocol;
-  protocol.digest = sha256(bytes);
-  protocol.text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  protocol.text = read_toml_file(path, 4 << 20);
+  protocol.digest = sha256(std::as_bytes(std::span(protocol.text)));
   protocol.file = file;
   toml::table root;
   try {
-    root = toml::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), file);
+    root = toml::parse(protocol.text, file);
   } catch (const toml::parse_error& error) {
     throw Error(Status::invalid_format, fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()));
   }

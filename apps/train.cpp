@@ -267,7 +267,7 @@ const Command& train_command() {
 
 namespace {
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const TrainingSamples& data,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
 
 /// `log` may be null.
@@ -349,15 +349,17 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   }
   progress.clear();
   together(processes, [&] {
-    if (first) write_result(arguments, options, samples, constraints, result, log);
+    if (first) write_result(arguments, options, *data, constraints, result, log);
   });
   return exit_ok;
 }
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const SampleSource& samples,
+void write_result(const Arguments& arguments, const TrainingOptions& options, const TrainingSamples& data,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
   const std::filesystem::path output = arguments.text("output");
   const bool quiet = arguments.flag("quiet");
+  const SampleSource& samples = data.source();
+  add_coordinates(result.model, data.coordinates());
   std::optional<KokkosSession> kokkos;  // starts once a process
   std::optional<Calibration> calibration;
   if (arguments.flag("calibrate")) {

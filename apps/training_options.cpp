@@ -100,10 +100,11 @@ void require_split(const Domain& domain, const SampleSource& samples) {
 
 }  // namespace
 
-SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete) {
+SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete,
+                             LoadReport* report) {
   const std::vector<std::filesystem::path> paths(files.begin(), files.end());
   SampleSet samples =
-      loaded(drop_incomplete, [&](const LoadOptions& options) { return load_samples(domain, paths, options); });
+      loaded(drop_incomplete, [&](const LoadOptions& options) { return load_samples(domain, paths, options, report); });
   require_split(domain, SampleSetSource(samples));
   return samples;
 }
@@ -111,13 +112,14 @@ SampleSet load_training_data(const Domain& domain, const std::vector<std::string
 TrainingSamples::TrainingSamples(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete,
                                  const std::filesystem::path& scratch) {
   if (scratch.empty()) {
-    set_ = load_training_data(domain, files, drop_incomplete);
+    set_ = load_training_data(domain, files, drop_incomplete, &report_);
     memory_.emplace(set_);
     return;
   }
   const std::vector<std::filesystem::path> paths(files.begin(), files.end());
-  file_.emplace(loaded(drop_incomplete,
-                       [&](const LoadOptions& options) { return load_sample_file(domain, paths, scratch, options); }));
+  file_.emplace(loaded(drop_incomplete, [&](const LoadOptions& options) {
+    return load_sample_file(domain, paths, scratch, options, &report_);
+  }));
   require_split(domain, *file_);
 }
 

@@ -27,7 +27,8 @@ std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, con
 std::map<std::string, std::string> provenance_of(const Domain& domain, const std::vector<std::string>& files);
 
 /// Loads the files, refuses a set without training or validation samples.
-SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete);
+SampleSet load_training_data(const Domain& domain, const std::vector<std::string>& files, bool drop_incomplete,
+                             LoadReport* report = nullptr);
 
 /// What a training reads, in memory or in a scratch file.
 class TrainingSamples {
@@ -37,9 +38,12 @@ class TrainingSamples {
                   const std::filesystem::path& scratch);
   TrainingSamples(const TrainingSamples&) = delete;
   TrainingSamples& operator=(const TrainingSamples&) = delete;
+  /// Of the files' levels.
+  const ElementCoordinates& coordinates() const noexcept { return report_.coordinates; }
   const SampleSource& source() const { return file_ ? static_cast<const SampleSource&>(*file_) : *memory_; }
 
  private:
+  LoadReport report_;
   SampleSet set_;
   std::optional<SampleSetSource> memory_;
   std::optional<SampleFile> file_;

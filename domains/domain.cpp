@@ -26,6 +26,8 @@ using detail::SourceText;
 using detail::type_name;
 
 constexpr std::int64_t format_version = 1;
+// Beyond what a sample of a field or of columns has: laws and networks over so many numbers fit no memory.
+constexpr std::int64_t most_elements = std::int64_t{1} << 24;
 
 // Tolerances that a domain file may name instead of stating a number.
 const std::map<std::string, double>& named_tolerances() {
@@ -77,6 +79,7 @@ class DomainParser {
   SourceText text_;
   Domain domain_;
   std::vector<Dimension> layout_dimensions_;
+  std::int64_t elements_ = 0;  ///< of all variables
   std::vector<Variable> variables_;
   std::map<std::string, Position> declared_;  ///< every name of an equation
   detail::EquationContext context_;
@@ -225,6 +228,9 @@ class DomainParser {
       if (dimension.extent < 1)
         one.fail(Status::invalid_format, fmt::format("expected an extent of at least 1, found {}", dimension.extent),
                  "extent");
+      if (dimension.extent > most_elements)
+        one.fail(Status::invalid_format,
+                 fmt::format("expected an extent of at most {}, found {}", most_elements, dimension.extent), "extent");
       dimension.ragged = one.boolean("ragged");
       domain_.file_dimensions[entry.key] = file_dimension(one, entry.key);
       layout_dimensions_.push_back(dimension);
@@ -318,6 +324,20 @@ class DomainParser {
     domain_.array_constants.push_back(std::move(constant));
   }
 
+  /// Those of all variables so far.
+  void count_elements(const Section& one, const Variable& variable) {
+    std::int64_t elements = 1;
+    for (const auto& dimension : layout_dimensions_)
+      for (const auto& own : variable.dimensions)
+        if (own == dimension.name && elements <= most_elements) elements *= dimension.extent;
+    elements_ += elements;
+    if (elements_ > most_elements)
+      one.fail(Status::invalid_format,
+               fmt::format("expected variables of at most {} elements in all, found more from \"{}\" on", most_elements,
+                           variable.name),
+               "dimensions");
+  }
+
   void variables(const Section& top, const std::string& key, Role role) {
     for (const auto& entry : top.entries(key)) {
       const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
@@ -335,6 +355,7 @@ class DomainParser {
       variable.standard_name = one.string_or_empty("standard_name");
       variable.long_name = one.string_or_empty("long_name");
       if (one.has("dimensions")) variable.dimensions = declared_dimensions(one);
+      count_elements(one, variable);
       Source source = one.has("value") ? read_value(one, variable, own) : detail::read_source(one, variable, own, domain_);
       source_units(one, "source_units", source.source_units);
       accept_spellings(variable, own, source);
@@ -529,12 +550,23 @@ std::vector<std::string> shipped_domains() {
   return names;
 }
 
+std::string read_toml_file(const std::filesystem::path& path, std::uintmax_t most) {
+  std::error_code none;
+  const auto kind = std::filesystem::status(path, none).type();
+  using Kind = std::filesystem::file_type;
+  if (kind != Kind::regular && kind != Kind::not_found && kind != Kind::directory)  // those two: read_file says so
+    throw Error(Status::invalid_format, fmt::format("\"{}\": expected a file, found a device, a pipe or a socket", path.string()));
+  if (const std::uintmax_t size = std::filesystem::file_size(path, none); !none && size > most)
+    throw Error(Status::invalid_format,
+                fmt::format("\"{}\": expected a file of at most {} bytes, found {}", path.string(), most, size));
+  const auto bytes = read_file(path);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 Domain load_domain(const std::string& name_or_file) {
   const auto& shipped = detail::shipped_domain_files();
   if (looks_like_a_path(name_or_file)) {
-    const auto bytes = read_file(name_or_file);
-    Domain domain =
-        parse_domain(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), name_or_file);
+    Domain domain = parse_domain(read_toml_file(name_or_file, 4 << 20), name_or_file);
     domain.file = name_or_file;
     return domain;
   }

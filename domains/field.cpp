@@ -131,6 +131,7 @@ std::vector<FileAxis> element_axes(const Domain& domain, const NetcdfReader& fil
     const auto first = static_cast<std::size_t>(there.first), count = static_cast<std::size_t>(dimension.extent);
     if (axis.values.size() < first + count) {
       axis = FileAxis();
+      axis.counted = true;
       axis.units = "1";
       axis.values.resize(first + count);
       std::iota(axis.values.begin(), axis.values.end(), 0.0);
@@ -144,6 +145,27 @@ std::vector<FileAxis> element_axes(const Domain& domain, const NetcdfReader& fil
     part(axis.values, first, count);
     part(axis.bounds, 2 * first, 2 * count);
     result.push_back(std::move(axis));
+  }
+  return result;
+}
+
+ElementCoordinates element_coordinates(const Domain& domain, const NetcdfReader& file) {
+  ElementCoordinates result;
+  for (const Dimension& dimension : domain.layout.dimensions()) {
+    const auto there = domain.file_dimensions.find(dimension.name);
+    if (dimension.ragged || there == domain.file_dimensions.end() || !file.has_dimension(there->second.name)) continue;
+    const FileAxis axis = file.axis(there->second.name);
+    const auto first = static_cast<std::size_t>(there->second.first), count = static_cast<std::size_t>(dimension.extent);
+    if (axis.counted || axis.values.size() < first + count) continue;  // too short: its fields are refused, if any has it
+    const auto begin = axis.values.begin() + static_cast<std::ptrdiff_t>(first);
+    const auto spelt = domain.source_units.find(axis.units);
+    ElementCoordinate one{dimension.name, spelt == domain.source_units.end() ? axis.units : spelt->second,
+                          {begin, begin + static_cast<std::ptrdiff_t>(count)}, fmt::format("\"{}\"", file.path().string())};
+    for (std::size_t i = 0; i < count; ++i)
+      if (!std::isfinite(one.values[i]))
+        throw Error(Status::non_finite, fmt::format("coordinate \"{}\" of {} has no number at index {}", axis.name,
+                                                    one.origin, first + i));
+    result.push_back(std::move(one));
   }
   return result;
 }

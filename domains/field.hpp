@@ -28,6 +28,9 @@ std::vector<std::int64_t> extents_of(const Domain& domain, const std::vector<std
 /// As SampleReader::element_axes().
 std::vector<FileAxis> element_axes(const Domain& domain, const NetcdfReader& file);
 
+/// As SampleReader::element_coordinates().
+ElementCoordinates element_coordinates(const Domain& domain, const NetcdfReader& file);
+
 /// A coordinate over some of `axes`. Error(shape_mismatch).
 FileCoordinate file_coordinate(const std::string& name, const std::vector<FileAxis>& axes, const NetcdfReader& file);
 

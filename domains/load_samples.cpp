@@ -68,6 +68,14 @@ void begin_file(const Domain& domain, const std::vector<std::filesystem::path>& 
                             shape(domain.column_dimensions, place.first_columns)));
 }
 
+/// What a file has that those before it have not comes to theirs.
+void meet(ElementCoordinates& known, const ElementCoordinates& found) {
+  require_same(known, found);
+  for (const ElementCoordinate& one : found)
+    if (std::none_of(known.begin(), known.end(), [&](const auto& other) { return other.dimension == one.dimension; }))
+      known.push_back(one);
+}
+
 /// Adds a piece's complete cells to the set.
 void add_piece(const Domain& domain, const std::filesystem::path& path, const SampleReader& reader,
                const SampleReader::Piece& piece, const LoadOptions& options, const Place& place, SampleSet& set,
@@ -109,6 +117,7 @@ std::string read_files(const Domain& domain, const std::vector<std::filesystem::
   for (const auto& path : files) {
     const SampleReader reader(domain, path, options.with_outputs);
     begin_file(domain, files, path, reader, place);
+    meet(found.coordinates, reader.element_coordinates());
     expect(reader.cells());
     for (std::int64_t first = 0; first < reader.cells(); first += most) {
       add_piece(domain, path, reader, reader.read(first, std::min(most, reader.cells() - first)), options, place, set,

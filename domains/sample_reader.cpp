@@ -57,6 +57,7 @@ struct SampleReader::Implementation {
   std::map<std::string, ExpressionValue> constants;  ///< for `value` of inputs
   std::vector<FileAxis> element_axes;
   std::vector<std::string> coordinate_names;
+  ElementCoordinates element_coordinates;
   std::int64_t cells = 1;
   std::optional<std::size_t> split_axis;  ///< by blocks
   std::vector<Subset> split;              ///< per index of the split's axis, or per cell; empty: none
@@ -90,6 +91,7 @@ struct SampleReader::Implementation {
       constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
     if (file) {
       element_axes = detail::element_axes(domain, *file);
+      element_coordinates = detail::element_coordinates(domain, *file);
       for (const std::string& name : domain.coordinates)
         if (file->has_variable(name)) coordinate_names.push_back(name);
     }
@@ -353,6 +355,10 @@ std::vector<FileAxis> SampleReader::axes() const { return implementation_->axes;
 bool SampleReader::has_split() const noexcept { return !implementation_->split.empty(); }
 
 std::vector<FileAxis> SampleReader::element_axes() const { return implementation_->element_axes; }
+
+const ElementCoordinates& SampleReader::element_coordinates() const noexcept {
+  return implementation_->element_coordinates;
+}
 
 std::vector<FileCoordinate> SampleReader::coordinates() const {
   std::vector<FileCoordinate> result;

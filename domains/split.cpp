@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <numeric>
 #include <set>
+#include <utility>
+#include <utility>
 
 namespace lavoisier {
 namespace detail {
@@ -135,13 +137,13 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
     split.fail(Status::invalid_format, "the rows are either listed here or in a file", "file");
   const std::filesystem::path path =
       std::filesystem::path(top.text().origin()).parent_path() / split.string("file", "");
-  std::vector<std::byte> bytes;
+  std::string rows;
   try {
-    bytes = read_file(path);
+    rows = read_toml_file(path, std::uintmax_t{256} << 20);
   } catch (const Error& error) {
     split.fail(error.status(), error.what(), "file");
   }
-  const SourceText text(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), path.string());
+  const SourceText text(std::move(rows), path.string());
   const toml::table root = parse_toml(text);
   read_rows(Section(text, root, "the list of rows", {1, 1}, {"test", "validation"}), result);
   return result;

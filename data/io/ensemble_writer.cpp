@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::atomic<bool> write_failed{false};
-
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
@@ -138,6 +136,9 @@ std::map<std::string, std::string> kept_attributes(const std::map<std::string, s
 }
 
 }  // namespace
+
+std::atomic<bool> detail::write_failed{false};
+using detail::write_failed;
 
 bool hdf5_write_failed() noexcept { return write_failed.load(); }
 
@@ -311,7 +312,7 @@ struct EnsembleWriter::Implementation {
     std::vector<DefinedAxis> grid, own;
     int two = -1;
     for (const auto& axis : options.axes) grid.push_back(define_axis(axis, two));
-    for (const auto& axis : options.element_axes) own.push_back(define_axis(axis, two));
+    for (const auto& axis : options.element_axes) own.push_back(define_axis(axis, two, true));
     std::vector<int> coordinates;
     std::string coordinate_names;
     for (const auto& coordinate : options.coordinates) {
@@ -342,9 +343,10 @@ struct EnsembleWriter::Implementation {
     int dimension = -1, variable = -1, bounds = -1;
   };
 
-  DefinedAxis define_axis(const FileAxis& axis, int& two) {
+  DefinedAxis define_axis(const FileAxis& axis, int& two, bool own = false) {
     DefinedAxis defined;
     header(nc_def_dim(file, axis.name.c_str(), axis.values.size(), &defined.dimension));
+    if (own && axis.counted) return defined;  // indices are no levels
     header(nc_def_var(file, axis.name.c_str(), NC_DOUBLE, 1, &defined.dimension, &defined.variable));
     auto attributes = kept_attributes(axis.attributes);
     complete_axis(axis, attributes);
@@ -361,6 +363,7 @@ struct EnsembleWriter::Implementation {
   }
 
   void put_axis(const FileAxis& axis, const DefinedAxis& defined) {
+    if (defined.variable < 0) return;
     check(nc_put_var_double(file, defined.variable, axis.values.data()), "axis \"" + axis.name + "\"");
     if (defined.bounds >= 0)
       check(nc_put_var_double(file, defined.bounds, axis.bounds.data()), "the bounds of \"" + axis.name + "\"");

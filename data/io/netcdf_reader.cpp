@@ -53,6 +53,8 @@ std::vector<double> numbers_of(const netCDF::NcAtt& attribute) {
   return values;
 }
 
+bool is_number(int type) { return type != NC_CHAR && type != NC_STRING && type < NC_FIRSTUSERTYPEID; }
+
 // What a NetCDF library writes where nobody wrote; files without _FillValue may hold it. Bytes have none.
 std::optional<double> default_fill(int type) {
   switch (type) {
@@ -317,7 +319,9 @@ FileAxis NetcdfReader::axis(const std::string& dimension) const {
   FileAxis axis;
   axis.name = dimension;
   const auto variable = file.getVar(dimension);
-  if (variable.isNull() || variable.getDimCount() != 1 || variable.getDim(0).getName() != dimension) {
+  if (variable.isNull() || variable.getDimCount() != 1 || variable.getDim(0).getName() != dimension ||
+      !is_number(variable.getType().getId())) {
+    axis.counted = true;
     axis.units = "1";
     axis.attributes["long_name"] = "index along " + dimension + ", from 0";
     for (std::size_t i = 0; i < length; ++i) axis.values.push_back(static_cast<double>(i));

@@ -3,6 +3,7 @@
 
 #include <lavoisier/netcdf_reader.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +11,9 @@
 #include <vector>
 
 namespace lavoisier::detail {
+
+/// What hdf5_write_failed() tells.
+extern std::atomic<bool> write_failed;
 
 /// A block of a row-major array that is contiguous in flat order.
 struct Hyperslab {

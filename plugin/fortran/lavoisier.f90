@@ -39,6 +39,7 @@ module lavoisier
     integer(int64) :: non_finite = 0      !< untouched: an input, a result or a law that is no number
     integer(int64) :: out_of_range = 0    !< computed and flagged: outside the training range
     integer(int64) :: rank_deficient = 0  !< untouched: constant outputs break a law
+    integer(int64) :: invalid_argument = 0  !< untouched: indices or counts that name no node, row or entry
   end type lavoisier_report
 
   !> Closure of one law over the last successful run, of the values as stored.
@@ -313,7 +314,7 @@ module lavoisier
   end type c_global_closure
   type, bind(c) :: c_run_report
     integer(c_size_t) :: size
-    integer(c_int64_t) :: columns, non_finite, out_of_range, rank_deficient
+    integer(c_int64_t) :: columns, non_finite, out_of_range, rank_deficient, invalid_argument
   end type c_run_report
   type, bind(c) :: c_constant_info
     integer(c_size_t) :: size
@@ -1978,7 +1979,7 @@ contains
       end if
     end if
 
-    found = c_run_report(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t)
+    found = c_run_report(0_c_size_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t, 0_c_int64_t)
     found%size = c_sizeof(found)
     select case (which)
     case (call_run)
@@ -1993,7 +1994,7 @@ contains
     if (failure == 0) then
       if (present(status)) status(1:n) = int(self%status(1:n))
       if (present(report)) report = lavoisier_report(found%columns, found%non_finite, found%out_of_range, &
-                                                     found%rank_deficient)
+                                                     found%rank_deficient, found%invalid_argument)
     end if
     call conclude(failure, stat, errmsg)
   end subroutine run_any

@@ -86,7 +86,8 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run
   return guarded([&] {
     require(workspace != nullptr, "lav_run: the workspace is null");
     require(asked != nullptr, "lav_run: the arguments are null");
-    if (report != nullptr) require_size(*report, "lav_run_report");
+    if (report != nullptr)
+      complete(*report, LAV_RUN_REPORT_INIT, {offsetof(lav_run_report, invalid_argument)}, "lav_run_report");
     const lavoisier::RunArguments a = run_arguments(*asked, workspace->inputs, workspace->outputs);
     auto& own = workspace->workspace;
     const auto& found = call == Call::run        ? own.run(a)
@@ -98,6 +99,7 @@ lav_status run(lav_workspace* workspace, const lav_run_arguments* asked, lav_run
       report->non_finite = found.non_finite;
       report->out_of_range = found.out_of_range;
       report->rank_deficient = found.rank_deficient;
+      if (report->size == sizeof *report) report->invalid_argument = found.invalid_argument;
     }
   });
 }

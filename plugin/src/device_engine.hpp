@@ -12,6 +12,7 @@
 #endif
 
 #include "device_draws.hpp"
+#include "device_fields.hpp"
 #include "device_global.hpp"
 #include "device_law_tables.hpp"
 #include "device_layers.hpp"
@@ -33,14 +34,6 @@
 
 namespace lavoisier::detail {
 
-/// BoundField::shift for kernels.
-struct ColumnShift {
-  std::int64_t block_columns, column_stride, block_stride;
-  KOKKOS_INLINE_FUNCTION std::int64_t operator()(std::int64_t c) const {
-    return block_columns == 0 ? c * column_stride : c / block_columns * block_stride + c % block_columns * column_stride;
-  }
-};
-
 template <class ExecutionSpace>
 class DeviceEngine final : public Engine {
   using Device = DeviceMemory<ExecutionSpace>;
@@ -48,10 +41,6 @@ class DeviceEngine final : public Engine {
   using Constants = std::vector<DeviceConstants<ExecutionSpace>>;
   template <class T>
   using Array = typename Device::template Array<T>;
-  template <class T>
-  using HostArray = typename Device::template HostArray<T>;
-  template <class T>
-  using Borrowed = typename Device::template Borrowed<T>;
 
  public:
   /// `global_rows`: of global laws.
@@ -60,6 +49,7 @@ class DeviceEngine final : public Engine {
       : program_(program),
         space_(space),
         ld_((max_columns + tile_columns - 1) / tile_columns * tile_columns),
+        fields_(program, ld_),
         laws_(program.laws, program.output_elements, ld_),
         global_(global_rows, program.output_elements, program.laws.count(), ld_,
                 program.operations.back().kind == OperationKind::constrain) {
@@ -69,13 +59,6 @@ class DeviceEngine final : public Engine {
     minimum_ = Device::copy(program.minimum);
     maximum_ = Device::copy(program.maximum);
     status_ = Device::template make<SlotStatus>(ld_);
-    columns_ = Device::template make<std::int64_t>(ld_);
-    column_ids_ = Device::template make<std::uint64_t>(ld_);
-    step_ids_ = Device::template make<std::uint64_t>(ld_);
-    host_ids_ = AlignedBuffer<std::uint64_t>(static_cast<std::size_t>(ld_));
-    host_steps_ = AlignedBuffer<std::uint64_t>(static_cast<std::size_t>(ld_));
-    host_ = AlignedBuffer<double>(static_cast<std::size_t>(std::max(program.input_elements, n) * ld_));
-    host_status_ = AlignedBuffer<SlotStatus>(static_cast<std::size_t>(ld_));
     host_laws_ = AlignedBuffer<double>(static_cast<std::size_t>(program.laws.count() * ld_));
     for (const auto& operation : program.operations) {
       constants_.emplace_back(operation);
@@ -87,7 +70,7 @@ class DeviceEngine final : public Engine {
   std::string instruction_set() const override { return ExecutionSpace::name(); }
 
   void run(const RunWork& work) override {
-    gather(work);
+    fields_.gather(space_, work, value<double>(0));
     check_inputs(work.count);
     laws_.evaluate(space_, value<double>(0), work.count);
     run(program_.operations, constants_, work);
@@ -96,7 +79,7 @@ class DeviceEngine final : public Engine {
     round(work);
     if (global != nullptr) run_global(work);
     close(work);
-    store(work);
+    fields_.store(space_, work, stored_.data(), status_.data());
     report(work);
   }
 
@@ -106,51 +89,6 @@ class DeviceEngine final : public Engine {
     const std::size_t slot = program_.values[static_cast<std::size_t>(index)].slot;
     // A slot counts the bytes of a tile of tile_columns; ld is a multiple of it.
     return reinterpret_cast<T*>(reinterpret_cast<char*>(arena_.data()) + slot * static_cast<std::size_t>(ld_ / tile_columns));
-  }
-
-  void gather(const RunWork& work) {
-    const std::int64_t count = work.count, ld = ld_;
-    for (std::int64_t s = 0; s < count; ++s) {
-      const std::int64_t c = work.columns[s];
-      host_ids_[static_cast<std::size_t>(s)] =
-          work.column_ids ? work.column_ids[c] : work.first_column_id + static_cast<std::uint64_t>(c);
-      host_steps_[static_cast<std::size_t>(s)] = work.step_ids ? work.step_ids[c] : work.step;
-    }
-    Device::upload(space_, columns_.data(), work.columns, count);
-    Device::upload(space_, column_ids_.data(), host_ids_.data(), count);
-    Device::upload(space_, step_ids_.data(), host_steps_.data(), count);
-    double* x = value<double>(0);
-    bool any_host = false;
-    for (std::size_t f = 0; f < work.input_count; ++f) {
-      const BoundField& field = work.inputs[f];
-      if (field.on_device) continue;
-      any_host = true;
-      for (std::int64_t e = 0; e < field.elements; ++e)
-        for (std::int64_t s = 0; s < count; ++s) {
-          const std::int64_t at = field.shift(work.columns[s], work.block_columns) + e * field.element_stride;
-          host_[static_cast<std::size_t>((field.offset + e) * ld + s)] =
-              field.f32 ? static_cast<double>(static_cast<const float*>(field.data)[at])
-                        : static_cast<const double*>(field.data)[at];
-        }
-    }
-    if (any_host) Device::upload(space_, x, host_.data(), program_.input_elements * ld);
-    for (std::size_t f = 0; f < work.input_count; ++f) {
-      const BoundField& field = work.inputs[f];
-      if (!field.on_device) continue;
-      const std::int64_t* columns = columns_.data();
-      const ColumnShift shift{work.block_columns, field.column_stride, field.block_stride};
-      const std::int64_t element_stride = field.element_stride;
-      const float* singles = static_cast<const float*>(field.data);
-      const double* doubles = static_cast<const double*>(field.data);
-      const bool f32 = field.f32;
-      double* to = x + field.offset * ld;
-      Kokkos::parallel_for(
-          "lav::gather", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t j) {
-            const std::int64_t e = j / count, s = j % count;
-            const std::int64_t at = shift(columns[s]) + e * element_stride;
-            to[e * ld + s] = f32 ? static_cast<double>(singles[at]) : doubles[at];
-          });
-    }
   }
 
   void check_inputs(std::int64_t count) {
@@ -180,7 +118,7 @@ class DeviceEngine final : public Engine {
   }
 
   SlotDraws slot_draws(const RunWork& work) const {
-    return {column_ids_.data(), step_ids_.data(), work.seed, work.stream, work.member, work.draw};
+    return {fields_.column_ids(), fields_.step_ids(), work.seed, work.stream, work.member, work.draw};
   }
 
   void constrain(const Operation& operation, const DeviceConstants<ExecutionSpace>& own, std::int64_t count) {
@@ -399,57 +337,6 @@ class DeviceEngine final : public Engine {
           });
   }
 
-  /// Writes the columns that have a result.
-  void store(const RunWork& work) {
-    const std::int64_t ld = ld_, count = work.count, n = program_.output_elements;
-    const double* stored = stored_.data();
-    const SlotStatus* status = status_.data();
-    Device::download(space_, status, host_status_.data(), count);
-    bool any_host = false;
-    for (std::size_t f = 0; f < work.output_count; ++f) {
-      const BoundField& field = work.outputs[f];
-      if (!field.on_device) {
-        any_host = true;
-        continue;
-      }
-      const std::int64_t* columns = columns_.data();
-      const ColumnShift shift{work.block_columns, field.column_stride, field.block_stride};
-      const std::int64_t element_stride = field.element_stride;
-      float* singles = static_cast<float*>(field.data);
-      double* doubles = static_cast<double*>(field.data);
-      const bool f32 = field.f32;
-      const double* from = stored + field.offset * ld;
-      Kokkos::parallel_for(
-          "lav::scatter", Range(space_, 0, field.elements * count), KOKKOS_LAMBDA(const std::int64_t job) {
-            const std::int64_t e = job / count, s = job % count;
-            if (!is_written(status[s])) return;
-            const std::int64_t at = shift(columns[s]) + e * element_stride;
-            if (f32)
-              singles[at] = static_cast<float>(from[e * ld + s]);
-            else
-              doubles[at] = from[e * ld + s];
-          });
-    }
-    if (any_host) {
-      Device::download(space_, stored, host_.data(), n * ld);
-      for (std::size_t f = 0; f < work.output_count; ++f) {
-        const BoundField& field = work.outputs[f];
-        if (field.on_device) continue;
-        for (std::int64_t e = 0; e < field.elements; ++e)
-          for (std::int64_t s = 0; s < count; ++s) {
-            if (!is_written(host_status_[static_cast<std::size_t>(s)])) continue;
-            const std::int64_t at = field.shift(work.columns[s], work.block_columns) + e * field.element_stride;
-            const double number = host_[static_cast<std::size_t>((field.offset + e) * ld + s)];
-            if (field.f32)
-              static_cast<float*>(field.data)[at] = static_cast<float>(number);
-            else
-              static_cast<double*>(field.data)[at] = number;
-          }
-      }
-    }
-    for (std::int64_t s = 0; s < count; ++s) work.status[s] = host_status_[static_cast<std::size_t>(s)];
-  }
-
   void report(const RunWork& work) {
     const std::int64_t ld = ld_, laws = program_.laws.count();
     if (laws == 0) {
@@ -470,17 +357,14 @@ class DeviceEngine final : public Engine {
   const Program& program_;
   ExecutionSpace space_;
   std::int64_t ld_;
+  DeviceFields<ExecutionSpace> fields_;
   DeviceLawTables<ExecutionSpace> laws_;
   DeviceGlobal<ExecutionSpace> global_;
   std::vector<DeviceSampler<ExecutionSpace>> samplers_;  ///< one a loop
   Constants constants_;
   Array<double> arena_, stored_, minimum_, maximum_;
   Array<SlotStatus> status_;
-  Array<std::int64_t> columns_;
-  Array<std::uint64_t> column_ids_, step_ids_;
-  AlignedBuffer<std::uint64_t> host_ids_, host_steps_;
-  AlignedBuffer<double> host_, host_laws_;
-  AlignedBuffer<SlotStatus> host_status_;
+  AlignedBuffer<double> host_laws_;
 };
 
 }  // namespace lavoisier::detail

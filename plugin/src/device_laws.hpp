@@ -108,6 +108,22 @@ struct ColumnLaws {
   KOKKOS_INLINE_FUNCTION bool constrain(double* y, const double* d, const double* variance, double* factor,
                                         double* skipped, double* residual, double tolerance, bool& suspect,
                                         std::int64_t ld) const {
+    const bool any = factorise(variance, factor, skipped, suspect, ld);
+    pass(y, d, variance, factor, skipped, residual, ld);
+    pass_once(y, d, variance, factor, skipped, residual, suspect, tolerance, ld);
+    if (!any && !suspect) return false;
+    residuals(y, d, residual, ld);
+    bool deficient = false;
+    for (std::int32_t k = 0; k < m; ++k) {
+      if (skipped[k * ld] == 0.0 && !suspect) continue;
+      if (misses(k, y, d, residual, tolerance, ld)) deficient = true;
+    }
+    return deficient;
+  }
+
+  /// The factor of W; true where a row has no pivot of its own.
+  KOKKOS_INLINE_FUNCTION bool factorise(const double* variance, double* factor, double* skipped, bool& suspect,
+                                        std::int64_t ld) const {
     const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(m);
     bool any = false;
     double determinant = 1.0;
@@ -135,16 +151,7 @@ struct ColumnLaws {
       any = any || !regular;
     }
     suspect = determinant < suspect_determinant;
-    pass(y, d, variance, factor, skipped, residual, ld);
-    pass_once(y, d, variance, factor, skipped, residual, suspect, tolerance, ld);
-    if (!any && !suspect) return false;
-    residuals(y, d, residual, ld);
-    bool deficient = false;
-    for (std::int32_t k = 0; k < m; ++k) {
-      if (skipped[k * ld] == 0.0 && !suspect) continue;
-      if (misses(k, y, d, residual, tolerance, ld)) deficient = true;
-    }
-    return deficient;
+    return any;
   }
 
   KOKKOS_INLINE_FUNCTION void closure(std::int32_t l, const double* y, const double* d, double& residual,

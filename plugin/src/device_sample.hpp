@@ -7,8 +7,6 @@
 #include "device_law_tables.hpp"
 #include "device_layers.hpp"
 
-#include <lavoisier/tolerances.hpp>
-
 #include <Kokkos_Core.hpp>
 
 namespace lavoisier::detail {
@@ -113,14 +111,13 @@ class DeviceSampler {
     if (laws_.varies) {
       const double *given = tables.row_values(), *d = right_hand_side_, *mean = mean_.data(), *scale = scale_.data();
       double *own = own_rows_.data(), *targets = own_targets_.data(), *variance = own_variance_.data(),
-             *factor = own_factor_.data(), *skipped = own_skipped_.data(), *residual = residual_;
+             *factor = own_factor_.data(), *skipped = own_skipped_.data();
       made_.laws.row_values = own;
       made_.own_targets = targets;
       made_.own_variance = variance;
       made_.own_factor = factor;
       made_.own_skipped = skipped;
       const ColumnLaws laws = made_.laws;
-      const double tolerance = tolerances::identity::relative_fp64;
       Kokkos::parallel_for(
           "lav::own_laws", Range(space, 0, count), KOKKOS_LAMBDA(const std::int64_t s) {
             for (std::int32_t k = 0; k < laws.m; ++k) {
@@ -135,17 +132,10 @@ class DeviceSampler {
             }
             for (std::int64_t i = 0; i < n; ++i) variance[i * ld + s] = 1.0;
             bool suspect = false;  // the constrain step says so again, and is heard
-            laws.of(s).constrain(shift + s, targets + s, variance + s, factor + s, skipped + s, residual + s, tolerance,
-                                 suspect, ld);
+            laws.of(s).factorise(variance + s, factor + s, skipped + s, suspect, ld);
           });
     }
-    if (loop_.projection == SampleProjection::null_space) {
-      // From the origin again: one pass, as the tile kernels have it.
-      Kokkos::parallel_for(
-          "lav::origin", Range(space, 0, n * count),
-          KOKKOS_LAMBDA(const std::int64_t job) { shift[job / count * ld + job % count] = 0.0; });
-      project(space, shift, true, count);
-    }
+    if (loop_.projection == SampleProjection::null_space) project(space, shift, true, count);
   }
 
   void project(const ExecutionSpace& space, double* w, bool shifted, std::int64_t count) const {

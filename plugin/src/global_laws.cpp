@@ -1,5 +1,6 @@
 #include "floating_point_environment.hpp"
 #include "global_laws_state.hpp"
+#include "host_reduction.hpp"
 #include "model.hpp"
 
 #include <algorithm>
@@ -112,11 +113,8 @@ void GlobalLaws::Implementation::reduce_all(const std::vector<ExactSum>& sums, S
   words[status_count] = columns;
   words[status_count + 1] = left_out;
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i].pack(words.data() + counters + i * ExactSum::word_count);
-  if (reduce != nullptr) {
-    const Status status = reduce(context, words.data(), counters + sums.size() * ExactSum::word_count);
-    if (status != Status::ok)
-      throw Error(status, std::string(when) + ": the reduction over ranks failed (" + status_name(status) + ")");
-  }
+  if (reduce != nullptr)
+    detail::reduce_over_ranks(reduce, context, words.data(), counters + sums.size() * ExactSum::word_count, when);
   for (int s = 1; s < status_count; ++s)
     if (words[static_cast<std::size_t>(s)] > 0)
       throw Error(static_cast<Status>(s), std::string(when) + ": " +

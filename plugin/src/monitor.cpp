@@ -135,7 +135,7 @@ struct Monitor::Implementation {
     }
     report = detail::report_of(program, total, options.tolerances, step);
     if (report.violated) detail::warn(report.message);
-    const Status logged = append();
+    const Status logged = over_logs(append(), reduce, context);
     return report.violated && options.stop ? Status::law_violated : logged;
   }
 
@@ -153,6 +153,22 @@ struct Monitor::Implementation {
       detail::warn(report.message);
       return error.status();
     }
+  }
+
+  /// The status of the ranks' logs, so that every rank has the same.
+  Status over_logs(Status logged, Reduce reduce, void* context) {
+    if (reduce == nullptr) return logged;
+    std::string message;
+    Status all = Status::ok;
+    try {
+      all = detail::reduce_log_status(logged, reduce, context, message);
+    } catch (const Error& error) {
+      all = error.status();
+      message = error.what();
+      detail::warn(message);
+    }
+    if (!message.empty() && logged == Status::ok) report.message += (report.message.empty() ? "" : "\n") + message;
+    return all;
   }
 
   Status append() {

@@ -108,14 +108,21 @@ MonitorLog::~MonitorLog() { ::close(file_); }
 void MonitorLog::begin() {
   struct stat about {};
   if (::fstat(file_, &about) != 0) throw Error(status_of(errno), complaint(path_, "cannot read it", errno));
+  std::string found(header.size(), '\0');
+  const auto got = ::pread(file_, found.data(), found.size(), 0);
+  const auto length = static_cast<std::size_t>(std::max<decltype(got)>(got, 0));
+  // A host that was stopped, or a disk that was full, while the header was written: there is no record yet.
+  if (length > 0 && length < header.size() && got == about.st_size && header.compare(0, length, found, 0, length) == 0) {
+    if (::ftruncate(file_, 0) != 0)
+      throw Error(status_of(errno), complaint(path_, "cannot cut off its unfinished header", errno));
+    about.st_size = 0;
+  }
   if (about.st_size == 0) {
     if (const int error = write_line(header); error != 0)
       throw Error(status_of(error), complaint(path_, "cannot write it", error));
     return;
   }
-  std::string found(header.size(), '\0');
-  const auto got = ::pread(file_, found.data(), found.size(), 0);
-  if (got < 0 || found.compare(0, static_cast<std::size_t>(got), header) != 0)
+  if (got < 0 || found.compare(0, length, header) != 0)
     throw Error(Status::invalid_format, "monitor's log '" + path_ + "': expected a file that begins with '" +
                                             header.substr(0, header.size() - 1) + "', found another one");
   // A host that was stopped while it wrote left half a line.

@@ -10,7 +10,8 @@ namespace lavoisier::detail {
 /// The CSV file of a monitor (docs/hosts.md): one row a step and law and source, or variable.
 class MonitorLog {
  public:
-  /// Opens to append; a new or empty file gets the header, an unfinished last line is cut off. Errors as Monitor's.
+  /// Opens to append; a new or empty file gets the header, an unfinished last line is cut off, an
+  /// unfinished header written anew. Errors as Monitor's.
   explicit MonitorLog(const std::string& path);
   ~MonitorLog();
   MonitorLog(const MonitorLog&) = delete;

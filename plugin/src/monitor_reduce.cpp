@@ -1,5 +1,7 @@
 #include "monitor_reduce.hpp"
 
+#include "host_reduction.hpp"
+
 #include <lavoisier/status.hpp>
 
 #include <algorithm>
@@ -13,6 +15,11 @@ namespace {
 constexpr int status_count = static_cast<int>(Status::internal) + 1;
 constexpr int digit_bits = 8, digits = 64 / digit_bits;
 constexpr std::size_t digit_values = std::size_t{1} << digit_bits;
+
+std::size_t place_of(Status status) noexcept {
+  const int number = static_cast<int>(status);
+  return static_cast<std::size_t>(number >= 0 && number < status_count ? number : status_count - 1);
+}
 
 /// Of a number >= 0: larger numbers have larger bits.
 std::uint64_t bits_of(double x) noexcept {
@@ -30,10 +37,7 @@ class Ranks {
  public:
   Ranks(Reduce reduce, void* context) : reduce_(reduce), context_(context) {}
   void sum(std::vector<std::int64_t>& words) const {
-    const Status status = reduce_(context_, words.data(), words.size());
-    if (status != Status::ok)
-      throw Error(status,
-                  std::string("Monitor::end_step: the reduction over ranks failed (") + status_name(status) + ")");
+    reduce_over_ranks(reduce_, context_, words.data(), words.size(), "Monitor::end_step");
   }
 
  private:
@@ -100,12 +104,11 @@ std::vector<ExactSum*> sums_of(StepTally& tally) {
 void reduce_sums(StepTally& tally, Status mine, const Ranks& ranks) {
   const auto counts = counts_of(tally);
   const auto sums = sums_of(tally);
-  std::vector<std::int64_t> words(status_count + 2 + counts.size() + sums.size() * ExactSum::word_count, 0);
-  const int number = static_cast<int>(mine);
-  words[static_cast<std::size_t>(number >= 0 && number < status_count ? number : status_count - 1)] = 1;
+  const auto laws = laws_of(tally);
+  std::vector<std::int64_t> words(status_count + laws.size() + counts.size() + sums.size() * ExactSum::word_count, 0);
+  words[place_of(mine)] = 1;
   std::int64_t* next = words.data() + status_count;
-  *next++ = tally.floats;
-  *next++ = tally.original_floats;
+  for (const auto* law : laws) *next++ = law->floats;
   for (const auto* count : counts) *next++ = *count;
   for (const auto* sum : sums) {
     sum->pack(next);
@@ -118,8 +121,7 @@ void reduce_sums(StepTally& tally, Status mine, const Ranks& ranks) {
                                               " of the ranks failed before (" + status_name(static_cast<Status>(s)) +
                                               ")");
   next = words.data() + status_count;
-  tally.floats = *next++ > 0;
-  tally.original_floats = *next++ > 0;
+  for (auto* law : laws) law->floats = *next++ > 0;
   for (auto* count : counts) *count = *next++;
   for (auto* sum : sums) {
     sum->unpack(next);
@@ -180,6 +182,20 @@ void reduce_worst(StepTally& tally, const Ranks& ranks) {
 }
 
 }  // namespace
+
+Status reduce_log_status(Status mine, Reduce reduce, void* context, std::string& message) {
+  std::vector<std::int64_t> words(status_count, 0);
+  words[place_of(mine)] = 1;
+  Ranks(reduce, context).sum(words);
+  for (int s = 1; s < status_count; ++s) {
+    const std::int64_t ranks = words[static_cast<std::size_t>(s)];
+    if (ranks == 0) continue;
+    message = "Monitor::end_step: the log of " + std::to_string(ranks) + " of the ranks could not be written (" +
+              status_name(static_cast<Status>(s)) + ")";
+    return static_cast<Status>(s);
+  }
+  return Status::ok;
+}
 
 void reduce_step(StepTally& tally, Status mine, Reduce reduce, void* context) {
   const Ranks ranks(reduce, context);

@@ -105,10 +105,10 @@ MonitorReport report_of(const Program& program, const StepTally& tally,
     MonitorLaw law;
     law.name = from.name;
     law.units = from.units;
-    set_tolerance(law, asked[l], from.physics_tolerance, tally.floats);
+    set_tolerance(law, asked[l], from.physics_tolerance, tally.emulated[l].floats);
     law.emulated = closure_of(program, l, tally.emulated[l], law);
     MonitorLaw own;  // the host's outputs by the precision that they are stored in
-    set_tolerance(own, asked[l], from.physics_tolerance, tally.original_floats);
+    set_tolerance(own, asked[l], from.physics_tolerance, tally.original[l].floats);
     law.original = closure_of(program, l, tally.original[l], own);
     if (law.emulated.violated) {
       report.violated = true;

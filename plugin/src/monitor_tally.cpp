@@ -69,6 +69,20 @@ void add_laws(const Tile& tile, const double* y, const Counted& counted, std::ve
   }
 }
 
+/// Which laws have a term that is stored as float.
+void note_floats(const Program& program, const BoundField* fields, std::size_t count,
+                 std::vector<LawTally>& laws) noexcept {
+  const auto &begin = program.laws.term_begin, &element = program.laws.term_element;
+  for (std::size_t f = 0; f < count; ++f) {
+    if (!fields[f].f32) continue;
+    for (std::size_t l = 0; l < laws.size(); ++l)
+      for (std::int32_t t = begin[l]; t < begin[l + 1] && !laws[l].floats; ++t) {
+        const std::int32_t e = element[static_cast<std::size_t>(t)];
+        laws[l].floats = e >= fields[f].offset && e < fields[f].offset + fields[f].elements;
+      }
+  }
+}
+
 void add_skill(const Tile& tile, const ProgramVariable& variable, const double* y, const double* original,
                const Counted& counted, SkillTally& to) noexcept {
   const double *m = y + variable.offset * tile.stride, *o = original + variable.offset * tile.stride;
@@ -114,6 +128,7 @@ Counted count_columns(const Tile& tile, const Status* status, StepTally& to) noe
 
 void LawTally::clear() noexcept {
   columns = non_finite = 0;
+  floats = false;
   max_absolute = max_relative = right_hand_side = 0.0;
   squares.clear();
   worst_column = -1;
@@ -123,6 +138,7 @@ void LawTally::clear() noexcept {
 void LawTally::add(const LawTally& other) noexcept {
   columns += other.columns;
   non_finite += other.non_finite;
+  floats = floats || other.floats;
   max_absolute = std::max(max_absolute, other.max_absolute);
   squares.add(other.squares);
   if (other.worst_column < 0 || !is_worse(other.max_relative, other.worst_id)) return;
@@ -167,7 +183,6 @@ StepTally::StepTally(const Program& program) {
 
 void StepTally::clear() noexcept {
   columns = out_of_range = left_out = 0;
-  floats = original_floats = false;
   for (auto* laws : {&emulated, &original})
     for (auto& law : *laws) law.clear();
   for (auto& variable : skill) variable.clear();
@@ -177,8 +192,6 @@ void StepTally::add(const StepTally& other) noexcept {
   columns += other.columns;
   out_of_range += other.out_of_range;
   left_out += other.left_out;
-  floats = floats || other.floats;
-  original_floats = original_floats || other.original_floats;
   for (std::size_t l = 0; l < emulated.size(); ++l) {
     emulated[l].add(other.emulated[l]);
     original[l].add(other.original[l]);
@@ -190,9 +203,8 @@ void tally(const Program& program, const TileLayout& layout, const TileKernels& 
            const std::vector<BoundField>* original, const Status* status, std::byte* arena, double* second,
            StepTally& to) noexcept {
   const DefaultFloatingPoint environment;
-  for (std::size_t f = 0; f < work.output_count; ++f) to.floats = to.floats || work.outputs[f].f32;
-  if (original != nullptr)
-    for (const BoundField& field : *original) to.original_floats = to.original_floats || field.f32;
+  note_floats(program, work.outputs, work.output_count, to.emulated);
+  if (original != nullptr) note_floats(program, original->data(), original->size(), to.original);
   for (std::int64_t first = 0; first < work.count; first += tile_columns) {
     const std::int64_t count = std::min(tile_columns, work.count - first);
     Tile tile{program, layout, kernels, work, first, count, stride_for(count), arena, {}};

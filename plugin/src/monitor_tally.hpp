@@ -16,6 +16,7 @@ namespace lavoisier::detail {
 
 struct LawTally {
   std::int64_t columns = 0, non_finite = 0;
+  bool floats = false;  ///< an output that is a term of it is stored as float, in some chunk
   double max_absolute = 0.0;
   ExactSum squares;
   // The column of the largest relative residual; -1: none yet.
@@ -45,7 +46,6 @@ struct SkillTally {
 
 struct StepTally {
   std::int64_t columns = 0, out_of_range = 0, left_out = 0;
-  bool floats = false, original_floats = false;  ///< an output of the emulator, of the host is stored as float
   std::vector<LawTally> emulated, original;
   std::vector<SkillTally> skill;
 

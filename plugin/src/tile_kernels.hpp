@@ -129,6 +129,8 @@ struct TileKernels {
   void (*closure)(const ClosureArguments& arguments);
   /// One pass of `constrain` over y, with the variance and the factor that it left; reads neither z nor deviation.
   void (*pass)(const ConstrainArguments& arguments);
+  /// What `constrain` begins with, for passes alone: factor, skipped and suspect, of the variance that is there.
+  void (*factorise)(const ConstrainArguments& arguments);
 };
 
 /// The best table of this processor; LAVOISIER_INSTRUCTION_SET (x86-64, avx2, avx512) asks for a lower one.

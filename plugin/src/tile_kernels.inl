@@ -32,6 +32,6 @@ const TileKernels LAVOISIER_KERNEL_TABLE = {
     LAVOISIER_KERNEL_NAME, standardize, single,        dense,          convolution, silu,          relu,
     tanh,                  sigmoid,     add,           multiply,       add_channel, norm,          time_embedding,
     gru_gates,             gaussian_head, box_muller,  gaussian_draw,  scalar,      constrain,     closure,
-    single_pass};
+    single_pass,           factorise};
 
 }  // namespace lavoisier::detail

@@ -159,22 +159,9 @@ LAVOISIER_LOCAL bool repeat_for_suspects(const ConstrainArguments& a, const Coef
   return true;
 }
 
+/// W = A S A' of the variances that are there, its factor, and which columns are suspects.
 template <class Coefficients>
-LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coefficients& coefficients) {
-  const std::int64_t count = a.n * a.stride;
-  for (std::int64_t j = 0; j < count; ++j) a.y[j] = a.z[j];
-  if (a.m == 0) return;
-  if (a.squared_scale == nullptr) {
-    LAVOISIER_LANES
-    for (std::int64_t j = 0; j < count; ++j) a.variance[j] = a.deviation[j] * a.deviation[j];
-  } else {
-    for (std::int32_t i = 0; i < a.n; ++i) {
-      const double scale = a.squared_scale[i];
-      LAVOISIER_LANES
-      for (std::int64_t c = 0; c < a.stride; ++c)
-        a.variance[i * a.stride + c] = a.deviation == nullptr || a.deviation[i * a.stride + c] != 0.0 ? scale : 0.0;
-    }
-  }
+LAVOISIER_LOCAL void factorise_columns(const ConstrainArguments& a, const Coefficients& coefficients) {
   // W = A S A', then its Cholesky factor in place, row by row. A pivot that is nothing but rounding (16 units in the
   // last place of the row's own entry, m times) belongs to a row that the free outputs cannot move on their own.
   const double smallest = 16.0 * 0x1.0p-52 * static_cast<double>(a.m);
@@ -222,6 +209,25 @@ LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coeffi
   }
   LAVOISIER_LANES
   for (std::int64_t c = 0; c < a.stride; ++c) a.suspect[c] = a.suspect[c] < suspect_determinant ? 1.0 : 0.0;
+}
+
+template <class Coefficients>
+LAVOISIER_LOCAL void constrain_columns(const ConstrainArguments& a, const Coefficients& coefficients) {
+  const std::int64_t count = a.n * a.stride;
+  for (std::int64_t j = 0; j < count; ++j) a.y[j] = a.z[j];
+  if (a.m == 0) return;
+  if (a.squared_scale == nullptr) {
+    LAVOISIER_LANES
+    for (std::int64_t j = 0; j < count; ++j) a.variance[j] = a.deviation[j] * a.deviation[j];
+  } else {
+    for (std::int32_t i = 0; i < a.n; ++i) {
+      const double scale = a.squared_scale[i];
+      LAVOISIER_LANES
+      for (std::int64_t c = 0; c < a.stride; ++c)
+        a.variance[i * a.stride + c] = a.deviation == nullptr || a.deviation[i * a.stride + c] != 0.0 ? scale : 0.0;
+    }
+  }
+  factorise_columns(a, coefficients);
   pass<false>(a, coefficients, nullptr);
   pass<false>(a, coefficients, nullptr);
   // Laws without a pivot must hold already: among constants, or as a consequence of the others. Suspects must have
@@ -242,6 +248,13 @@ LAVOISIER_KERNEL void constrain(const ConstrainArguments& a) {
     constrain_columns(a, SharedCoefficients{a});
   else
     constrain_columns(a, ColumnCoefficients{a});
+}
+
+LAVOISIER_KERNEL void factorise(const ConstrainArguments& a) {
+  if (a.row_values == nullptr)
+    factorise_columns(a, SharedCoefficients{a});
+  else
+    factorise_columns(a, ColumnCoefficients{a});
 }
 
 template <class Coefficients>

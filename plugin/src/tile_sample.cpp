@@ -1,7 +1,5 @@
 #include "tile.hpp"
 
-#include <lavoisier/tolerances.hpp>
-
 #include <algorithm>
 
 // The sampling loop of diffusion and flow models: docs/model-file.md, "Sampling". Everything but the network in FP64.
@@ -28,18 +26,10 @@ void Tile::standardise_laws(const Operation& operation) noexcept {
     }
     for (std::int64_t c = 0; c < stride; ++c) target[c] = d[law * stride + c] - target[c];
   }
-  std::fill_n(at<double>(layout.state), operation.n * stride, 0.0);
   ConstrainArguments a = projection(operation.n);
-  a.z = at<double>(layout.state);
-  a.deviation = at<double>(layout.standard_variance);
   std::fill_n(at<double>(layout.standard_variance), operation.n * stride, 1.0);
-  a.y = at<double>(layout.shift);
-  a.right_hand_side = targets;
-  a.suspect = at<double>(layout.suspect);
-  std::uint8_t deficient[tile_columns] = {};  // the constrain step says so again, and is heard
-  a.deficient = deficient;
-  a.tolerance = tolerances::identity::relative_fp64;
-  kernels.constrain(a);
+  a.suspect = at<double>(layout.suspect);  // the constrain step says so again, and is heard
+  kernels.factorise(a);
 }
 
 /// The projection onto a column's own laws, without the values that it projects.

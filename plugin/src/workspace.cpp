@@ -207,7 +207,7 @@ struct Workspace::Implementation {
   }
 
   void summarize(const RunArguments& a, std::int64_t count) {
-    report.columns = report.non_finite = report.out_of_range = report.rank_deficient = 0;
+    report.columns = report.non_finite = report.out_of_range = report.rank_deficient = report.invalid_argument = 0;
     for (std::int64_t s = 0; s < count; ++s) {
       const auto found = static_cast<Status>(status[static_cast<std::size_t>(s)]);
       if (found == Status::non_finite)
@@ -216,6 +216,8 @@ struct Workspace::Implementation {
         ++report.rank_deficient;
       else if (found == Status::ok || found == Status::out_of_range)
         ++report.columns;
+      else
+        ++report.invalid_argument;
       if (found == Status::out_of_range) ++report.out_of_range;
       if (a.status != nullptr) a.status[columns[static_cast<std::size_t>(s)]] = found;
     }

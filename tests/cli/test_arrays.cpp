@@ -44,7 +44,8 @@ laws.water = { equation = "sum(moist, moist_mass * moistening) + rain = 0", tole
 /// Smooth in `i`, different for each `k`.
 double wave(int i, int k) { return std::sin(0.37 * i * (1.0 + 0.13 * k) + k); }
 
-void write_columns(const std::filesystem::path& path, const char* step_name = "step") {
+void write_columns(const std::filesystem::path& path, const char* step_name = "step",
+                   const std::vector<double>& lev_centres = {0.1, 0.4, 0.8}) {
   NetcdfFile file(path, NC_CLOBBER | NC_NETCDF4);
   const int column = file.dimension("column", columns), lev = file.dimension("lev", levels);
   const int two = file.dimension("bnds", 2);
@@ -79,7 +80,7 @@ void write_columns(const std::filesystem::path& path, const char* step_name = "s
       rains.back() -= masses.back() * moist.back();
     }
   }
-  file.write(lev_values, {0.1, 0.4, 0.8});
+  file.write(lev_values, lev_centres);
   file.write(bounds, {0.0, 0.2, 0.2, 0.6, 0.6, 1.0});
   file.write(lat, lats);
   file.write(step, steps);
@@ -205,6 +206,65 @@ TEST(Arrays, AFileOfTheReferencesKindIsACandidate) {
     EXPECT_EQ(score["rmse"], 0.0) << score["variable"];
     EXPECT_GT(score["reference_deviation"].get<double>(), 0.0) << score["variable"];
   }
+}
+
+TEST(Arrays, LevelsInAnotherOrderAreRefused) {
+  const Folder folder;
+  const std::string reversed = (folder / "reversed.nc").string(), other = (folder / "other.nc").string(),
+                    near = (folder / "near.nc").string();
+  write_columns(reversed, "step", {0.8, 0.4, 0.1});
+  write_columns(other, "step", {0.1, 0.4, 0.81});
+  write_columns(near, "step", {0.1, 0.4 + 2e-7, 0.8});
+  const std::string training = " --strategy conditional --loss crps --hidden 4 --epochs 1 --quiet --output " +
+                               (folder / "m.safetensors").string();
+  const Outcome trained = run("train --domain " + made().domain + " --data " + made().data + " --data " + reversed + training);
+  EXPECT_EQ(trained.code, 2);
+  EXPECT_SAYS(trained.err, "the coordinate of dimension \"level\", value 0, is 0.8 in \"" + reversed + "\", 0.1 in \"" +
+                               made().data + "\"");
+  EXPECT_SAYS(trained.err, "the order is the opposite one");
+  EXPECT_FALSE(std::filesystem::exists(folder / "m.safetensors"));
+  EXPECT_EQ(run("train --domain " + made().domain + " --data " + made().data + " --data " + near + training).code, 0);
+
+  // The model says what it was trained on; the inputs' own dimension and that of a part are among it.
+  ASSERT_EQ(run("inspect " + made().model + " --quiet --json " + (folder / "i.json").string()).code, 0);
+  const json known = json::parse(content(folder / "i.json"))["coordinates"];
+  EXPECT_EQ(known["level"]["values"], (std::vector<double>{0.1, 0.4, 0.8}));
+  EXPECT_EQ(known["level"]["units"], "1");
+  EXPECT_EQ(known["moist"]["values"], (std::vector<double>{0.4, 0.8}));
+
+  const std::string ensemble = (folder / "e").string();
+  const auto generated = [&](const std::string& inputs) {
+    return run("generate --model " + made().model + " --members 1 --quiet --output " + ensemble + " --inputs " + inputs);
+  };
+  const Outcome turned = generated(reversed);
+  EXPECT_EQ(turned.code, 2);
+  EXPECT_SAYS(turned.err, "is 0.8 in \"" + reversed + "\", 0.1 in \"" + made().model + "\"");
+  EXPECT_FALSE(std::filesystem::exists(ensemble));
+  EXPECT_SAYS(generated(other).err, "\"level\", value 2, is 0.81 in");
+  EXPECT_EQ(generated(near).code, 0);
+
+  // Of members, under the layout's names, and of a file of the reference's kind, under the file's.
+  const auto judged = [&](const std::string& candidate, const std::string& reference) {
+    return run("validate --quiet --domain " + made().domain + " --candidate " + candidate + " --reference " + reference);
+  };
+  EXPECT_EQ(judged(ensemble, made().data).code, 0);
+  const Outcome against = judged(ensemble, reversed);
+  EXPECT_EQ(against.code, 2);
+  EXPECT_SAYS(against.err, "is 0.1 in \"" + ensemble + "/member_0001.nc\", 0.8 in \"" + reversed + "\"");
+  EXPECT_SAYS(judged(reversed, made().data).err, "the order is the opposite one");
+  EXPECT_EQ(judged(other, made().data).code, 2);
+}
+
+TEST(Arrays, AMemberGivenTwiceIsRefused) {
+  const Folder folder;
+  const std::string ensemble = (folder / "e").string();
+  ASSERT_EQ(run("generate --model " + made().model + " --inputs " + made().data + " --members 2 --quiet --output " + ensemble).code, 0);
+  const std::string words = "validate --quiet --domain " + made().domain + " --reference " + made().data + " --candidate " + ensemble;
+  EXPECT_EQ(run(words).code, 0);
+  const Outcome twice = run(words + " --candidate " + ensemble + "/.");
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_SAYS(twice.err, ensemble + "/./member_0001.nc is given twice (as " + ensemble + "/member_0001.nc too)");
+  EXPECT_EQ(run(words + "/member_0001.nc --candidate " + ensemble + "/member_0002.nc").code, 0);
 }
 
 TEST(Arrays, CompareTakesASplitByGroups) {

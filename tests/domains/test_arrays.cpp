@@ -63,16 +63,20 @@ class Columns : public testing::Test {
     std::size_t levels = 3;
     bool ps_on_levels = false;
     double first_temperature = 0.0, eta = 4.0, u = 3.0;
+    std::vector<double> lev = {};  // other values than 0.1, 1.1, ...
+    std::string lev_name = "lev", lev_units = "1";
   };
 
   // T(lev, time, x) and hum(time, lev, x) in float, the others as usual; a number tells its place.
-  void write(const Content& content) const {
-    tests::NetcdfFile file(file_);
+  void write(const Content& content) const { write(content, file_); }
+  static void write(const Content& content, const fs::path& path) {
+    tests::NetcdfFile file(path);
     const int time = file.dimension("time", times), x = file.dimension("x", widths);
     const int lev = file.dimension("lev", content.levels), two = file.dimension("bnds", 2);
     const std::size_t n = content.levels;
     const int levels =
-        file.variable("lev", NC_DOUBLE, {lev}, {{"units", "1"}, {"bounds", "lev_bnds"}, {"positive", "down"}});
+        file.variable(content.lev_name, NC_DOUBLE, {lev},
+                      {{"units", content.lev_units}, {"bounds", "lev_bnds"}, {"positive", "down"}});
     const int bounds = file.variable("lev_bnds", NC_DOUBLE, {lev, two});
     const int height = file.variable("height", NC_FLOAT, {x}, {{"units", "m"}, {"standard_name", "surface_altitude"}});
     std::vector<int> ps_shape = {time, x};
@@ -102,7 +106,7 @@ class Columns : public testing::Test {
       north[c * n + n - 1] = 0.004;
       for (std::size_t l = 0; l < n; ++l) heat.push_back(c + 0.1 * static_cast<double>(l));
     }
-    file.write(levels, centres);
+    file.write(levels, content.lev.empty() ? centres : content.lev);
     file.write(bounds, edges);
     file.write(height, {5, 6});
     std::vector<double> pressure = content.ps;
@@ -210,6 +214,82 @@ TEST_F(Columns, AxesAndCoordinatesOfTheFileAreKept) {
   EXPECT_EQ(coordinates[0].units, "m");
   EXPECT_EQ(coordinates[0].axes, std::vector<std::size_t>{1});
   EXPECT_EQ(coordinates[0].values, (std::vector<double>{5, 6}));
+}
+
+TEST_F(Columns, LevelsAreThoseOfTheFirstFile) {
+  const fs::path second = folder_.path() / "second.nc", third = folder_.path() / "third.nc";
+  const Domain domain = parse_domain(replaced("constants.g", "source_units = { MB = \"hPa\" }\nconstants.g"), "columns.toml");
+  const auto refused = [&](const Content& other, Status status, const std::string& expected) {
+    write(other, second);
+    try {
+      load_samples(domain, {file_, third, second});
+      ADD_FAILURE() << "accepted, expected: " << expected;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), status) << error.what();
+      EXPECT_EQ(std::string(error.what()), expected);
+    }
+  };
+  const std::string at = "\"" + file_.string() + "\"", there = "\"" + second.string() + "\"";
+  Content content, none;
+  content.lev = {0.0, 300.0, 900.0};
+  content.lev_units = "MB";
+  none.lev_name = "height_of_levels";
+  write(content);
+  write(none, third);  // no coordinate variable: nothing to compare
+  Content other = content;
+  other.lev = {0.0, 30000.02, 90000.0};  // in other units; within 1e-6
+  other.lev_units = "Pa";
+  write(other, second);
+  LoadReport report;
+  EXPECT_EQ(load_samples(domain, {file_, third, second}, {}, &report).samples, 3 * cells);
+  // The input's own dimension and that of a part are there too.
+  ASSERT_EQ(report.coordinates.size(), 2U);
+  EXPECT_EQ(report.coordinates[0].dimension, "level");
+  EXPECT_EQ(report.coordinates[0].units, "hPa");
+  EXPECT_EQ(report.coordinates[0].values, (std::vector<double>{0, 300, 900}));
+  EXPECT_EQ(report.coordinates[1].dimension, "moist");
+  EXPECT_EQ(report.coordinates[1].values, (std::vector<double>{300, 900}));
+
+  other = content;
+  other.lev = {900.0, 300.0, 0.0};
+  refused(other, Status::out_of_range,
+          "the coordinate of dimension \"level\", value 0, is 900 hPa in " + there + ", 0 hPa in " + at +
+              "; expected the same to 1e-06 of it: the order is the opposite one");
+  other.lev = {0.0, 300.0, 900.002};
+  refused(other, Status::out_of_range,
+          "the coordinate of dimension \"level\", value 2, is 900.002 hPa in " + there + ", 900 hPa in " + at +
+              "; expected the same to 1e-06 of it");
+  other.lev_units = "K";
+  refused(other, Status::unit_mismatch,
+          "the coordinate of dimension \"level\" is in \"K\" in " + there + ", in \"hPa\" in " + at);
+  other = content;
+  other.lev[1] = nan;
+  refused(other, Status::non_finite, "coordinate \"lev\" of " + there + " has no number at index 1");
+
+  // Where the first file has none they are those of the next that has.
+  write(other = content, second);
+  EXPECT_EQ(load_samples(domain, {third, second}, {}, &report).samples, 2 * cells);
+  ASSERT_EQ(report.coordinates.size(), 2U);
+  EXPECT_EQ(report.coordinates[0].origin, there);
+  EXPECT_EQ(load_samples(domain, {third}, {}, &report).samples, cells);
+  EXPECT_TRUE(report.coordinates.empty());
+}
+
+TEST_F(Columns, ModelFilesCarryTheirLevels) {
+  const Domain domain = parse_domain(columns, "columns.toml");
+  ModelFile model;
+  model.description.layout = domain.layout;
+  add_coordinates(model, {{"level", "hPa", {0, 300, 900}, "a"}, {"moist", "", {300, 900}, "a"}});
+  const ElementCoordinates found = coordinates_of(model, "b");
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].dimension, "level");
+  EXPECT_EQ(found[0].units, "hPa");
+  EXPECT_EQ(found[0].values, (std::vector<double>{0, 300, 900}));
+  EXPECT_EQ(found[0].origin, "b");
+  EXPECT_EQ(found[1].units, "");
+  EXPECT_NO_THROW(require_same(found, {{"level", "", {0, 300, 900}, "c"}, {"layer", "", {1}, "c"}}));
+  EXPECT_THROW(require_same(found, {{"level", "hPa", {0, 300}, "c"}}), Error);
+  EXPECT_THROW(require_same(found, {{"level", "hPa", {1e-9, 300, 900}, "c"}}), Error);  // 1e-6 of zero is zero
 }
 
 TEST_F(Columns, ThatLackANumberNameTheElement) {
@@ -351,6 +431,10 @@ INSTANTIATE_TEST_SUITE_P(
     Dimensions, BadColumns,
     testing::Values(
         BadFile{"source = \"lev\" }", "source = \"x\" }", format_error, "6:59", "\"x\" is a sample dimension"},
+        BadFile{"extent = 2", "extent = 4000000000", format_error, "7:47",
+                "expected an extent of at most 16777216, found 4000000000"},
+        BadFile{"extent = 2", "extent = 16777216", format_error, "12:46",
+                "expected variables of at most 16777216 elements in all, found more from \"q\" on"},
         BadFile{"first = 1", "first = -1", format_error, "7:88", "expected an index from 0 to 2147483647, found -1"},
         BadFile{"first = 1", "frist = 1", format_error, "7:80",
                 "unknown key \"frist\" in the source of moist; did you mean \"first\"?"},

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -73,6 +75,29 @@ TEST(DomainFile, IsReadWhole) {
   ASSERT_EQ(domain.laws.size(), 1U);
   EXPECT_EQ(domain.laws[0].physics_tolerance, 0.5);
   EXPECT_EQ(domain.digest, sha256(std::as_bytes(std::span(base.data(), base.size()))));
+}
+
+TEST(DomainFile, ThatIsNoFileOfItsSizeIsRefused) {
+  const tests::TemporaryFolder folder;
+  const std::filesystem::path large = folder.path() / "large.toml", pipe = folder.path() / "pipe.toml";
+  std::ofstream(large) << base << std::string((4 << 20) - base.size(), '#');
+  EXPECT_EQ(load_domain(large.string()).name, "pipes");
+  std::ofstream(large, std::ios::app) << '#';
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);  // to open it would be to wait for a writer
+  const auto refused = [](const std::string& file, Status status, const std::string& expected) {
+    try {
+      load_domain(file);
+      ADD_FAILURE() << file << " accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), status) << error.what();
+      EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+    }
+  };
+  refused(large.string(), Status::invalid_format, "expected a file of at most 4194304 bytes, found 4194305");
+  refused(pipe.string(), Status::invalid_format, "expected a file, found a device, a pipe or a socket");
+  refused("/dev/zero", Status::invalid_format, "\"/dev/zero\": expected a file, found a device");
+  refused(folder.path().string() + "/none.toml", Status::not_found, "none.toml");
+  refused(folder.path().string() + "/", Status::io_error, "");
 }
 
 struct BadFile {

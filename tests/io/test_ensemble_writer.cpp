@@ -103,6 +103,20 @@ TEST_F(Writing, AMemberIsACompleteCfFile) {
   EXPECT_EQ(tests::stored_text(path, "TIME", "calendar"), "proleptic_gregorian");
 }
 
+TEST_F(Writing, IndicesAreNoCoordinatesOfElements) {
+  EnsembleOptions options = small_options(folder_);
+  FileAxis axis{"level", "1", {}, {0, 1}, {}, true};
+  options.element_axes.push_back(axis);
+  options.fields.push_back({"H", "K s-1", "", "", {"level"}});
+  EnsembleWriter writer(options);
+  writer.open(1);
+  const NetcdfReader made(writer.close());
+  EXPECT_EQ(made.extent("level"), 2);
+  EXPECT_FALSE(made.has_variable("level"));
+  EXPECT_TRUE(made.axis("level").counted);
+  EXPECT_FALSE(made.axis("Y").counted);
+}
+
 TEST_F(Writing, FieldsHaveDimensionsOfTheirOwn) {
   EnsembleOptions options = small_options(folder_);
   options.element_axes.push_back({"level", "1", {{"formula_terms", "sigma: level"}, {"positive", "down"}}, {0.2, 0.7},

@@ -162,8 +162,13 @@ TEST(Graph, ACategoryThatIsNoneOrACountThatIsNoneFlagsItsColumnAlone) {
   std::vector<Status> status(9);
   auto arguments = fields.arguments();
   arguments.status = status.data();
-  EXPECT_EQ(workspace.run(arguments).columns, 6);
+  const RunReport& report = workspace.run(arguments);
+  EXPECT_EQ(report.columns, 6);
+  EXPECT_EQ(report.invalid_argument, 3);
+  EXPECT_EQ(report.non_finite + report.rank_deficient, 0);
   for (std::size_t c = 0; c < 9; ++c) EXPECT_EQ(status[c] == Status::invalid_argument, c == 2 || c == 3 || c == 5) << c;
+  workspace.run_mean(arguments);  // counted anew
+  EXPECT_EQ(report.invalid_argument, 3);
 }
 
 TEST(Graph, ReluKeepsWhatIsNoNumber) {

@@ -140,6 +140,25 @@ TEST(Monitor, TheLogIsContinuedWithWholeLines) {
   for (std::string line; std::getline(lines, line);) EXPECT_EQ(std::count(line.begin(), line.end(), ','), 18) << line;
 }
 
+TEST(Monitor, AHeaderThatWasCutOffIsWrittenAnew) {
+  const Scratch scratch;
+  const auto model = model_of(ModelBuilder::ocean().build());
+  MonitorOptions options;
+  options.log = scratch.file("log.csv");
+  { Monitor monitor(model, options); }
+  const std::string header = text_of(options.log);
+  for (const std::size_t left : {std::size_t{1}, std::size_t{40}, header.size() - 1}) {
+    fs::resize_file(options.log, left);
+    Monitor monitor(model, options);
+    EXPECT_EQ(text_of(options.log), header) << left;
+  }
+  // What begins as the header does and is something else stays.
+  const std::string other = header.substr(0, 40) + "\n";
+  std::ofstream(options.log, std::ios::trunc) << other;
+  expect_error(Status::invalid_format, "found another one", [&] { Monitor(model, options); });
+  EXPECT_EQ(text_of(options.log), other);
+}
+
 TEST(Monitor, AFullDiskIsAStatusAndLeavesWholeLines) {
   const Scratch scratch;
   const Warnings warnings;

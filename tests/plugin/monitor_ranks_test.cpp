@@ -2,7 +2,10 @@
 
 #include "monitor_fixture.hpp"
 
+#include <sys/resource.h>
+
 #include <barrier>
+#include <csignal>
 #include <mutex>
 #include <thread>
 
@@ -127,4 +130,66 @@ TEST(MonitorRanks, AFailureOfOneRankIsEveryRanks) {
   EXPECT_EQ(monitor.end_step(0, Status::no_space), Status::no_space);
   EXPECT_EQ(monitor.end_step(0, Status::ok, [](void*, std::int64_t*, std::size_t) { return Status::interrupted; }),
             Status::interrupted);
+}
+
+TEST(MonitorRanks, APrecisionOfOneRankIsEveryRanks) {
+  Step step(model_of(ModelBuilder::ocean().build()));
+  std::vector<float> single(step.fields.outputs[0].begin(), step.fields.outputs[0].end());  // FSR: in the first law
+  auto mixed = step.fields.output_fields;
+  mixed[0].data = single.data();
+  mixed[0].precision = Precision::f32;
+  on_ranks(2, [&](int rank, Together& together) {
+    RunArguments a = step.fields.arguments();
+    a.status = nullptr;
+    std::vector<std::uint8_t> mask(300, 0);
+    for (std::size_t c = 0; c < 300; ++c) mask[c] = static_cast<int>(c % 2) == rank && c != 17;
+    a.mask = mask.data();
+    if (rank == 1) a.outputs = mixed.data();
+    Monitor monitor(step.model);
+    monitor.add(a);
+    EXPECT_EQ(monitor.end_step(0, Status::ok, Together::reduce, &together), Status::ok);
+    EXPECT_EQ(monitor.report().laws[0].tolerance, 5e-7);
+    EXPECT_EQ(monitor.report().laws[1].tolerance, 1e-14);
+    EXPECT_FALSE(monitor.report().violated);
+  });
+}
+
+TEST(MonitorRanks, ALogThatOneRankCannotWriteIsEveryRanksStatus) {
+  const Scratch scratch;
+  Step step(model_of(ModelBuilder::ocean().build()));
+  MonitorOptions options;
+  options.log = scratch.file("log.csv");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 1000;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  on_ranks(3, [&](int rank, Together& together) {
+    Monitor monitor(step.model, rank == 1 ? options : MonitorOptions{});
+    step.add(monitor, 100 * rank, 100);
+    EXPECT_EQ(monitor.end_step(0, Status::ok, Together::reduce, &together), Status::no_space) << rank;
+    EXPECT_EQ(monitor.report().columns, 299);
+    const char* const expected = rank == 1 ? "cannot write it" : "the log of 1 of the ranks could not be written";
+    EXPECT_NE(monitor.report().message.find(expected), std::string::npos) << monitor.report().message;
+  });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+}
+
+TEST(MonitorRanks, AReductionThatThrowsHasFailed) {
+  Step step(model_of(ModelBuilder::ocean().build()));
+  Monitor monitor(step.model);
+  const auto ended = [&](Reduce reduce) {
+    step.add(monitor, 0, 100);
+    return monitor.end_step(0, Status::ok, reduce);
+  };
+  EXPECT_EQ(ended([](void*, std::int64_t*, std::size_t) -> Status { throw std::runtime_error("no such rank"); }),
+            Status::internal);
+  EXPECT_NE(monitor.report().message.find("failed (internal): it threw \"no such rank\""), std::string::npos);
+  EXPECT_EQ(ended([](void*, std::int64_t*, std::size_t) -> Status { throw Error(Status::interrupted, "by hand"); }),
+            Status::interrupted);
+  EXPECT_EQ(ended([](void*, std::int64_t*, std::size_t) -> Status { throw 7; }), Status::internal);
+  EXPECT_EQ(ended(nullptr), Status::ok);
+  EXPECT_EQ(monitor.report().columns, 99);
 }

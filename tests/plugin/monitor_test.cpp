@@ -269,6 +269,52 @@ TEST(Monitor, EachLawHasItsTolerance) {
   EXPECT_EQ(violated({T::physics, T::physics}), (std::vector<bool>{true, true}));
 }
 
+TEST(Monitor, ALawIsJudgedByThePrecisionOfItsOwnOutputs) {
+  Step step(model_of(ModelBuilder::ocean().build()));
+  // FUL, of the first law alone, is a float in the second of two chunks.
+  const auto& outputs = step.model->outputs();
+  const auto ful = static_cast<std::size_t>(
+      std::find_if(outputs.begin(), outputs.end(), [](const auto& v) { return v.name == "FUL"; }) - outputs.begin());
+  std::vector<float> single(step.fields.outputs[ful].begin(), step.fields.outputs[ful].end());
+  auto mixed = step.fields.output_fields, own = step.own_fields;
+  mixed[ful].data = single.data();
+  mixed[ful].precision = Precision::f32;
+  RunArguments second = step.arguments();
+  second.outputs = mixed.data();
+  std::vector<std::uint8_t> odd(300), even(300);
+  for (std::size_t c = 0; c < 300; ++c) odd[c] = c % 2, even[c] = !odd[c];
+  RunArguments first = step.arguments();
+  first.mask = even.data();
+  second.mask = odd.data();
+  Monitor monitor(step.model);
+  for (int turn = 0; turn < 2; ++turn) {  // in either order
+    monitor.add(turn == 0 ? first : second);
+    monitor.add(turn == 0 ? second : first);
+    EXPECT_EQ(monitor.end_step(0), Status::ok);
+    const auto& laws = monitor.report().laws;
+    EXPECT_EQ(laws[0].tolerance, 5e-7);
+    EXPECT_EQ(laws[1].tolerance, 1e-14);
+    EXPECT_GT(laws[0].emulated.max_relative, 1e-10);
+    EXPECT_FALSE(laws[0].emulated.violated);
+    EXPECT_FALSE(laws[1].emulated.violated);
+  }
+  // The next step is double again; the host's own floats are the host's.
+  std::vector<float> host(step.own[ful].begin(), step.own[ful].end());
+  own[ful].data = host.data();
+  own[ful].precision = Precision::f32;
+  monitor.add(first, own.data(), own.size());
+  EXPECT_EQ(monitor.end_step(1), Status::ok);
+  EXPECT_EQ(monitor.report().laws[0].tolerance, 1e-14);
+  // What misses 1e-14 of a law of doubles alone is a violation, whatever the others are stored as.
+  const auto fdh = static_cast<std::size_t>(
+      std::find_if(outputs.begin(), outputs.end(), [](const auto& v) { return v.name == "FDH"; }) - outputs.begin());
+  step.fields.outputs[fdh][51] *= 1.0 + 1e-9;
+  monitor.add(second);
+  EXPECT_EQ(monitor.end_step(2), Status::ok);
+  EXPECT_FALSE(monitor.report().laws[0].emulated.violated);
+  EXPECT_TRUE(monitor.report().laws[1].emulated.violated);
+}
+
 TEST(Monitor, WhatIsNoNumberIsCountedAndViolates) {
   Step step(model_of(ModelBuilder::ocean().build()));
   MonitorOptions options;

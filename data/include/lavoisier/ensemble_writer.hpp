@@ -24,7 +24,8 @@ struct EnsembleOptions {
   std::filesystem::path folder;     ///< made if missing
   std::string stem = "member";      ///< files <stem>_0001.nc, ...
   std::vector<FileAxis> axes;       ///< the grid, slowest first, from the input file
-  std::vector<FileAxis> element_axes;         ///< of dimensions that fields have beside the grid's
+  std::vector<FileAxis> element_axes;         ///< of dimensions that fields have beside the grid's; values
+                                              ///< that are `counted` are not written
   std::vector<FileCoordinate> coordinates;    ///< over the grid's axes
   std::vector<EnsembleField> fields;  ///< all over all axes of the grid
   Storage storage = Storage::f64;

@@ -17,6 +17,7 @@ struct FileAxis {
   std::map<std::string, std::string> attributes;  ///< text attributes (calendar, axis, standard_name, ...)
   std::vector<double> values;
   std::vector<double> bounds;  ///< 2 a value, empty if the file has none (CF `bounds`, Ferret `edges`)
+  bool counted = false;        ///< the file has no coordinate variable: values are indices
 };
 
 /// A coordinate over some of the axes that is none of them (latitudes of columns).
@@ -63,7 +64,8 @@ class NetcdfReader {
   /// Of a dimension; Error(not_found) names the nearest.
   std::int64_t extent(const std::string& dimension) const;
   bool has_dimension(const std::string& dimension) const;
-  /// The axis of a dimension: its coordinate variable, or indices 0, 1, ... with units "1" if there is none.
+  /// The axis of a dimension: its coordinate variable, or indices 0, 1, ... with units "1" (`counted`) if there is none,
+  /// or one of texts.
   FileAxis axis(const std::string& dimension) const;
   std::map<std::string, std::string> global_attributes() const;
 

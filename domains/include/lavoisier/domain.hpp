@@ -2,6 +2,7 @@
 #define LAVOISIER_DOMAIN_HPP
 
 #include <lavoisier/csv_reader.hpp>
+#include <lavoisier/element_coordinates.hpp>
 #include <lavoisier/law.hpp>
 #include <lavoisier/layout.hpp>
 #include <lavoisier/netcdf_reader.hpp>
@@ -114,6 +115,9 @@ Domain load_domain(const std::string& name_or_file);
 /// The same from text; `origin` is the file name in messages.
 Domain parse_domain(const std::string& text, const std::string& origin);
 std::vector<std::string> shipped_domains();
+/// The text of a domain file, protocol or list of rows: a regular file of at most `most` bytes, else
+/// Error(invalid_format). Errors besides: those of read_file.
+std::string read_toml_file(const std::filesystem::path& path, std::uintmax_t most);
 
 /// Reads samples of one file in pieces: NetCDF, or a CSV table where the domain says so. A sample is one cell of the
 /// domain's sample dimensions (one row of a table); cell index is flat, row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
@@ -129,6 +133,9 @@ class SampleReader {
   /// Of the dimensions that outputs have, in the layout's order and by its names: the part of the file's axis that is
   /// theirs; indices from 0 where the file has none.
   std::vector<FileAxis> element_axes() const;
+  /// Of every dimension of the layout, inputs' own too, for which the file has a coordinate variable, with units as
+  /// `source_units` reads them. Error(non_finite) at construction for one without a number.
+  const ElementCoordinates& element_coordinates() const noexcept;
   /// Whether cells have subsets: where the domain has a split, but not for inputs alone from a file without the variable
   /// that a split by groups goes by.
   bool has_split() const noexcept;
@@ -161,9 +168,10 @@ struct LoadOptions {
 /// What load_samples found, for people.
 struct LoadReport {
   std::int64_t cells = 0, empty = 0, incomplete = 0;  ///< incomplete ones were dropped
+  ElementCoordinates coordinates;  ///< of the files' levels, the same in all: what a model made of them may carry
 };
 /// All complete samples of the files, in file and cell order. Empty cells (land) are skipped. Steps count on from file to
-/// file; all files must have the same column dimensions (shape_mismatch). Of tables, columns count on instead and all
+/// file; all files must have the same column dimensions (shape_mismatch) and levels (as require_same says). Of tables, columns count on instead and all
 /// steps are 0; each file is split by itself.
 SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
                        const LoadOptions& options = {}, LoadReport* report = nullptr);

@@ -170,7 +170,7 @@ struct RunArguments {
   const std::uint64_t* step_ids = nullptr;    ///< one a column; null: `step` for all
   std::uint64_t member = 0;                   ///< < 2^32
   /// One a column (host memory), written for the computed columns only; may be null: ok, out_of_range, non_finite,
-  /// rank_deficient.
+  /// rank_deficient, inconsistent_laws, invalid_argument.
   Status* status = nullptr;
   GlobalLaws* global = nullptr;  ///< laws over all columns to which this run belongs; WorkspaceOptions::global_rows
   GlobalRows global_rows;
@@ -184,11 +184,11 @@ struct LawClosure {
   std::int64_t worst_column = -1;  ///< of the largest relative residual; -1 without columns
 };
 struct RunReport {
-  std::int64_t columns = 0;        ///< computed and written; a column whose edges name no node is in no count: its
-                                   ///< status is invalid_argument, its outputs are untouched
+  std::int64_t columns = 0;        ///< computed and written; every other column is in one of the counts below
   std::int64_t non_finite = 0;     ///< columns with an input, a result or a law that is no number: outputs untouched
   std::int64_t rank_deficient = 0; ///< columns whose laws cannot be met (rank_deficient, inconsistent_laws): untouched
   std::int64_t out_of_range = 0;   ///< columns outside the training range: computed and flagged
+  std::int64_t invalid_argument = 0;  ///< columns whose indices or counts name no node, row or entry: untouched
   std::vector<LawClosure> laws;    ///< in the model's order
 };
 

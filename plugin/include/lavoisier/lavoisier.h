@@ -242,9 +242,10 @@ typedef struct lav_run_report {
   int64_t non_finite;     /* untouched */
   int64_t out_of_range;   /* computed and flagged */
   int64_t rank_deficient; /* untouched */
+  int64_t invalid_argument; /* later addition: indices or counts that name no node, row or entry; untouched */
 } lav_run_report;
 #define LAV_RUN_REPORT_INIT \
-  { sizeof(lav_run_report), 0, 0, 0, 0 }
+  { sizeof(lav_run_report), 0, 0, 0, 0, 0 }
 
 typedef struct lav_law_closure {
   size_t size;
@@ -256,7 +257,8 @@ typedef struct lav_law_closure {
 
 /** One draw a column; `report` may be null. Every field is checked before any is touched. */
 lav_status lav_run(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
-/** The conditional mean instead of a draw. */
+/** The conditional mean instead of a draw. LAV_UNSUPPORTED for a model whose noise goes through a network or a sampling
+    loop, which has none in closed form. */
 lav_status lav_run_mean(lav_workspace* workspace, const lav_run_arguments* arguments, lav_run_report* report);
 /** Closure of law `index` over the last successful run, of the values as stored. */
 lav_status lav_workspace_law_closure(const lav_workspace* workspace, size_t index, lav_law_closure* closure);

@@ -16,7 +16,7 @@
 namespace lavoisier {
 
 enum class MonitorTolerance {
-  identity,  ///< relative residual: 1e-14, 5e-7 where an output is stored as float
+  identity,  ///< relative residual: 1e-14, 5e-7 where an output in the law is stored as float, in any chunk of the step
   physics    ///< the law's own, in its units; identity where it has none
 };
 
@@ -114,7 +114,8 @@ class Monitor {
   /// of all ranks, each of which calls it, of monitors made alike (but for the log, which may be one rank's alone), with
   /// columns whose ids are global. `mine`: ok, or how this rank failed before: then that is every rank's status, and
   /// there is no report but its message. So it is where the reduction fails, and where two ranks give the worst
-  /// column's id (invalid_argument).
+  /// column's id (invalid_argument). A log that one rank cannot write is every rank's status too. A `reduce`
+  /// that throws has failed: nothing passes through.
   Status end_step(std::uint64_t step, Status mine = Status::ok, Reduce reduce = nullptr, void* context = nullptr);
 
   const MonitorReport& report() const noexcept;  ///< of the last step that ended

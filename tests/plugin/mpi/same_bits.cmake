@@ -1,8 +1,8 @@
 cmake_minimum_required(VERSION 3.25)
 # Runs PROGRAM FOLDER FILE by 1, 2, 3 and 4 processes of MPIRUN: the files must be the same.
-# cmake -DMPIRUN=... -DPROGRAM=... -DFOLDER=... -P same_bits.cmake
+# cmake -DMPIRUN=... -DPROGRAM=... -DFOLDER=... -DNAME=... -P same_bits.cmake
 foreach(ranks 1 2 3 4)
-  set(file "${FOLDER}/global_${ranks}.bin")
+  set(file "${FOLDER}/${NAME}_${ranks}.bin")
   file(REMOVE "${file}")
   execute_process(COMMAND "${MPIRUN}" --oversubscribe -n ${ranks} "${PROGRAM}" "${FOLDER}" "${file}"
     RESULT_VARIABLE code ERROR_VARIABLE errors)
