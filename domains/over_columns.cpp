@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace lavoisier::detail {
 namespace {
@@ -141,7 +142,7 @@ WeightField::WeightField(const Domain& domain, const Weight& weight, const std::
   };
   const auto latitude = static_cast<std::size_t>(axis_of(weight.latitude));
   const std::vector<double> bands = latitude_bands(axes[latitude], conversion(axes[latitude]));
-  std::vector<double> widths = {2.0 * M_PI};
+  std::vector<double> widths = {2.0 * std::numbers::pi};
   strides_[latitude] = 1;
   if (!weight.longitude.empty()) {
     const auto longitude = static_cast<std::size_t>(axis_of(weight.longitude));

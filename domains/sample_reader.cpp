@@ -430,7 +430,7 @@ std::vector<double> SampleReader::weights(const std::vector<std::int64_t>& cells
     for (std::size_t w = 0; w < self.weight_fields.size(); ++w) {
       result.push_back(self.weight_fields[w].at(index));
       if (!std::isfinite(result.back()))
-        throw Error(Status::non_finite, fmt::format(""{}", row {} ({}): the weight \"{}\" has no number there",
+        throw Error(Status::non_finite, fmt::format("\"{}\", row {} ({}): the weight \"{}\" has no number there",
                                                     self.path.string(), cell, self.describe(cell), self.of.weights[w].name));
     }
   }
@@ -453,7 +453,7 @@ std::vector<double> SampleReader::step_values(const StepValue& value) const {
   auto result = detail::read_over(self.of, "step value " + value.name, *value.source, dimensions, true, *self.file, strides);
   for (std::size_t i = 0; i < result.size(); ++i)
     if (!std::isfinite(result[i]))
-      throw Error(Status::non_finite, fmt::format(""{}": "{}" has no number at step {}", self.path.string(),
+      throw Error(Status::non_finite, fmt::format("\"{}\": \"{}\" has no number at step {}", self.path.string(),
                                                   value.source->variable, i));
   return result;
 }
