@@ -385,6 +385,7 @@ class Parser {
       fail(Status::invalid_format, form.text + " does not vary over " + dimension + ": it cannot be summed over it",
            where);
     if (columns) require_no_sum_over_columns(form, where);
+    if (columns && !form.constant.is(0.0)) require_no_dimension(form, where);
     for (auto& term : form.terms) {
       const auto& own = context_.symbols.at(term.variable).dimensions;
       if (columns || contains(own, dimension))
@@ -405,6 +406,14 @@ class Parser {
       fail(Status::invalid_format, fmt::format("{} is summed over the columns already: expected no such sum inside another",
                                                form.text),
            at);
+  }
+
+  /// A sum over columns is one number a step.
+  void require_no_dimension(const LinearForm& form, std::size_t at) const {
+    for (const auto& dimension : form.dimensions)
+      if (dimension != columns_dimension)
+        fail(Status::invalid_format,
+             fmt::format("{} varies over {} too: sum over that first, then over the columns", form.text, dimension), at);
   }
 
   /// mean(weight, expression): units and zero point are the expression's, since the weights' shares sum to one.
@@ -437,6 +446,7 @@ class Parser {
       term.coefficient = weight.constant * term.coefficient / all;
       term.summed.insert(std::upper_bound(term.summed.begin(), term.summed.end(), columns_dimension), columns_dimension);
     }
+    if (!form.constant.is(0.0)) require_no_dimension(form, what);
     if (!form.constant.is(0.0))
       form.constant = Coefficient::of(Expression::sum(columns_dimension, (weight.constant * form.constant).get())) / all;
     std::erase(form.dimensions, std::string(columns_dimension));
