@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "total does not vary over columns: it cannot be summed over it"},
         BadCase{"sum(columns, area * A - mean_A) = 0", format_error, 4,
                 "a part of area * A - mean_A does not vary over columns: it cannot be summed over it"},
-        BadCase{"sum(level, sum(columns, dq - sigma * total)) = 0", Status::unit_mismatch, 26,
+        BadCase{"sum(level, sum(columns, dq - sigma * total)) = 0", Status::unit_mismatch, 27,
                 "dq [W m-2] and sigma * total [W] cannot be subtracted: m2 kg s-3 is not kg s-3"},
         BadCase{"sum(level, sum(columns, dq - sigma * area * mean_A)) = 0", format_error, 15,
                 "dq - sigma * area * mean_A varies over level too: sum over that first, then over the columns"},
