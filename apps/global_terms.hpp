@@ -103,8 +103,8 @@ GlobalProblem global_problem(const Domain& domain, const SampleReader& reader, c
                              const std::optional<Subset>& subset, std::vector<GlobalLaw> laws,
                              const std::map<std::string, double>& given);
 
-/// The same for all laws of the domain that can be judged: laws on request whose step values are not to be had are left
-/// out, unless `asked` names them; `notes` says why.
+/// The same for all laws of the domain that can be judged: laws on request whose weights or step values are not to be had
+/// are left out, unless `asked` names them; `notes` says why.
 GlobalProblem global_problem_of_all(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file,
                                     const std::optional<Subset>& subset, const std::map<std::string, double>& given,
                                     const std::vector<std::string>& asked, std::vector<std::string>& notes);

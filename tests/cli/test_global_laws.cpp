@@ -156,6 +156,14 @@ TEST(GlobalLaws, HaveTheSameBitsForEveryChunkAndBackend) {
     EXPECT_EQ(values(folder / "b/member_0001.nc", "FDH"), a) << more;
   }
   // Over the cells of the subset, in each month.
+  Values reference = values(ocean_file, "FDH");
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (!(std::abs(a[i]) < 1e20)) reference[i] = a[i];
+  for (std::size_t month = 0; month < months; ++month) {
+    const Mean mean = ocean_mean(a, month);
+    EXPECT_NEAR(mean.value, ocean_mean(reference, month).value, 2e-14 * mean.magnitude);
+    EXPECT_GT(std::abs(mean.value - ocean_mean(values(ocean_file, "FDH"), month).value), 0.01) << "of the whole ocean";
+  }
   const json report = [&] {
     EXPECT_EQ(run(ocean("validate") + " --subset test --candidate " + (folder / "b").string() + " --json " +
                   (folder / "v.json").string()).code, 0);
@@ -419,6 +427,13 @@ TEST_F(SmallTable, FileWithoutTheReferenceSaysSo) {
   EXPECT_SAYS(outcome.err, "'seen' is made of the reference's outputs, which");
   EXPECT_SAYS(outcome.err, "give --global seen=VALUE");
   EXPECT_EQ(made("y.csv", "--global seen=3").code, 0);
+  write("laws.mean = { scope = \"global\", equation = \"mean(w, a) = seen\", on_request = true }\n"
+        "step_values.seen = { units = \"W\", reference = \"mean(w, a)\" }\n");
+  ASSERT_EQ(made("z.csv", "").code, 0) << "a law on request needs no value";
+  const Outcome judged = run("validate --domain " + (folder_ / "d.toml").string() + " --inputs " + (folder_ / "x.csv").string() +
+                             " --candidate " + (folder_ / "z.csv").string());
+  EXPECT_EQ(judged.code, 0) << judged.err;
+  EXPECT_SAYS(judged.out, "note: law mean is left out: 'seen' is made of the reference's outputs, which");
 }
 
 }  // namespace
