@@ -1,5 +1,6 @@
 #include "closure_statistics.hpp"
 
+#include "global_statistics.hpp"
 #include "terminal.hpp"
 
 #include <lavoisier/linear_constraints.hpp>
@@ -101,6 +102,8 @@ void require_subsets(const Domain& domain, const SampleReader& reader, const std
 FileClosure close_file(const Domain& domain, const std::filesystem::path& file) {
   const SampleReader reader(domain, file, true);
   FileClosure result;
+  const GlobalProblem problem = global_problem_of_all(domain, reader, file, std::nullopt, {}, {}, result.notes);
+  GlobalStatistics over_columns(domain, problem, 0);
   result.grid = Grid(reader.axes());
   result.cells = reader.cells();
   ClosureStatistics statistics(domain);
@@ -110,6 +113,10 @@ FileClosure close_file(const Domain& domain, const std::filesystem::path& file) 
   for (std::int64_t first = 0; first < reader.cells(); first += block) {
     const std::int64_t count = std::min(block, reader.cells() - first);
     const SampleReader::Piece piece = reader.read(first, count);
+    if (problem.terms) {
+      const Columns columns = columns_of(reader, piece, std::nullopt, ni, true);
+      over_columns.add(0, columns, problem.terms->coefficients(rows_of(columns)), outputs_of(columns, piece, no));
+    }
     std::vector<double> inputs, outputs, weights;
     std::vector<std::int64_t> cells;
     for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) {
@@ -134,6 +141,14 @@ FileClosure close_file(const Domain& domain, const std::filesystem::path& file) 
     const bool row = (domain.table || !domain.coordinates.empty()) && law.worst_cell >= 0;
     result.worst.push_back(row ? reader.describe(law.worst_cell) : result.grid.text(law.worst_cell));
   }
+  result.steps = Grid(problem.step_axes);
+  const std::vector<LawStatistics> global = over_columns.laws();
+  for (std::size_t l = 0; l < global.size(); ++l) {
+    result.laws.push_back(global[l]);
+    result.laws.back().judged = !problem.laws[l].on_request;
+    result.worst.push_back(step_text(result.steps, global[l].worst_cell));
+  }
+  if (problem.terms) result.step_values = problem.terms->numbers();
   return result;
 }
 
@@ -145,10 +160,10 @@ std::string closure_table(const FileClosure& closure, bool* pass) {
   for (std::size_t l = 0; l < closure.laws.size(); ++l) {
     const LawStatistics& law = closure.laws[l];
     const LawVerdict v = judge(law, true, tolerances::identity::relative_fp32);
-    *pass = *pass && v.pass;
+    *pass = *pass && (v.pass || !law.judged);
     table.add({law.law.name, law.law.units, fmt::format("{:.4g}", law.max_absolute), fmt::format("{:.3g}", law.rms()),
                scientific(law.max_relative), fmt::format("{:g}{}", v.tolerance, v.relative ? " relative" : ""),
-               verdict(v.pass), closure.worst[l]});
+               law.judged ? verdict(v.pass) : "on request", closure.worst[l]});
   }
   return table.text();
 }
@@ -163,14 +178,17 @@ std::string closure_json(const FileClosure& closure) {
     entry["max_abs"] = law.max_absolute;
     entry["rms"] = law.rms();
     entry["max_relative"] = law.max_relative;
-    if (law.worst_cell >= 0) {
+    entry["scope"] = law.is_global() ? "global" : "local";
+    if (law.worst_cell >= 0 && law.is_global()) {
+      entry["worst"] = {{"step", law.worst_cell}, {"residual", law.worst_residual}, {"at", closure.steps.values(law.worst_cell)}};
+    } else if (law.worst_cell >= 0) {
       entry["worst"] = {{"cell", law.worst_cell}, {"residual", law.worst_residual}, {"at", closure.grid.values(law.worst_cell)}};
     } else {
       entry["worst"] = nullptr;
     }
     entry["tolerance"] = v.tolerance;
     entry["tolerance_kind"] = v.relative ? "relative" : "absolute";
-    entry["pass"] = v.pass;
+    entry["pass"] = law.judged ? nlohmann::ordered_json(v.pass) : nlohmann::ordered_json(nullptr);
     list.push_back(entry);
   }
   return list.dump();

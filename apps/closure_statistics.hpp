@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct LawStatistics {
   std::vector<std::string> terms;                 ///< names of the terms, the right-hand side last
   std::vector<double> term_sum, term_magnitude;   ///< weighted sums of terms and of |terms|
   double residual_sum = 0.0, weight_sum = 0.0;    ///< weighted
+  bool judged = true;                             ///< false: a law on request that was not asked for
+  bool is_global() const { return law.scope == LawScope::global; }  ///< its samples, and cells, are steps
   double rms() const;
 };
 
@@ -64,6 +67,9 @@ struct FileClosure {
   std::int64_t subset_count[3] = {0, 0, 0};
   Grid grid;
   std::vector<std::string> worst;  ///< where each law's largest residual is: of a table with the line
+  Grid steps;                      ///< of laws over all columns, which come last
+  std::map<std::string, std::vector<double>> step_values;  ///< that these name, one a step
+  std::vector<std::string> notes;  ///< of laws that are left out
 };
 FileClosure close_file(const Domain& domain, const std::filesystem::path& file);
 /// As a table for the terminal, judged by the physics tolerances.

@@ -34,6 +34,8 @@ class CsvEnsembleWriter {
 
   /// Values of samples first .. first + count - 1: fields x count. A sample without values (NaN) gets no row.
   void write(std::int64_t member, std::int64_t first, std::int64_t count, std::span<const double> values);
+  /// Goes to the companion beside the others.
+  void attribute(const std::string& name, const std::string& text) { attributes_[name] = text; }
   void close();
 
  private:

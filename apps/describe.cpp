@@ -36,6 +36,12 @@ std::string coefficients_text(const StateLayout& layout, const LinearConstraints
   return low == high ? fmt::format("{:g}", low) : fmt::format("{:g} to {:g}", low, high);
 }
 
+std::vector<Law> local_laws(const std::vector<Law>& all) {
+  std::vector<Law> laws;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(laws), [](const Law& law) { return law.scope == LawScope::local; });
+  return laws;
+}
+
 /// The rows of A, a column a variable.
 std::string matrix_text(const StateLayout& layout, const LinearConstraints& constraints) {
   constexpr std::size_t most_columns = 34;
@@ -72,18 +78,25 @@ std::string describe_variables(const StateLayout& layout) {
   return table.text();
 }
 
-std::string describe_laws(const StateLayout& layout, const std::vector<Law>& laws,
+std::string describe_laws(const StateLayout& layout, const std::vector<Law>& all,
                           const std::vector<Constant>& constants) {
-  if (laws.empty()) return "  no laws\n";
-  const LinearConstraints constraints(layout, laws, constants);
+  if (all.empty()) return "  no laws\n";
   std::string text;
   std::size_t name_width = 0;
-  for (const Law& law : laws) name_width = std::max(name_width, law.name.size());
-  for (const Law& law : laws) {
-    text += fmt::format("  {:<{}}  {}  [{}]{}\n", law.name, name_width, law.equation, law.units,
+  for (const Law& law : all) name_width = std::max(name_width, law.name.size());
+  for (const Law& law : all) {
+    text += fmt::format("  {:<{}}  {}  [{}]{}{}\n", law.name, name_width, law.equation, law.units,
+                        law.scope == LawScope::global ? ", over all columns of a step" : "",
                         law.physics_tolerance > 0.0 ? fmt::format(", reference data within {:g}", law.physics_tolerance)
                                                     : std::string());
+    if (law.scope != LawScope::global) continue;
+    std::string terms;
+    for (const LawTerm& term : law.terms)
+      terms += fmt::format("{}({}) {}", terms.empty() ? "" : " + ", term.coefficient.text(), term.variable);
+    text += fmt::format("  {:<{}}  summed over them: {}; = {}\n", "", name_width, terms, law.right_hand_side.text());
   }
+  const std::vector<Law> laws = local_laws(all);
+  const LinearConstraints constraints(layout, laws, constants);
   for (const Constant& c : constants) text += fmt::format("  {} = {} {}\n", c.name, c.value, c.units);
   text += fmt::format("\nMatrix: {} independent of {} laws over {} output elements\n", constraints.rows(), laws.size(),
                       constraints.outputs());
@@ -97,8 +110,9 @@ std::string describe_laws(const StateLayout& layout, const std::vector<Law>& law
   return text;
 }
 
-std::string describe_json(const StateLayout& layout, const std::vector<Law>& laws,
+std::string describe_json(const StateLayout& layout, const std::vector<Law>& all,
                           const std::vector<Constant>& constants) {
+  const std::vector<Law> laws = local_laws(all);
   nlohmann::ordered_json json;
   json["variables"] = nlohmann::ordered_json::array();
   for (const Variable& v : layout.variables()) {
@@ -117,8 +131,21 @@ std::string describe_json(const StateLayout& layout, const std::vector<Law>& law
                             {"equation", laws[i].equation},
                             {"units", laws[i].units},
                             {"physics_tolerance", laws[i].physics_tolerance},
+                            {"scope", "local"},
                             {"redundant", report.redundant},
                             {"implied_by", report.implied_by}});
+  }
+  for (const Law& law : all) {
+    if (law.scope != LawScope::global) continue;
+    nlohmann::ordered_json terms = nlohmann::ordered_json::array();
+    for (const LawTerm& term : law.terms) terms.push_back({{"variable", term.variable}, {"coefficient", term.coefficient.text()}});
+    json["laws"].push_back({{"name", law.name},
+                            {"equation", law.equation},
+                            {"units", law.units},
+                            {"physics_tolerance", law.physics_tolerance},
+                            {"scope", "global"},
+                            {"terms", terms},
+                            {"right_hand_side", law.right_hand_side.text()}});
   }
   json["rank"] = constraints.rows();
   return json.dump();

@@ -9,6 +9,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 namespace lavoisier::cli {
 namespace {
 
@@ -21,8 +24,8 @@ int list_domains(const Arguments& arguments) {
   json["domains"] = ordered_json::array();
   for (const std::string& name : shipped_domains()) {
     const Domain domain = load_domain(name);
-    table.add({name, fmt::format("{}", domain.laws.size()), domain.title});
-    json["domains"].push_back({{"name", name}, {"title", domain.title}, {"laws", domain.laws.size()}});
+    table.add({name, fmt::format("{}", domain.laws.size() + domain.global_laws.size()), domain.title});
+    json["domains"].push_back({{"name", name}, {"title", domain.title}, {"laws", domain.laws.size() + domain.global_laws.size()}});
   }
   if (!arguments.flag("quiet")) {
     fmt::print("{}\nlavoisier domains NAME prints one; lavoisier domains FILE.toml checks your own\n", table.text());
@@ -62,6 +65,7 @@ std::string source_text(const Domain& domain, const Variable& variable) {
 void print_sources(const Domain& domain) {
   std::string text;
   for (const Variable& v : domain.layout.variables()) {
+    if (v.role == Role::diagnostic) continue;
     const std::string source = source_text(domain, v);
     if (!source.empty()) text += fmt::format("  {}: {}\n", v.name, source);
   }
@@ -69,7 +73,39 @@ void print_sources(const Domain& domain) {
     text += fmt::format("  {} = {:g}{} over {}\n", constant.name, fmt::join(constant.values, ", "),
                         constant.units == "1" ? "" : " " + constant.units, fmt::join(constant.dimensions, ", "));
   }
+  for (const Weight& weight : domain.weights) {
+    text += fmt::format("  {}: {}\n", weight.name,
+                        weight.latitude.empty()
+                            ? weight.source.variable
+                            : fmt::format("area of a cell of {}{} on the unit sphere", weight.latitude,
+                                          weight.longitude.empty() ? "" : " x " + weight.longitude));
+  }
   if (!text.empty()) fmt::print("\nWhere values come from, if not from the file's field of that name\n{}", text);
+}
+
+/// What laws over all columns need beside columns, and which of them are on request.
+void print_global(const Domain& domain) {
+  for (const StepValue& value : domain.step_values) {
+    fmt::print("  {}, a number a step: {}\n", value.name,
+               value.source      ? "the file's " + value.source->variable
+               : value.reference ? value.reference->equation + " of the reference's outputs, or --global"
+                                 : "--global " + value.name + "=VALUE");
+  }
+  for (const GlobalLaw& law : domain.global_laws) {
+    if (law.on_request) fmt::print("  {} is on request: generate --global-laws all\n", law.law.name);
+  }
+}
+
+/// The values of a step value, all of a few and else their range.
+std::string step_values_text(const std::vector<double>& values) {
+  constexpr std::size_t few = 24;
+  if (values.size() <= few) {
+    std::string text;
+    for (const double value : values) text += (text.empty() ? "" : ", ") + significant(value);
+    return text;
+  }
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  return fmt::format("{} to {} in {} steps", significant(*least), significant(*most), values.size());
 }
 
 }  // namespace
@@ -99,10 +135,12 @@ int run_domains(const Arguments& arguments) {
     if (!domain.description.empty()) fmt::print("{}\n", domain.description);
     if (!domain.reference.empty()) fmt::print("reference: {}\n", domain.reference);
     fmt::print("file: {} (sha256 {})\n\nVariables\n{}\nLaws\n{}", domain.file.string(), domain.digest,
-               describe_variables(domain.layout), describe_laws(domain.layout, domain.laws, domain.constants));
+               describe_variables(domain.layout), describe_laws(domain.layout, all_laws(domain), domain.constants));
+    print_global(domain);
     if (domain.table) {
       fmt::print("\nColumns of a CSV file; its rows are the samples\n");
       for (const Variable& v : domain.layout.variables()) {
+        if (v.role == Role::diagnostic) continue;
         const Source& source = domain.sources.at(v.name);
         if (source.is_field() && source.magnitude.empty()) {
           fmt::print("  {}: \"{}\", in {}\n", v.name, source.variable,
@@ -121,7 +159,7 @@ int run_domains(const Arguments& arguments) {
       fmt::print("\nSplit: {}\n", describe(*domain.split));
     }
   }
-  ordered_json json = ordered_json::parse(describe_json(domain.layout, domain.laws, domain.constants));
+  ordered_json json = ordered_json::parse(describe_json(domain.layout, all_laws(domain), domain.constants));
   json["name"] = domain.name;
   json["title"] = domain.title;
   json["sha256"] = domain.digest;
@@ -137,6 +175,16 @@ int run_domains(const Arguments& arguments) {
                    closure.subset_count[2]);
       }
       fmt::print("\n{}", table);
+      for (const auto& [name, values] : closure.step_values) {
+        fmt::print("  {} [{}], by step: {}\n", name, domain.layout.variable(name).units, step_values_text(values));
+      }
+      for (const std::string& note : closure.notes) fmt::print("note: {}\n", note);
+    }
+    if (!closure.step_values.empty()) {
+      json["step_values"] = ordered_json::object();
+      for (const auto& [name, values] : closure.step_values) {
+        for (const double value : values) json["step_values"][name].push_back(std::isfinite(value) ? ordered_json(value) : nullptr);
+      }
     }
     json["closure"] = ordered_json::parse(closure_json(closure));
     json["cells"] = {{"complete", closure.complete}, {"incomplete", closure.incomplete}, {"all", closure.cells}};

@@ -1,5 +1,6 @@
 #include "evaluation.hpp"
 
+#include "global_statistics.hpp"
 #include "scores.hpp"
 
 #include <lavoisier/random.hpp>
@@ -10,8 +11,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <memory>
+#include <sstream>
 
 namespace lavoisier::cli {
 namespace {
@@ -95,12 +98,20 @@ struct Piece {
   std::vector<std::int64_t> cells;
   std::vector<double> inputs, outputs, weights;
   std::vector<std::uint64_t> column, step;
+  // For laws over all columns: whatever has inputs, and what the reference makes of it.
+  Columns columns;
+  std::vector<double> coefficients, column_outputs;
 };
 
 Piece read_piece(const SampleReader& reader, const Grid& grid, std::int64_t first, std::int64_t count, std::size_t ni,
-                 std::size_t no, const std::optional<Subset>& subset) {
+                 std::size_t no, const std::optional<Subset>& subset, const GlobalProblem& global) {
   const SampleReader::Piece raw = reader.read(first, count);
   Piece piece;
+  if (global.terms) {
+    piece.columns = columns_of(reader, raw, subset, ni, true);
+    piece.coefficients = global.terms->coefficients(rows_of(piece.columns));
+    if (no > 0) piece.column_outputs = outputs_of(piece.columns, raw, no);
+  }
   for (std::size_t c = 0; c < static_cast<std::size_t>(count); ++c) {
     if (raw.complete[c] == 0 || (subset && raw.subset[c] != *subset)) continue;
     const auto row = static_cast<std::ptrdiff_t>(c);
@@ -133,13 +144,19 @@ std::vector<std::size_t> variables_of_elements(const StateLayout& layout) {
   return result;
 }
 
+/// The laws over all columns that a candidate's files say they obey.
+std::vector<std::string> enforced_laws(const Candidate& candidate) {
+  std::istringstream words(candidate.attribute("lavoisier_global_laws"));
+  return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};
+}
+
 /// Everything added up for one candidate.
 class Accumulator {
  public:
   Accumulator(const Domain& domain, const Candidate& candidate, const Pixels& pixels, const ReferenceMoments& reference,
-              bool has_reference, std::uint64_t seed)
+              bool has_reference, std::uint64_t seed, const GlobalProblem& global)
       : candidate_(candidate), pixels_(pixels), reference_(reference), has_reference_(has_reference), seed_(seed),
-        closure_(domain), variable_of_(variables_of_elements(domain.layout)), n_(variable_of_.size()) {
+        closure_(domain), global_(global), over_columns_(domain, global, candidate.members()), variable_of_(variables_of_elements(domain.layout)), n_(variable_of_.size()) {
     const std::size_t map_size = pixels.rows * pixels.columns, variables = domain.layout.with_role(Role::output).size();
     mean_.assign(variables, MapSum(map_size));
     variance_ = bias_ = mean_;
@@ -165,6 +182,14 @@ class Accumulator {
     std::vector<std::uint8_t> present(rows, 1);
     for (std::size_t m = 0; m < members; ++m) {
       candidate_.read(static_cast<std::int64_t>(m), first, count, raw.data());
+      if (global_.terms) {
+        std::vector<double> outputs;
+        for (const std::int64_t cell : piece.columns.cell) {
+          const auto from = raw.begin() + (cell - first) * static_cast<std::ptrdiff_t>(n_);
+          outputs.insert(outputs.end(), from, from + static_cast<std::ptrdiff_t>(n_));
+        }
+        over_columns_.add(m, piece.columns, piece.coefficients, outputs);
+      }
       for (std::size_t r = 0; r < rows; ++r) {
         const double* from = &raw[static_cast<std::size_t>(piece.cells[r] - first) * n_];
         const bool complete = std::none_of(from, from + n_, [](double x) { return std::isnan(x); });
@@ -204,6 +229,13 @@ class Accumulator {
     result.attributes = candidate_.attributes();
     result.first_file = candidate_.file(0).string();
     result.laws = closure_.laws();
+    const std::vector<std::string> asked = enforced_laws(candidate_);
+    std::vector<LawStatistics> over_columns = over_columns_.laws();
+    for (std::size_t l = 0; l < over_columns.size(); ++l) {
+      const GlobalLaw& law = global_.laws[l];
+      over_columns[l].judged = !law.on_request || std::find(asked.begin(), asked.end(), law.law.name) != asked.end();
+      result.laws.push_back(std::move(over_columns[l]));
+    }
     const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
     const auto count = static_cast<double>(std::max<std::int64_t>(cells_, 1));
     for (std::size_t v = 0; v < outputs.size(); ++v) {
@@ -222,7 +254,7 @@ class Accumulator {
     result.energy_score = has_reference_ ? energy_ / count : nan;
     result.laws_pass = cells_ > 0;
     for (const LawStatistics& law : result.laws) {
-      result.laws_pass = result.laws_pass && judge(law, false, result.identity_tolerance).pass;
+      result.laws_pass = result.laws_pass && (!law.judged || judge(law, false, result.identity_tolerance).pass);
     }
     return result;
   }
@@ -355,6 +387,8 @@ class Accumulator {
   bool has_reference_;
   std::uint64_t seed_;
   ClosureStatistics closure_;
+  const GlobalProblem& global_;
+  GlobalStatistics over_columns_;
   std::vector<std::size_t> variable_of_;  // of each output element
   std::size_t n_;
   std::vector<double> values_;
@@ -389,6 +423,10 @@ double mean_over_elements(const std::vector<VariableScore>& scores, double Eleme
   return sum / count;
 }
 
+std::string Evaluation::place(const LawStatistics& law) const {
+  return law.is_global() ? step_text(steps, law.worst_cell) : grid.text(law.worst_cell);
+}
+
 Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candidates, const EvaluationOptions& options,
                     const std::function<void(std::int64_t, std::int64_t)>& tell) {
   const bool has_reference = !options.reference.empty();
@@ -415,6 +453,13 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
     ensembles.emplace_back(paths, domain, reader.axes(), reader.element_coordinates());
     most_members = std::max(most_members, ensembles.back().members());
   }
+  std::vector<std::string> asked;
+  for (const Candidate& ensemble : ensembles) {
+    for (std::string& name : enforced_laws(ensemble)) asked.push_back(std::move(name));
+  }
+  const GlobalProblem global = global_problem_of_all(domain, reader, grid_file, options.subset, options.step_values, asked,
+                                                     evaluation.notes);
+  evaluation.steps = Grid(global.step_axes);
   const std::int64_t block = std::clamp<std::int64_t>(
       piece_values / (most_members * static_cast<std::int64_t>(no)), 1, std::int64_t{1} << 16);
 
@@ -429,10 +474,14 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
   std::vector<MapSum> reference_mean(domain.layout.with_role(Role::output).size(),
                                      MapSum(pixels.rows * pixels.columns));
   ClosureStatistics reference_closure(domain);
+  GlobalStatistics reference_over_columns(domain, global, 0);
   for (std::int64_t first = 0; first < reader.cells(); first += block) {
     const std::int64_t count = std::min(block, reader.cells() - first);
-    const Piece piece = read_piece(reader, evaluation.grid, first, count, ni, has_reference ? no : 0, options.subset);
+    const Piece piece = read_piece(reader, evaluation.grid, first, count, ni, has_reference ? no : 0, options.subset, global);
     evaluation.cells += static_cast<std::int64_t>(piece.cells.size());
+    if (has_reference && global.terms) {
+      reference_over_columns.add(0, piece.columns, piece.coefficients, piece.column_outputs);
+    }
     if (!has_reference || piece.cells.empty()) continue;
     reference_closure.add(piece.inputs, piece.outputs, piece.cells, piece.weights, -1);
     if (shift.empty()) shift.assign(piece.outputs.begin(), piece.outputs.begin() + static_cast<std::ptrdiff_t>(no));
@@ -461,20 +510,26 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
     }
     for (const MapSum& map : reference_mean) evaluation.reference_mean.push_back(map.map(pixels.rows, pixels.columns));
     evaluation.reference_laws = reference_closure.laws();
+    std::vector<LawStatistics> over_columns = reference_over_columns.laws();
+    for (std::size_t l = 0; l < over_columns.size(); ++l) {
+      over_columns[l].judged = !global.laws[l].on_request;
+      evaluation.reference_laws.push_back(std::move(over_columns[l]));
+    }
     for (const LawStatistics& law : evaluation.reference_laws) {
-      evaluation.reference_pass = evaluation.reference_pass && judge(law, true, tolerances::identity::relative_fp32).pass;
+      evaluation.reference_pass =
+          evaluation.reference_pass && (!law.judged || judge(law, true, tolerances::identity::relative_fp32).pass);
     }
   }
 
   std::vector<std::unique_ptr<Accumulator>> accumulators;
   for (const Candidate& ensemble : ensembles) {
     accumulators.push_back(
-        std::make_unique<Accumulator>(domain, ensemble, pixels, moments, has_reference, options.seed));
+        std::make_unique<Accumulator>(domain, ensemble, pixels, moments, has_reference, options.seed, global));
   }
   for (std::int64_t first = 0; first < reader.cells(); first += block) {
     const std::int64_t count = std::min(block, reader.cells() - first);
-    const Piece piece = read_piece(reader, evaluation.grid, first, count, ni, has_reference ? no : 0, options.subset);
-    if (!piece.cells.empty()) {
+    const Piece piece = read_piece(reader, evaluation.grid, first, count, ni, has_reference ? no : 0, options.subset, global);
+    if (!piece.cells.empty() || !piece.columns.cell.empty()) {
       for (auto& accumulator : accumulators) accumulator->add(piece, first, count);
     }
     tell(first + count, reader.cells());

@@ -61,17 +61,18 @@ struct CandidateResult {
   double identity_tolerance = 0.0;
   std::map<std::string, std::string> attributes;
   std::string first_file;
-  std::vector<LawStatistics> laws;
+  std::vector<LawStatistics> laws;                   ///< those over all columns last
   std::vector<VariableScore> scores;
   double energy_score = 0.0;                         ///< fair, outputs in units of the reference's standard deviation
   std::vector<Map> mean, spread, bias;               ///< one an output
-  std::vector<Map> residual;                         ///< one a law: root mean square
+  std::vector<Map> residual;                         ///< one a local law: root mean square
   std::vector<Zonal> zonal;                          ///< one an output
   bool laws_pass = false, pass = false;
 };
 
 struct Evaluation {
-  Grid grid;
+  Grid grid, steps;
+  std::vector<std::string> notes;                    ///< of laws over all columns that are left out
   std::int64_t cells = 0;                            ///< reference cells of the subset, complete
   std::vector<double> latitudes, longitudes;         ///< of the maps
   bool has_reference = false;
@@ -80,12 +81,15 @@ struct Evaluation {
   std::vector<Map> reference_mean;
   std::vector<CandidateResult> candidates;
   bool pass = false;                                 ///< first candidate's, and the reference's
+  /// Where a law's largest residual is.
+  std::string place(const LawStatistics& law) const;
 };
 
 struct EvaluationOptions {
   std::optional<Subset> subset;
   std::filesystem::path reference, inputs;           ///< either may be empty
   std::uint64_t seed = 0;                            ///< of ties and PITs
+  std::map<std::string, double> step_values;         ///< given ones
 };
 
 /// `tell(done, all)` is called after each piece.

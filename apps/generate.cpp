@@ -1,6 +1,8 @@
 #include "artefact.hpp"
 #include "closure_statistics.hpp"
 #include "commands.hpp"
+#include "global_generation.hpp"
+#include "global_statistics.hpp"
 #include "kokkos_session.hpp"
 #include "csv_ensemble.hpp"
 #include "terminal.hpp"
@@ -20,6 +22,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <numeric>
 #include <optional>
 
 namespace lavoisier::cli {
@@ -44,6 +47,7 @@ struct Block {
   std::vector<std::int64_t> cell;            ///< place in the block
   std::vector<double> inputs;                ///< packed cells x input elements
   std::vector<std::uint64_t> column, step;
+  std::vector<double> weights;               ///< packed cells x the domain's weights, for laws over all columns
 };
 
 Block read_block(const SampleReader& reader, std::int64_t first, std::int64_t count, std::size_t elements,
@@ -67,6 +71,28 @@ Block read_block(const SampleReader& reader, std::int64_t first, std::int64_t co
   return block;
 }
 
+/// For laws over all columns: the columns of a step together, with their weights.
+void sort_by_step(Block& block, const SampleReader& reader, std::size_t elements) {
+  std::vector<std::size_t> order(block.cell.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return block.step[a] < block.step[b]; });
+  Block sorted = block;
+  std::vector<std::int64_t> cells;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::size_t from = order[i];
+    sorted.cell[i] = block.cell[from];
+    sorted.column[i] = block.column[from];
+    sorted.step[i] = block.step[from];
+    std::copy_n(&block.inputs[from * elements], elements, &sorted.inputs[i * elements]);
+    cells.push_back(block.first + sorted.cell[i]);
+  }
+  sorted.weights = reader.weights(cells);
+  block = std::move(sorted);
+}
+
+/// Which of the two phases of laws over all columns a run is.
+enum class Phase { only, draw, correct };
+
 struct LawTotal {
   double max_absolute = 0.0, square_sum = 0.0, max_relative = 0.0;
   std::int64_t worst_cell = -1, worst_member = -1;
@@ -89,11 +115,15 @@ class Runner {
   const Workspace& workspace() const { return workspace_; }
 
   /// values: for each output variable in turn cells x elements, NaN where nothing was generated.
-  void run(const Block& block, std::int64_t member, std::vector<double>& values) {
+  void run(const Block& block, std::int64_t member, std::vector<double>& values, Phase phase = Phase::only,
+           GlobalGeneration* global = nullptr) {
     values.assign(static_cast<std::size_t>(output_elements_ * block.cells), std::numeric_limits<double>::quiet_NaN());
     const auto active = static_cast<std::int64_t>(block.cell.size());
-    for (std::int64_t from = 0; from < active; from += chunk_) {
-      const std::int64_t count = std::min(chunk_, active - from);
+    std::int64_t count = 0;
+    for (std::int64_t from = 0; from < active; from += count) {
+      count = std::min(chunk_, active - from);
+      const auto step = block.step.begin() + from;
+      if (global != nullptr) count = std::find_if(step, step + count, [&](std::uint64_t s) { return s != *step; }) - step;
       std::vector<InputField> inputs;
       std::int64_t offset = 0;
       for (const VariableInfo& v : model_->inputs()) {
@@ -130,9 +160,20 @@ class Runner {
       arguments.column_ids = block.column.data() + from;
       arguments.step_ids = block.step.data() + from;
       arguments.member = static_cast<std::uint64_t>(member - 1);
+      std::vector<double> rows;
+      if (global != nullptr) {
+        const std::size_t weights = block.weights.size() / block.cell.size();
+        rows = global->terms().coefficients({static_cast<std::size_t>(count), block.inputs.data() + from * input_elements_,
+                                             block.weights.data() + static_cast<std::size_t>(from) * weights, &*step});
+        arguments.global = &global->laws_of(*step);
+        arguments.global_rows.coefficients = rows.data();
+        arguments.global_rows.column_stride = static_cast<std::int64_t>(global->rows()) * output_elements_;
+        arguments.global_rows.row_stride = output_elements_;
+      }
       // Columns that the plugin leaves out stay missing.
       std::fill(packed_.begin(), packed_.end(), std::numeric_limits<Number>::quiet_NaN());
-      const RunReport& report = workspace_.run(arguments);
+      const RunReport& report = phase == Phase::correct ? workspace_.correct(arguments) : workspace_.run(arguments);
+      if (phase == Phase::draw) continue;
       tally(report, block, from, member);
       unpack(block, from, count, values);
     }
@@ -198,6 +239,21 @@ void clear_leftovers(const std::filesystem::path& folder, std::int64_t members, 
   for (const auto& path : others) std::filesystem::remove(path);
 }
 
+/// Cells of as many whole steps as make a read, or of all where steps do not lie together.
+std::int64_t whole_steps(const Domain& domain, const SampleReader& reader) {
+  const auto is_column = [&](const FileAxis& axis) {
+    const auto& names = domain.column_dimensions;
+    return std::find(names.begin(), names.end(), axis.name) != names.end();
+  };
+  const std::vector<FileAxis> axes = reader.axes();
+  const auto first = std::find_if(axes.begin(), axes.end(), is_column);
+  if (!std::all_of(first, axes.end(), is_column)) return std::max<std::int64_t>(reader.cells(), 1);
+  std::int64_t step = 1;
+  for (auto axis = first; axis != axes.end(); ++axis) step *= static_cast<std::int64_t>(axis->values.size());
+  step = std::max<std::int64_t>(step, 1);
+  return step * std::max<std::int64_t>(cells_a_read / step, 1);
+}
+
 template <typename Number>
 int generate(const Arguments& arguments, const std::shared_ptr<const Model>& model, const Domain& domain,
              const ElementCoordinates& levels, Storage storage) {
@@ -216,11 +272,18 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   options.max_columns = arguments.integer("chunk", 1, 1 << 24);
   options.backend = backend_from(arguments.text("backend"));
   options.seed = arguments.unsigned_integer("seed");
-  Runner<Number> runner(model, options);
+  const std::map<std::string, double> given =
+      given_step_values(domain, arguments.has("global") ? arguments.list("global") : std::vector<std::string>());
+  std::vector<GlobalLaw> global_laws = chosen_laws(domain, arguments.text("global-laws"), given);
+  options.global_rows = static_cast<int>(global_laws.size());
 
   const SampleReader reader(domain, inputs, false);
   if (subset) require_subsets(domain, reader, inputs);
   require_same(levels, reader.element_coordinates());
+  const GlobalProblem problem = global_problem(domain, reader, inputs, subset, std::move(global_laws), given);
+  std::optional<GlobalGeneration> global;
+  if (!problem.laws.empty()) global.emplace(model, problem);
+  Runner<Number> runner(model, options);
   const Grid grid(reader.axes());
   const auto elements = static_cast<std::size_t>(domain.layout.elements(Role::input));
   const bool as_table = is_csv(folder);
@@ -262,6 +325,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       {"lavoisier_instruction_set", runner.workspace().instruction_set()},
       {"lavoisier_options", arguments.resolved_json()},
   };
+  if (global) ensemble.global_attributes["lavoisier_global_laws"] = global->names();
   std::optional<EnsembleWriter> writer;
   std::optional<CsvEnsembleWriter> table_writer;
   if (as_table) {
@@ -278,32 +342,52 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   std::int64_t cells = 0, incomplete = 0;
+  // Laws over all columns need the whole of a step before any of it is written: as many cells at a time.
+  const std::int64_t window = global ? whole_steps(domain, reader) : cells_a_read;
   for (std::int64_t member = 1; member <= members; ++member) {
     if (writer) writer->open(member);
+    if (global) global->begin_member(member);
     std::size_t number = 0;
-    for (std::int64_t first = 0; first < reader.cells(); first += cells_a_read, ++number) {
+    const auto block_at = [&](std::int64_t first, std::int64_t end, Block& fresh, bool again) -> const Block& {
       stop_if_interrupted(as_table ? "nothing was written"
                                    : fmt::format("{} complete members are in {}, the unfinished one was removed",
                                                  member - 1, folder.string()));
+      if (cached && (member > 1 || again)) return cache[number++];
+      fresh = read_block(reader, first, std::min(cells_a_read, end - first), elements, subset);
+      if (global) sort_by_step(fresh, reader, elements);
+      if (member == 1 && !again) {
+        cells += static_cast<std::int64_t>(fresh.cell.size());
+        incomplete += fresh.incomplete;
+      }
+      if (!cached) return fresh;
+      cache.push_back(std::move(fresh));
+      return cache[number++];
+    };
+    for (std::int64_t begin = 0; begin < reader.cells(); begin += window) {
+      const std::int64_t end = std::min(begin + window, reader.cells());
       Block fresh;
-      if (member == 1 || !cached) {
-        fresh = read_block(reader, first, std::min(cells_a_read, reader.cells() - first), elements, subset);
-        if (member == 1) {
-          cells += static_cast<std::int64_t>(fresh.cell.size());
-          incomplete += fresh.incomplete;
+      if (global) {
+        const std::size_t first_number = number;
+        for (std::int64_t first = begin; first < end; first += cells_a_read) {
+          runner.run(block_at(first, end, fresh, false), member, values, Phase::draw, &*global);
         }
-        if (cached) cache.push_back(std::move(fresh));
+        global->close();
+        number = first_number;
       }
-      const Block& block = cached ? cache[number] : fresh;
-      runner.run(block, member, values);
-      if (table_writer) table_writer->write(member, first, block.cells, values);
-      std::span<const double> rest = values;
-      for (std::size_t i = 0; writer && i < ensemble.fields.size(); ++i) {
-        const auto size = static_cast<std::size_t>(block.cells * model->outputs()[i].elements);
-        writer->write(ensemble.fields[i].name, first, rest.first(size));
-        rest = rest.subspan(size);
+      for (std::int64_t first = begin; first < end; first += cells_a_read) {
+        const Block& block = block_at(first, end, fresh, global.has_value());
+        runner.run(block, member, values, global ? Phase::correct : Phase::only, global ? &*global : nullptr);
+        if (table_writer) table_writer->write(member, first, block.cells, values);
+        std::span<const double> rest = values;
+        for (std::size_t i = 0; writer && i < ensemble.fields.size(); ++i) {
+          const auto size = static_cast<std::size_t>(block.cells * model->outputs()[i].elements);
+          writer->write(ensemble.fields[i].name, first, rest.first(size));
+          rest = rest.subspan(size);
+        }
       }
+      if (global) global->finish();
     }
+    if (global && writer) writer->attribute("lavoisier_global_law_residuals", global->residuals());
     if (cells == 0) {
       throw Error(Status::invalid_argument,
                   fmt::format("{}: no cell of subset '{}' has all its inputs", inputs.string(), subset_word));
@@ -313,6 +397,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
     progress.update(fmt::format("member {}/{}  {} columns  {} left", member, members, cells, duration(left)),
                     member == members);
   }
+  if (global && table_writer) table_writer->attribute("lavoisier_global_law_residuals", global->residuals());
   if (table_writer) table_writer->close();
   progress.clear();
 
@@ -341,6 +426,30 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
     entry["worst"] = {{"member", total.worst_member}, {"cell", total.worst_cell}, {"at", grid.values(total.worst_cell)}};
     entry["tolerance"] = tolerance;
     entry["pass"] = holds;
+    entry["scope"] = "local";
+    laws.push_back(entry);
+  }
+  const Grid steps(problem.step_axes);
+  for (std::size_t l = 0; l < problem.laws.size(); ++l) {
+    const Law& law = problem.laws[l].law;
+    const GlobalGeneration::Total& total = global->totals()[l];
+    const double rms = std::sqrt(total.square_sum / static_cast<double>(std::max<std::int64_t>(total.samples, 1)));
+    const bool holds = total.max_relative <= tolerance && global->left_out() == 0;
+    pass = pass && holds;
+    table.add({law.name, law.units, scientific(total.max_absolute), scientific(rms), scientific(total.max_relative),
+               scientific(tolerance), verdict(holds),
+               fmt::format("member {}, {}", total.worst_member, step_text(steps, total.worst_step))});
+    ordered_json entry;
+    entry["name"] = law.name;
+    entry["units"] = law.units;
+    entry["max_abs"] = total.max_absolute;
+    entry["rms"] = rms;
+    entry["max_relative"] = total.max_relative;
+    entry["worst"] = {{"member", total.worst_member}, {"step", total.worst_step}, {"at", steps.values(total.worst_step)}};
+    entry["tolerance"] = tolerance;
+    entry["pass"] = holds;
+    entry["scope"] = "global";
+    entry["samples"] = total.samples;
     laws.push_back(entry);
   }
   if (!quiet) {
@@ -353,6 +462,9 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       fmt::print("  columns left out (no number, or laws that cannot be met): {}\n", runner.left_out / members);
     }
     if (incomplete > 0) fmt::print("  cells left out because some inputs are missing: {}\n", incomplete);
+    if (global && global->left_out() > 0) {
+      fmt::print("  so the laws over all columns are not over all of them\n");
+    }
     if (!pass) {
       fmt::print("  the laws are not met to the identity tolerance{}\n",
                  model->strategy() == "none" || model->strategy() == "penalty"
@@ -404,6 +516,8 @@ const Command& generate_command() {
           {"storage", "TYPE", "f64 or f32", "f64", false},
           {"compression", "LEVEL", "deflate, 0 (none) to 9", "0", false},
           {"chunk", "N", "columns in one call of the plugin; the values do not depend on it", "4096", false},
+          {"global-laws", "WORD", "laws over all columns that are met: stated (those that are not on request), all or none", "stated", false},
+          {"global", "NAME=VALUE", "a step value of the domain, for all steps; laws on request that need it are met", "", true},
           {"backend", "NAME", "automatic, serial, openmp or device", "automatic", false},
           {"threads", "N", "0: OMP_NUM_THREADS or all", "0", false},
           {"overwrite", "", "remove members of an earlier ensemble from the folder", "", false},
@@ -416,6 +530,7 @@ int run_generate(const Arguments& arguments) {
   const std::string storage = arguments.choice("storage", {"f64", "f32"});
   arguments.choice("backend", {"automatic", "serial", "openmp", "device"});
   arguments.choice("subset", {"all", "test", "validation", "training"});
+  arguments.choice("global-laws", {"stated", "all", "none"});
   arguments.text("output");
   arguments.text("inputs");
   const std::filesystem::path path = arguments.text("model");

@@ -73,7 +73,9 @@ std::string share(double value) { return std::isnan(value) ? "\u2013" : fmt::for
 
 double largest_relative(const std::vector<LawStatistics>& laws) {
   double largest = 0.0;
-  for (const LawStatistics& law : laws) largest = std::max(largest, law.max_relative);
+  for (const LawStatistics& law : laws) {
+    if (law.judged) largest = std::max(largest, law.max_relative);
+  }
   return largest;
 }
 
@@ -194,10 +196,13 @@ class Page {
     const double worst = largest_relative(main_.laws);
     std::string sentence;
     if (main_.laws_pass) {
-      sentence = fmt::format("Every one of the {} generated samples obeys all {} laws to {} of the laws\u2019 own terms "
+      const auto global = std::count_if(main_.laws.begin(), main_.laws.end(),
+                                        [](const LawStatistics& law) { return law.judged && law.is_global(); });
+      sentence = fmt::format("Every one of the {} generated samples obeys all {} laws{} to {} of the laws\u2019 own terms "
                              "(required: {}).",
-                             main_.cells * main_.members, main_.laws.size(), scientific_html(worst),
-                             scientific_html(main_.identity_tolerance));
+                             main_.cells * main_.members, main_.residual.size(),
+                             global > 0 ? fmt::format(", and every step of every member {} over all columns,", global) : "",
+                             scientific_html(worst), scientific_html(main_.identity_tolerance));
     } else {
       sentence = fmt::format("The generated samples break their laws: the largest residual is {} of the laws\u2019 own terms "
                              "(required: {}).",
@@ -250,14 +255,18 @@ class Page {
         group ? " class=\"group\"" : "", name, scientific_html(law.max_absolute), scientific_html(law.rms()),
         scientific_html(law.max_relative),
         v.relative ? scientific_html(v.tolerance) + " rel." : fmt::format("{:g} {}", v.tolerance, escaped(law.law.units)),
-        mark(v.pass), law.worst_member > 0 ? fmt::format("member {}, ", law.worst_member) : "",
-        escaped(e_.grid.text(law.worst_cell)), budget);
+        law.judged ? mark(v.pass) : "on request", law.worst_member > 0 ? fmt::format("member {}, ", law.worst_member) : "",
+        escaped(e_.place(law)), budget);
   }
 
   void laws() {
     body_ += "<section><h2>Laws</h2><p class=\"soft\">Residual of each law in every generated sample, computed in double precision "
              "from the stored values. Relative: divided by the sum of the magnitudes of the law\u2019s own terms in that sample. The "
-             "budget is the " + std::string(e_.grid.latitude() >= 0 ? "area-weighted " : "") + "mean of each term.</p>";
+             "budget is the " + std::string(e_.grid.latitude() >= 0 ? "area-weighted " : "") + "mean of each term." +
+             (main_.laws.size() > main_.residual.size()
+                  ? " Laws over all columns are taken in each step of each member; those on request are required of ensembles "
+                    "that were generated under them."
+                  : "") + "</p>";
     for (std::size_t i = 0; i < main_.laws.size(); ++i) {
       const Law& law = main_.laws[i].law;
       body_ += fmt::format("<h3>{} <span class=\"soft\">[{}]</span>&ensp;<code>{}</code></h3>", escaped(law.name), escaped(law.units),
@@ -377,10 +386,10 @@ class Page {
     // The last output closes the chain of laws in the shipped domains: the headline variable.
     const std::size_t last = main_.scores.size() - 1;
     variable_maps(last);
-    if (e_.candidates.size() > 1) {
+    if (e_.candidates.size() > 1 && !e_.candidates[1].residual.empty()) {
       std::size_t worst = 0;
       const std::vector<LawStatistics>& of = e_.candidates[1].laws;
-      for (std::size_t i = 0; i < of.size(); ++i) {
+      for (std::size_t i = 0; i < e_.candidates[1].residual.size(); ++i) {
         if (of[i].max_relative > of[worst].max_relative) worst = i;
       }
       double high = 0.0;

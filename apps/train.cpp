@@ -295,7 +295,7 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
       require_checkpoint_folder(options.checkpoint);
     }
     data.emplace(domain, files, arguments.flag("drop-incomplete"), options.scratch);
-    laws.emplace(domain.layout, domain.laws, domain.constants);
+    laws.emplace(domain.layout, all_laws(domain), domain.constants);
     options.provenance = provenance_of(domain, files);
     record(arguments, options.provenance);
   });

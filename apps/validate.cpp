@@ -1,6 +1,7 @@
 #include "artefact.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
+#include "global_terms.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "training_log.hpp"
@@ -119,9 +120,13 @@ ordered_json training_json(const TrainingRecord& record) {
   return json;
 }
 
-ordered_json laws_json(const std::vector<LawStatistics>& laws, const Grid& grid, bool physics, double identity) {
+/// `judged`: those that count, or those on request that were not asked for.
+ordered_json laws_json(const std::vector<LawStatistics>& laws, const Evaluation& evaluation, bool physics, double identity,
+                       bool judged = true) {
   ordered_json list = ordered_json::array();
   for (const LawStatistics& law : laws) {
+    if (law.judged != judged) continue;
+    const Grid& grid = law.is_global() ? evaluation.steps : evaluation.grid;
     const LawVerdict v = judge(law, physics, identity);
     ordered_json entry;
     entry["name"] = law.law.name;
@@ -130,14 +135,17 @@ ordered_json laws_json(const std::vector<LawStatistics>& laws, const Grid& grid,
     entry["rms"] = number(law.rms());
     entry["max_relative"] = number(law.max_relative);
     if (law.worst_cell >= 0) {
-      entry["worst"] = {{"cell", law.worst_cell}, {"residual", law.worst_residual}, {"at", grid.values(law.worst_cell)}};
+      entry["worst"] = {{law.is_global() ? "step" : "cell", law.worst_cell},
+                        {"residual", law.worst_residual},
+                        {"at", grid.values(law.worst_cell)}};
       if (law.worst_member > 0) entry["worst"]["member"] = law.worst_member;
-      entry["worst"]["text"] = grid.text(law.worst_cell);
+      entry["worst"]["text"] = evaluation.place(law);
     } else {
       entry["worst"] = nullptr;
     }
     entry["tolerance"] = v.tolerance;
-    entry["pass"] = v.pass;
+    entry["pass"] = judged ? ordered_json(v.pass) : ordered_json(nullptr);
+    entry["scope"] = law.is_global() ? "global" : "local";
     entry["tolerance_kind"] = v.relative ? "relative" : "absolute";
     entry["equation"] = law.law.equation;
     entry["samples"] = law.samples;
@@ -194,11 +202,12 @@ double mean_score(const CandidateResult& result, double ElementScore::*field) {
   return mean_over_elements(result.scores, field);
 }
 
-ordered_json candidate_json(const CandidateResult& result, const Grid& grid) {
+ordered_json candidate_json(const CandidateResult& result, const Evaluation& evaluation) {
   ordered_json json;
   json["name"] = result.name;
   json["pass"] = result.pass;
-  json["laws"] = laws_json(result.laws, grid, false, result.identity_tolerance);
+  json["laws"] = laws_json(result.laws, evaluation, false, result.identity_tolerance);
+  json["laws_on_request"] = laws_json(result.laws, evaluation, false, result.identity_tolerance, false);
   json["scores"] = scores_json(result);
   json["mean_scores"] = {{"rmse", number(mean_score(result, &ElementScore::rmse))},
                          {"crps", number(mean_score(result, &ElementScore::crps))},
@@ -221,9 +230,10 @@ void print_laws(const Evaluation& evaluation) {
     const LawStatistics& law = laws[i];
     const LawVerdict v = judge(law, physics, identity);
     table.add({law.law.name, name, law.law.units, scientific(law.max_absolute), scientific(law.rms()),
-               scientific(law.max_relative), fmt::format("{:g} {}", v.tolerance, v.relative ? "relative" : law.law.units), verdict(v.pass),
+               scientific(law.max_relative), fmt::format("{:g} {}", v.tolerance, v.relative ? "relative" : law.law.units),
+               law.judged ? verdict(v.pass) : "on request",
                fmt::format("{}{}", law.worst_member > 0 ? fmt::format("member {}, ", law.worst_member) : "",
-                           evaluation.grid.text(law.worst_cell))});
+                           evaluation.place(law))});
   };
   for (std::size_t i = 0; i < evaluation.candidates.front().laws.size(); ++i) {
     for (const CandidateResult& c : evaluation.candidates) add(c.laws, i, c.name, false, c.identity_tolerance);
@@ -270,7 +280,9 @@ void print_scores(const Evaluation& evaluation) {
                  "energy score", "laws"});
   for (const CandidateResult& c : evaluation.candidates) {
     double relative = 0.0;
-    for (const LawStatistics& law : c.laws) relative = std::max(relative, law.max_relative);
+    for (const LawStatistics& law : c.laws) {
+      if (law.judged) relative = std::max(relative, law.max_relative);
+    }
     const double coverage = mean_score(c, &ElementScore::coverage90);
     summary.add({c.name, fmt::format("{}", c.members), fmt::format("{}", c.cells), scientific(relative),
                  significant(mean_score(c, &ElementScore::rmse)), significant(mean_score(c, &ElementScore::crps)),
@@ -296,6 +308,7 @@ const Command& validate_command() {
           {"reference", "FILE", "reference run (NetCDF, or CSV for a domain of tables)", "", false},
           {"inputs", "FILE", "without a reference: the file with the inputs and the grid", "", false},
           {"subset", "NAME", "cells that count: all, test, validation or training", "all", false},
+          {"global", "NAME=VALUE", "a step value of the domain, for all steps, that laws over all columns need", "", true},
           {"seed", "N", "of ties in rank histograms and of randomised PITs", "0", false},
           {"training-log", "[NAME=]FILE", "logs of train --log, for the report: loss curves and options", "", true},
           {"html", "FILE", "write a report as one self-contained page", "", false},
@@ -312,6 +325,7 @@ int run_validate(const Arguments& arguments) {
   options.seed = arguments.unsigned_integer("seed");
   if (options.reference.empty() && options.inputs.empty()) throw UsageError("--reference (or --inputs) is needed");
   const Domain domain = load_domain(arguments.text("domain"));
+  if (arguments.has("global")) options.step_values = given_step_values(domain, arguments.list("global"));
   if (subset != "all") {
     if (!domain.split) throw UsageError(fmt::format("--subset {}: domain '{}' has no split", subset, domain.name));
     options.subset = subset_from(subset);
@@ -337,6 +351,7 @@ int run_validate(const Arguments& arguments) {
         fmt::print("note: {} has no values in {} of the {} cells\n", c.name, c.missing, evaluation.cells);
       }
     }
+    for (const std::string& note : evaluation.notes) fmt::print("note: {}\n", note);
     for (const TrainingRecord& record : training) {
       fmt::print("training {}: {}{}\n", record.name, record.end.status.empty() ? "no end recorded" : record.end.status,
                  record.end.message.empty() ? "" : ": " + record.end.message.substr(0, record.end.message.find('\n')));
@@ -346,21 +361,21 @@ int run_validate(const Arguments& arguments) {
 
   ordered_json json;
   json["pass"] = evaluation.pass;
-  const ordered_json main = candidate_json(evaluation.candidates.front(), evaluation.grid);
-  for (const char* key : {"laws", "scores"}) json[key] = main[key];
+  const ordered_json main = candidate_json(evaluation.candidates.front(), evaluation);
+  for (const char* key : {"laws", "laws_on_request", "scores"}) json[key] = main[key];
   json["mean_scores"] = main["mean_scores"];
   json["energy_score"] = main["energy_score"];
   json["crps_estimator"] = "fair";
   json["candidate"] = main;
-  for (const char* key : {"laws", "scores", "mean_scores", "energy_score"}) json["candidate"].erase(key);
+  for (const char* key : {"laws", "laws_on_request", "scores", "mean_scores", "energy_score"}) json["candidate"].erase(key);
   json["baselines"] = ordered_json::array();
   for (std::size_t k = 1; k < evaluation.candidates.size(); ++k) {
-    json["baselines"].push_back(candidate_json(evaluation.candidates[k], evaluation.grid));
+    json["baselines"].push_back(candidate_json(evaluation.candidates[k], evaluation));
   }
   if (evaluation.has_reference) {
     json["reference"] = {{"file", options.reference.string()},
                          {"pass", evaluation.reference_pass},
-                         {"laws", laws_json(evaluation.reference_laws, evaluation.grid, true, tolerances::identity::relative_fp32)}};
+                         {"laws", laws_json(evaluation.reference_laws, evaluation, true, tolerances::identity::relative_fp32)}};
   } else {
     json["reference"] = nullptr;
   }

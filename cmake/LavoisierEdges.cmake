@@ -33,7 +33,7 @@ set(LAVOISIER_FOLDER_plugin_mpi plugin/mpi)
 set(LAVOISIER_FOLDER_apps apps)
 
 # Public headers in data/include/lavoisier that are io's; the rest there is data's.
-set(LAVOISIER_IO_HEADERS csv_reader.hpp netcdf_reader.hpp ensemble_writer.hpp units.hpp)
+set(LAVOISIER_IO_HEADERS cell_area.hpp csv_reader.hpp netcdf_reader.hpp ensemble_writer.hpp units.hpp)
 
 # Included names, by the library they belong to.
 set(LAVOISIER_INCLUDE_torch "torch/|ATen/|c10/|caffe2/")

@@ -5,6 +5,7 @@
 #include <lavoisier/units.hpp>
 
 #include "equation.hpp"
+#include "over_columns.hpp"
 #include "read_source.hpp"
 #include "section.hpp"
 #include "shipped.hpp"
@@ -54,7 +55,7 @@ class DomainParser {
     const toml::table root = detail::parse_toml(text_);
     const Section top(text_, root, "the domain file", {1, 1},
                       {"format", "name", "title", "description", "reference", "samples", "split", "source_units",
-                       "dimensions", "constants", "definitions", "inputs", "outputs", "laws"});
+                       "dimensions", "constants", "definitions", "inputs", "outputs", "weights", "step_values", "laws"});
     head(top);
     samples(top);
     source_units(top, "source_units", domain_.source_units);
@@ -66,10 +67,13 @@ class DomainParser {
     context_.reading = false;
     if (!any_of_role(Role::input)) text_.fail(Status::invalid_format, "a domain needs at least one input", {1, 1});
     if (!any_of_role(Role::output)) text_.fail(Status::invalid_format, "a domain needs at least one output", {1, 1});
+    weights(top);
+    step_values(top);
     domain_.layout = StateLayout(layout_dimensions_, variables_);
     empty_rule(top);
     split(top);
     definitions(top);
+    references(top);
     laws(top);
     domain_.digest = sha256(std::as_bytes(std::span(text_.text().data(), text_.text().size())));
     return std::move(domain_);
@@ -364,9 +368,91 @@ class DomainParser {
       detail::Symbol symbol;
       symbol.kind = role == Role::output ? detail::Symbol::Kind::output : detail::Symbol::Kind::value;
       symbol.unit = own;
+      symbol.per_column = true;
       symbol.dimensions = variable.dimensions;
       context_.symbols[entry.key] = symbol;
       variables_.push_back(std::move(variable));
+    }
+  }
+
+  void weights(const Section& top) {
+    for (const auto& entry : top.entries("weights")) {
+      const Section one = section(*entry.value, "[weights." + entry.key + "]", entry.at,
+                                  {"latitude", "longitude", "source", "units", "standard_name", "long_name"});
+      Variable declared;
+      domain_.weights.push_back(detail::read_weight(one, entry.key, domain_, declared));
+      declare_diagnostic(entry, std::move(declared), detail::Symbol::Kind::weight);
+    }
+  }
+
+  void step_values(const Section& top) {
+    for (const auto& entry : top.entries("step_values")) {
+      const Section one = section(*entry.value, "[step_values." + entry.key + "]", entry.at,
+                                  {"units", "source", "reference", "standard_name", "long_name"});
+      Variable declared;
+      domain_.step_values.push_back(detail::read_step_value(one, entry.key, domain_, declared));
+      declare_diagnostic(entry, std::move(declared), detail::Symbol::Kind::step_value);
+    }
+  }
+
+  void declare_diagnostic(const Section::Entry& entry, Variable variable, detail::Symbol::Kind kind) {
+    declare(entry.key, entry.at);
+    detail::Symbol symbol;
+    symbol.kind = kind;
+    symbol.per_column = kind == detail::Symbol::Kind::weight;
+    symbol.unit = Unit(variable.units);
+    context_.symbols[entry.key] = symbol;
+    variables_.push_back(std::move(variable));
+  }
+
+  /// What step values are, in outputs of the reference: behind definitions, which they may use.
+  void references(const Section& top) {
+    context_.global = true;
+    for (const auto& entry : top.entries("step_values")) {
+      const toml::node* const node = entry.value->as_table()->get("reference");
+      if (node == nullptr) continue;
+      const std::string what = "reference of " + entry.key, text = equation_text(*node, what);
+      const auto value = std::find_if(domain_.step_values.begin(), domain_.step_values.end(),
+                                      [&](const StepValue& one) { return one.name == entry.key; });
+      Law law;
+      located(what, position(*node), [&] { law = detail::parse_total(entry.key, text, noting(what)); });
+      collect_notes(what);
+      for (const std::string& name : diagnostics_of(law))
+        if (context_.symbols.at(name).kind == detail::Symbol::Kind::step_value)
+          text_.fail(Status::invalid_format, fmt::format("{}: it cannot be made of \"{}\", another number of a step", what, name),
+                     position(*node));
+      const Unit own(domain_.layout.variable(entry.key).units), found(law.units);
+      if (!found.convertible_to(own))
+        text_.fail(Status::unit_mismatch,
+                   fmt::format("{}: expected a value in {} ({}), found {} ({})", what, own.text(), own.base_text(), found.text(),
+                               found.base_text()),
+                   position(*node));
+      value->conversion = found.conversion_to(own);
+      checked(law, what, entry.at);
+      value->reference = std::move(law);
+    }
+    context_.global = false;
+  }
+
+  /// The weights and step values that a law names.
+  std::vector<std::string> diagnostics_of(const Law& law) const {
+    std::vector<std::string> names = law.right_hand_side.symbols(), result;
+    for (const LawTerm& term : law.terms) {
+      const auto more = term.coefficient.symbols();
+      names.insert(names.end(), more.begin(), more.end());
+    }
+    for (const std::string& name : names)
+      if (domain_.layout.has_variable(name) && domain_.layout.variable(name).role == Role::diagnostic &&
+          std::find(result.begin(), result.end(), name) == result.end())
+        result.push_back(name);
+    return result;
+  }
+
+  void checked(const Law& law, const std::string& what, Position at) const {
+    try {
+      validate_law(law, domain_.layout, domain_.constants);
+    } catch (const Error& error) {
+      text_.fail(error.status(), what + ": " + error.what(), at);
     }
   }
 
@@ -462,9 +548,9 @@ class DomainParser {
       double tolerance = 0.0;
       std::optional<Unit> stated;
       Position stated_at;
-      LawScope scope = LawScope::local;
+      bool global = false, on_request = false;
       if (entry.value->is_table()) {
-        const Section one = section(*entry.value, what, entry.at, {"equation", "tolerance", "units"});
+        const Section one = section(*entry.value, what, entry.at, {"equation", "tolerance", "units", "scope", "on_request"});
         equation = one.string("equation", "left = right");
         literal = one.where("equation");
         if (one.has("tolerance")) tolerance = read_tolerance(one);
@@ -472,12 +558,18 @@ class DomainParser {
           stated_at = one.where("units");
           stated = unit(one.string("units", ""), stated_at);
         }
+        global = read_scope(one);
+        on_request = one.boolean("on_request");
+        if (on_request && !global)
+          one.fail(Status::invalid_format, "local laws always hold: \"on_request\" goes with scope = \"global\"", "on_request");
       } else {
         equation = equation_text(*entry.value, what);
       }
       if (entry.key.empty()) text_.fail(Status::invalid_format, "a law needs a name", entry.at);
       Law law;
+      context_.global = global;
       located(what, literal, [&] { law = detail::parse_law(entry.key, equation, noting(what)); });
+      context_.global = false;
       collect_notes(what);
       if (stated) {
         // A check on the scientist's own expectation; the law keeps the units of its left side.
@@ -487,18 +579,30 @@ class DomainParser {
         law.units = stated->text();
       }
       law.physics_tolerance = tolerance;
-      law.scope = scope;
-      try {
-        validate_law(law, domain_.layout, domain_.constants);
-      } catch (const Error& error) {
-        text_.fail(error.status(), what + ": " + error.what(), entry.at);
-      }
+      checked(law, what, entry.at);
       law_positions_[entry.key] = entry.at;
-      domain_.laws.push_back(std::move(law));
+      if (!global) {
+        domain_.laws.push_back(std::move(law));
+        continue;
+      }
+      GlobalLaw made{std::move(law), on_request, {}};
+      for (const std::string& name : diagnostics_of(made.law))
+        if (context_.symbols.at(name).kind == detail::Symbol::Kind::step_value) made.step_values.push_back(name);
+      domain_.global_laws.push_back(std::move(made));
     }
     check_consistency();
   }
   std::map<std::string, Position> law_positions_;
+
+  static bool read_scope(const Section& law) {
+    if (!law.has("scope")) return false;
+    const std::string word = law.string("scope", "");
+    if (word != "local" && word != "global")
+      law.fail(Status::invalid_format,
+               fmt::format("expected scope = \"local\" (every sample) or \"global\" (all columns of a step), found \"{}\"", word),
+               "scope");
+    return word == "global";
+  }
 
   double read_tolerance(const Section& law) const {
     const auto& node = law.required("tolerance", "");
@@ -543,6 +647,12 @@ bool looks_like_a_path(const std::string& name) {
 }  // namespace
 
 Domain parse_domain(const std::string& text, const std::string& origin) { return DomainParser(text, origin).parse(); }
+
+std::vector<Law> all_laws(const Domain& domain) {
+  std::vector<Law> laws = domain.laws;
+  for (const GlobalLaw& global : domain.global_laws) laws.push_back(global.law);
+  return laws;
+}
 
 std::vector<std::string> shipped_domains() {
   std::vector<std::string> names;

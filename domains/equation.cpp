@@ -1,5 +1,7 @@
 #include "equation.hpp"
 
+#include <lavoisier/column_sums.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -102,16 +104,28 @@ class Parser {
       if (text_[at_] == '=') fail(Status::invalid_format, "expected one \"=\", found a second one", at_);
       unexpected("an operator or the end");
     }
-    const LinearForm difference = add(left, right, true, equals, "=");
-    if (!difference.dimensions.empty())
-      fail(Status::invalid_format,
-           fmt::format("a law is one number a sample; this one varies over {}: take sum({}, ...)",
-                       listed(difference.dimensions), difference.dimensions.front()),
-           equals);
+    return law_of(name, add(left, right, true, equals, "="), equals);
+  }
+
+  Law total(const std::string& name) {
+    const LinearForm form = whole_expression();
+    return law_of(name, form, 0);
+  }
+
+ private:
+  const std::string& text_;
+  const EquationContext& context_;
+  std::size_t at_ = 0;
+  int depth_ = 0;
+
+  /// difference = 0.
+  Law law_of(const std::string& name, const LinearForm& difference, std::size_t equals) const {
+    require_one_number(difference, equals);
     Law law;
     law.name = name;
     law.equation = text_;
     law.units = difference.unit.text();
+    if (context_.global) law.scope = LawScope::global;
     bool cancelled = false;
     for (const auto& term : difference.terms) {
       if (term.coefficient.is(0.0)) {
@@ -129,11 +143,20 @@ class Parser {
     return law;
   }
 
- private:
-  const std::string& text_;
-  const EquationContext& context_;
-  std::size_t at_ = 0;
-  int depth_ = 0;
+  void require_one_number(const LinearForm& form, std::size_t at) const {
+    if (form.dimensions.empty()) return;
+    if (!context_.global)
+      fail(Status::invalid_format,
+           fmt::format("a law is one number a sample; this one varies over {}: take sum({}, ...)", listed(form.dimensions),
+                       form.dimensions.front()),
+           at);
+    const bool columns = contains(form.dimensions, columns_dimension);
+    const std::string dimension = columns ? columns_dimension : form.dimensions.front();
+    fail(Status::invalid_format,
+         fmt::format("over all columns there is one number a step; here something varies over {}: take sum({}, ...){}",
+                     dimension, dimension, columns ? " or mean(WEIGHT, ...)" : ""),
+         at);
+  }
 
   [[noreturn]] void fail(Status status, const std::string& message, std::size_t offset) const {
     throw EquationError(status, message, offset);
@@ -241,6 +264,9 @@ class Parser {
       skip_blanks();
       if (at_ < text_.size() && text_[at_] == '(') {
         if (name == "sum") return sum(begin);
+        if (name == "mean" && context_.global) return mean(begin);
+        if (name == "mean")
+          fail(Status::invalid_format, "means are over all columns: a law with scope = \"global\" may take them", begin);
         if (const auto op = function_named(name)) {
           if (context_.reading) return function(*op, name, begin);
           fail(Status::invalid_format,
@@ -311,6 +337,12 @@ class Parser {
                        "([inputs.NAME] value = \"... {0} ...\") and name that",
                        name, listed(symbol.dimensions)),
            begin);
+    const bool weight = symbol.kind == Symbol::Kind::weight;
+    if ((weight || symbol.kind == Symbol::Kind::step_value) && !context_.global)
+      fail(Status::invalid_format,
+           fmt::format("\"{}\" is {}: a law with scope = \"global\" may name it", name,
+                       weight ? "a weight of columns" : "a number of a whole step"),
+           begin);
     LinearForm form;
     if (symbol.kind == Symbol::Kind::definition) {
       form = symbol.definition;
@@ -323,8 +355,21 @@ class Parser {
       else
         form.constant = Coefficient::of(Expression::symbol(name));
     }
+    if (context_.global && (!form.terms.empty() || varies(form.constant, columns_dimension)))
+      form.dimensions.emplace_back(columns_dimension);
     form.text = name;
     return form;
+  }
+
+  /// Whether a symbol of an expression does.
+  bool varies(const Coefficient& part, const std::string& dimension) const {
+    if (part.number) return false;
+    const auto names = part.expression.symbols();
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      const auto found = context_.symbols.find(name);
+      if (found == context_.symbols.end()) return false;
+      return dimension == columns_dimension ? found->second.per_column : contains(found->second.dimensions, dimension);
+    });
   }
 
   LinearForm sum(std::size_t begin) {
@@ -334,7 +379,10 @@ class Parser {
     const std::size_t where = at_;
     const std::string dimension = identifier();
     if (dimension.empty()) unexpected("the dimension to sum over");
-    if (!contains(context_.dimensions, dimension)) {
+    const bool columns = context_.global && dimension == columns_dimension;
+    if (!columns && !contains(context_.dimensions, dimension)) {
+      if (dimension == columns_dimension)
+        fail(Status::invalid_format, "sums over columns are for laws with scope = \"global\"", where);
       const std::string near = nearest_name(dimension, context_.dimensions);
       fail(Status::not_found,
            "there is no dimension \"" + dimension + "\"" +
@@ -349,9 +397,11 @@ class Parser {
     if (!contains(form.dimensions, dimension))
       fail(Status::invalid_format, form.text + " does not vary over " + dimension + ": it cannot be summed over it",
            where);
+    if (columns) require_no_sum_over_columns(form, where);
+    if (columns && !form.constant.is(0.0)) require_no_dimension(form, where);
     for (auto& term : form.terms) {
       const auto& own = context_.symbols.at(term.variable).dimensions;
-      if (contains(own, dimension))
+      if (columns || contains(own, dimension))
         term.summed.insert(std::upper_bound(term.summed.begin(), term.summed.end(), dimension), dimension);
       else
         term.coefficient = Coefficient::of(Expression::sum(dimension, spread(term.coefficient, form, dimension, where)));
@@ -359,6 +409,61 @@ class Parser {
     if (!form.constant.is(0.0))
       form.constant = Coefficient::of(Expression::sum(dimension, spread(form.constant, form, dimension, where)));
     std::erase(form.dimensions, dimension);
+    form.over_columns = form.over_columns || columns;
+    form.text = written(begin);
+    return form;
+  }
+
+  void require_no_sum_over_columns(const LinearForm& form, std::size_t at) const {
+    if (form.over_columns)
+      fail(Status::invalid_format, fmt::format("{} is summed over the columns already: expected no such sum inside another",
+                                               form.text),
+           at);
+  }
+
+  /// A sum over columns is one number a step.
+  void require_no_dimension(const LinearForm& form, std::size_t at) const {
+    for (const auto& dimension : form.dimensions)
+      if (dimension != columns_dimension)
+        fail(Status::invalid_format,
+             fmt::format("{} varies over {} too: sum over that first, then over the columns", form.text, dimension), at);
+  }
+
+  /// mean(weight, expression): units and zero point are the expression's, since the weights' shares sum to one.
+  LinearForm mean(std::size_t begin) {
+    const std::size_t open = at_;
+    take('(');
+    skip_blanks();
+    const std::size_t where = at_;
+    const LinearForm weight = expression();
+    if (!take(',')) unexpected("\",\" after the weight");
+    skip_blanks();
+    const std::size_t what = at_;
+    LinearForm form = expression();
+    close(open);
+    if (!weight.terms.empty())
+      fail(Status::invalid_format,
+           fmt::format("a weight cannot hold an output ({}): it is fixed before outputs are drawn", outputs_of(weight)),
+           where);
+    if (weight.constant.is(0.0)) fail(Status::invalid_format, "a weight of zero: there is no mean", where);
+    for (const auto& dimension : weight.dimensions)
+      if (dimension != columns_dimension)
+        fail(Status::invalid_format, fmt::format("a weight is one number a column; {} varies over {}", weight.text, dimension),
+             where);
+    require_no_sum_over_columns(weight, where);
+    require_no_sum_over_columns(form, what);
+    if (!contains(form.dimensions, columns_dimension))
+      fail(Status::invalid_format, form.text + " is the same for all columns: it has no mean over them", what);
+    const Coefficient all = Coefficient::of(Expression::sum(columns_dimension, weight.constant.get()));
+    for (auto& term : form.terms) {
+      term.coefficient = weight.constant * term.coefficient / all;
+      term.summed.insert(std::upper_bound(term.summed.begin(), term.summed.end(), columns_dimension), columns_dimension);
+    }
+    if (!form.constant.is(0.0)) require_no_dimension(form, what);
+    if (!form.constant.is(0.0))
+      form.constant = Coefficient::of(Expression::sum(columns_dimension, (weight.constant * form.constant).get())) / all;
+    std::erase(form.dimensions, std::string(columns_dimension));
+    form.over_columns = true;
     form.text = written(begin);
     return form;
   }
@@ -417,13 +522,7 @@ class Parser {
 
   // A part of a sum must itself vary over the dimension, else how often it counts would be a matter of taste.
   Expression spread(const Coefficient& part, const LinearForm& form, const std::string& dimension, std::size_t where) {
-    bool varies = false;
-    if (!part.number)
-      for (const auto& name : part.expression.symbols()) {
-        const auto found = context_.symbols.find(name);
-        varies = varies || (found != context_.symbols.end() && contains(found->second.dimensions, dimension));
-      }
-    if (!varies)
+    if (!varies(part, dimension))
       fail(Status::invalid_format,
            "a part of " + form.text + " does not vary over " + dimension + ": it cannot be summed over it", where);
     return part.get();
@@ -462,6 +561,7 @@ class Parser {
                                               result.unit.text(), conversion.factor));
     }
     result.any_unit = a.any_unit && b.any_unit;
+    result.over_columns = a.over_columns || b.over_columns;
     const Coefficient scale_a = Coefficient::of(factor_a);
     const Coefficient scale_b = Coefficient::of(subtract ? -factor_b : factor_b);
     for (auto& term : result.terms) term.coefficient = scale_a * term.coefficient;
@@ -527,6 +627,7 @@ class Parser {
     result.unit = plain_b ? a.unit : plain_a ? b.unit : product_unit(a.unit, b.unit, false, op);
     result.spelt = plain_b ? a.spelt : plain_a && b.spelt;
     result.any_unit = a.any_unit || b.any_unit;
+    result.over_columns = a.over_columns || b.over_columns;
     return result;
   }
 
@@ -547,6 +648,7 @@ class Parser {
     result.unit = plain_b ? a.unit : product_unit(a.unit, b.unit, true, op);
     result.spelt = plain_b && a.spelt;
     result.any_unit = a.any_unit;
+    result.over_columns = a.over_columns || b.over_columns;
     return result;
   }
 
@@ -567,6 +669,10 @@ LinearForm parse_expression(const std::string& text, const EquationContext& cont
 
 Law parse_law(const std::string& name, const std::string& equation, const EquationContext& context) {
   return Parser(equation, context).law(name);
+}
+
+Law parse_total(const std::string& name, const std::string& text, const EquationContext& context) {
+  return Parser(text, context).total(name);
 }
 
 }  // namespace lavoisier::detail

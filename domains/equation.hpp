@@ -50,12 +50,14 @@ struct LinearForm {
   Unit unit;
   bool spelt = false;                   ///< the units are a variable's or a constant's own, not a product's
   bool any_unit = false;                ///< the number 0, which agrees with everything
+  bool over_columns = false;            ///< holds a sum over the columns
   std::string text;                     ///< for messages
 };
 
 /// What a name in an equation may be.
 struct Symbol {
-  enum class Kind { output, value, definition, array_constant } kind = Kind::value;
+  enum class Kind { output, value, definition, array_constant, weight, step_value } kind = Kind::value;
+  bool per_column = false;  ///< differs from column to column: inputs, outputs, weights
   Unit unit;
   std::vector<std::string> dimensions;
   LinearForm definition;
@@ -66,16 +68,23 @@ struct EquationContext {
   std::vector<std::string> dimensions;
   std::vector<std::string>* notes = nullptr;  ///< conversions done, one line each
   bool reading = false;  ///< of a value that a reader makes, which is no part of a model file: array constants and functions
+  bool global = false;   ///< over all columns: sum(columns, ...), mean(...), weights, step values
 };
 
 /// Reads an expression: numbers, names, + - * /, unary + and -, parentheses, sum(dimension, expression); where `reading`,
-/// exp, log, sqrt, min and max too. Units are carried
+/// exp, log, sqrt, min and max too; over all columns also sum(columns, expression) and mean(weight, expression), which is
+/// sum(columns, weight * expression) / sum(columns, weight). What differs from column to column then has the dimension
+/// `columns`. Units are carried
 /// through every operator; terms of a sum in convertible units are converted to the first one's, and noted.
 /// Errors (EquationError): invalid_format (syntax, not linear, dimensions), not_found (names), unit_mismatch.
 LinearForm parse_expression(const std::string& text, const EquationContext& context);
 
 /// Reads `left = right` into a law with name, equation, units, terms and right-hand side.
 Law parse_law(const std::string& name, const std::string& equation, const EquationContext& context);
+
+/// An expression of outputs over all columns, one number a step, as a law: its value is the sum of terms - right-hand
+/// side.
+Law parse_total(const std::string& name, const std::string& text, const EquationContext& context);
 
 }  // namespace lavoisier::detail
 

@@ -3,6 +3,7 @@
 #include <lavoisier/units.hpp>
 
 #include "field.hpp"
+#include "over_columns.hpp"
 #include "split.hpp"
 
 #include <fmt/format.h>
@@ -63,8 +64,10 @@ struct SampleReader::Implementation {
   std::vector<Subset> split;              ///< per index of the split's axis, or per cell; empty: none
   std::string split_variable;             ///< by groups
   std::vector<std::int64_t> groupless;    ///< cells without a value of it
+  Domain of;                              ///< for weights and numbers of steps, which are read when asked for
+  mutable std::vector<detail::WeightField> weight_fields;
 
-  Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source) {
+  Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source), of(domain) {
     if (domain.table) {
       table.emplace(path, *domain.table);
     } else {
@@ -416,6 +419,49 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
                               self.path.string(), first + i, describe(first + i), self.split_variable));
   }
   return piece;
+}
+
+std::vector<double> SampleReader::weights(const std::vector<std::int64_t>& cells) const {
+  const auto& self = *implementation_;
+  if (self.weight_fields.size() < self.of.weights.size()) {
+    std::vector<detail::WeightField> fields;
+    for (const Weight& weight : self.of.weights)
+      fields.emplace_back(self.of, weight, self.axes, self.file ? &*self.file : nullptr,
+                          self.table ? &*self.table : nullptr);
+    self.weight_fields = std::move(fields);
+  }
+  std::vector<double> result;
+  for (const std::int64_t cell : cells) {
+    const auto index = self.indices(cell);
+    for (std::size_t w = 0; w < self.weight_fields.size(); ++w) {
+      result.push_back(self.weight_fields[w].at(index));
+      if (!std::isfinite(result.back()))
+        throw Error(Status::non_finite, fmt::format("\"{}\", row {} ({}): the weight \"{}\" has no number there",
+                                                    self.path.string(), cell, self.describe(cell), self.of.weights[w].name));
+    }
+  }
+  return result;
+}
+
+std::vector<FileAxis> SampleReader::step_axes() const {
+  std::vector<FileAxis> result;
+  for (std::size_t d = 0; d < implementation_->axes.size(); ++d)
+    if (!implementation_->numbers_columns[d]) result.push_back(implementation_->axes[d]);
+  return result;
+}
+
+std::vector<double> SampleReader::step_values(const StepValue& value) const {
+  const auto& self = *implementation_;
+  LAVOISIER_REQUIRE(value.source.has_value() && self.file.has_value(), "a number of a step is read from a NetCDF file");
+  std::vector<std::string> dimensions;
+  for (const FileAxis& axis : step_axes()) dimensions.push_back(axis.name);
+  std::vector<std::int64_t> strides;
+  auto result = detail::read_over(self.of, "step value " + value.name, *value.source, dimensions, true, *self.file, strides);
+  for (std::size_t i = 0; i < result.size(); ++i)
+    if (!std::isfinite(result[i]))
+      throw Error(Status::non_finite, fmt::format("\"{}\": \"{}\" has no number at step {}", self.path.string(),
+                                                  value.source->variable, i));
+  return result;
 }
 
 }  // namespace lavoisier

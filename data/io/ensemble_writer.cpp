@@ -502,6 +502,14 @@ struct EnsembleWriter::Implementation {
     state.doubles.clear();
   }
 
+  void attribute(const std::string& name, const std::string& text) {
+    if (!is_open) throw Error(Status::invalid_argument, "no member is open");
+    errno = 0;
+    check(nc_redef(file), "attribute \"" + name + "\"");
+    put_text(NC_GLOBAL, name, text);
+    check(nc_enddef(file), "attribute \"" + name + "\"");
+  }
+
   fs::path close() {
     if (!is_open) throw Error(Status::invalid_argument, "no member is open");
     for (std::size_t f = 0; f < states.size(); ++f) {
@@ -553,6 +561,10 @@ void EnsembleWriter::open(std::int64_t number) { implementation_->open(number); 
 
 void EnsembleWriter::write(const std::string& field, std::int64_t first, std::span<const double> values) {
   implementation_->write(field, first, values);
+}
+
+void EnsembleWriter::attribute(const std::string& name, const std::string& text) {
+  implementation_->attribute(name, text);
 }
 
 fs::path EnsembleWriter::close() { return implementation_->close(); }

@@ -1,3 +1,4 @@
+#include <lavoisier/column_sums.hpp>
 #include <lavoisier/law.hpp>
 #include <lavoisier/status.hpp>
 
@@ -15,6 +16,7 @@ using Dimensions = std::optional<std::vector<std::string>>;
 struct Checker {
   const StateLayout& layout;
   const std::vector<Constant>& constants;
+  bool global = false;  ///< may sum over the columns, and name what belongs to them (diagnostics: weights)
 
   bool is_dimension(const std::string& name) const {
     return std::any_of(layout.dimensions().begin(), layout.dimensions().end(),
@@ -32,7 +34,7 @@ struct Checker {
     for (const auto& c : constants) names.push_back(c.name);
     for (const auto& d : layout.dimensions()) names.push_back(d.name);
     for (const auto& v : layout.variables()) {
-      if (v.role == Role::input) names.push_back(v.name);
+      if (v.role == Role::input || (global && v.role == Role::diagnostic)) names.push_back(v.name);
       names.insert(names.end(), v.coordinates.begin(), v.coordinates.end());
     }
     return names;
@@ -49,7 +51,7 @@ struct Checker {
                                                   "': a law must be linear in the outputs (no product or quotient of "
                                                   "two, no division by one)");
       }
-      if (variable.role == Role::input || is_coordinate(name) || is_dimension(name)) return variable.dimensions;
+      if (variable.role == Role::input || global || is_coordinate(name) || is_dimension(name)) return variable.dimensions;
       throw Error(Status::invalid_argument, where + " contains the diagnostic '" + name +
                                                 "'; only inputs, constants and coordinates are known to a model");
     }
@@ -77,6 +79,7 @@ struct Checker {
           break;
         case ExpressionOp::sum: {
           auto& operand = stack.back();
+          if (global && step.name == columns_dimension) break;  // every value there is one a column
           if (!is_dimension(step.name)) {
             throw Error(Status::not_found,
                         where + " sums over '" + step.name + "', which the layout does not declare as a dimension");
@@ -123,7 +126,11 @@ void validate_law(const Law& law, const StateLayout& layout, const std::vector<C
     throw Error(Status::invalid_argument, law_text + " has the physics tolerance " +
                                               std::to_string(law.physics_tolerance) + "; expected 0 or more");
   }
-  const Checker checker{layout, constants};
+  const Checker checker{layout, constants, law.scope == LawScope::global};
+  if (checker.global && checker.is_dimension(columns_dimension)) {
+    throw Error(Status::invalid_argument, law_text + " is over all columns, so no dimension may be called '" +
+                                              columns_dimension + "'");
+  }
   for (std::size_t i = 0; i < law.terms.size(); ++i) {
     const LawTerm& term = law.terms[i];
     const std::string where = law_text + ", term " + std::to_string(i + 1) + " ('" + term.variable + "')";

@@ -167,6 +167,7 @@ LawfulGraph lawful(const GraphSet& set, const GraphLayout& layout, std::int64_t 
   LawfulGraph found;
   found.y = Eigen::Map<const RowMatrix>(target.data(), 1, nodes);
   for (const Law& law : constraints.laws()) {
+    if (law.scope == LawScope::global) continue;
     const Closure at = closure(law, own, constraints.constants(), x, found.y);
     require_closed(law, at.residual[0], at.term_magnitude[0], graph_name(row));
   }

@@ -52,8 +52,8 @@ void FirstLook::look(const SampleSet& piece, std::int64_t first, const LinearCon
   outputs_hash_.add(std::as_bytes(std::span(piece.outputs)));
   subsets_hash_.add(std::as_bytes(std::span(piece.subset)));
   for (std::size_t l = 0; l < broken_.size(); ++l) {
-    if (broken_[l]) continue;
     const Law& law = constraints.laws()[l];
+    if (broken_[l] || law.scope == LawScope::global) continue;  // over all columns: not of a sample
     const Closure found = closure(law, piece.layout, constraints.constants(), x, y);
     for (std::int64_t row = 0; row < piece.samples && !broken_[l]; ++row) {
       if (of(row) == Subset::test) continue;

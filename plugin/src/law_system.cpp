@@ -176,8 +176,7 @@ LawSystem compile_laws(const ModelDescription& description, const Coordinates& c
   system.term_begin.push_back(0);
   for (const auto& law : description.laws) {
     const std::string where = "law '" + law.name + "'";
-    if (law.scope == LawScope::global)
-      throw Error(Status::unsupported, where + " holds for the sum over all columns; this release runs local laws only");
+    if (law.scope == LawScope::global) continue;  // no row of a column: global_laws.hpp
     rows.push_back(add_terms(system, expressions, layout, law, terms, where));
     system.right_hand_side.push_back(expressions.scalar(law.right_hand_side, where));
     system.laws.push_back({law.name, law.equation, law.units, law.physics_tolerance});

@@ -80,7 +80,7 @@ struct LawSystem {
   std::int32_t count() const noexcept { return static_cast<std::int32_t>(laws.size()); }
 };
 
-/// Errors: unsupported (a global law, a symbol that is neither input nor constant nor a coordinate whose values the file
+/// Of the local laws. Errors: unsupported (a symbol that is neither input nor constant nor a coordinate whose values the file
 /// has, each with the law's name), invalid_format, inconsistent_laws, non_finite. Where A varies, which laws are
 /// independent is decided at a few points of the training range.
 LawSystem compile_laws(const ModelDescription& description, const Coordinates& coordinates,

@@ -24,6 +24,7 @@ class ProgramModel final : public Model {
   std::shared_ptr<const Model> with_constants(const HostConstants& host) const override;
 
   const Program& program() const noexcept { return program_; }
+  const ModelDescription& description() const noexcept { return description_; }
   std::uint64_t default_stream() const noexcept { return stream_; }
 
  private:

@@ -77,4 +77,19 @@ TEST(Law, RefusalsNameLawAndTerm) {
   expect_error(Status::invalid_argument, [&] { validate_law(nameless, layout, constants); }, "no name");
 }
 
+TEST(Law, OverAllColumnsMaySumThemAndNameWhatBelongsToThem) {
+  auto law = moisture();
+  law.scope = LawScope::global;
+  law.terms = {{"rain", sym("cape") / Expression::sum("columns", sym("cape"))}};
+  law.right_hand_side = sym("cape") + Expression::sum("columns", sym("evaporation") * Expression::sum("level", sym("dsigma")));
+  EXPECT_NO_THROW(validate_law(law, layout, constants));
+  law.scope = LawScope::local;
+  expect_error(Status::invalid_argument, [&] { validate_law(law, layout, constants); }, "diagnostic 'cape'");
+  law.terms = {{"rain", Expression::sum("columns", sym("ps"))}};
+  expect_error(Status::not_found, [&] { validate_law(law, layout, constants); }, "sums over 'columns'");
+  law.scope = LawScope::global;
+  law.right_hand_side = sym("dsigma");
+  expect_error(Status::shape_mismatch, [&] { validate_law(law, layout, constants); }, "single number");
+}
+
 }  // namespace

@@ -20,6 +20,7 @@
 #include <fstream>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace lavoisier::test {
@@ -61,6 +62,24 @@ void expect_error(Status status, const std::string& message, const auto& call) {
   } catch (const Error& error) {
     EXPECT_EQ(status_name(error.status()), std::string(status_name(status)));
     EXPECT_EQ(std::string(error.what()), message);
+  }
+}
+
+TEST_F(Writing, AnAttributeMayFollowTheValues) {
+  EnsembleWriter writer(small_options(folder_));
+  expect_error(Status::invalid_argument, "no member is open", [&] { writer.attribute("late", "text"); });
+  for (const int member : {1, 2}) {
+    writer.open(member);
+    writer.write("F", 0, std::vector<double>(30, member));
+    writer.attribute("late", member == 1 ? "first" : "second");
+    writer.write("G", 0, std::vector<double>(30, 0.5));
+    writer.close();
+  }
+  for (const auto& [name, text, value] : {std::tuple("flux_0001.nc", "first", 1.0), std::tuple("flux_0002.nc", "second", 2.0)}) {
+    EXPECT_EQ(tests::stored_text(folder_ / name, "", "late"), text);
+    EXPECT_EQ(tests::stored_text(folder_ / name, "", "title"), "A test");
+    EXPECT_EQ(tests::stored_values(folder_ / name, "F"), std::vector<double>(30, value));
+    EXPECT_EQ(tests::stored_values(folder_ / name, "G"), std::vector<double>(30, 0.5));
   }
 }
 

@@ -239,8 +239,6 @@ TEST(Arguments, ModelsThatCannotRunAreRefusedByName) {
     bias[7] = std::numeric_limits<float>::quiet_NaN();
     named(t, "dense0.bias") = Tensor::from("dense0.bias", {32}, std::span<const float>(bias));
   });
-  refuse_model(Status::unsupported, "law 'net_heat' holds for the sum over all columns",
-               [](D d, T) { d.laws[1].scope = LawScope::global; });
   // What a few bytes of layout and laws claim is refused before memory is asked for.
   refuse_model(Status::invalid_format, "has length 6, expected 30000005", [](D d, T) {
     auto dimensions = d.layout.dimensions();

@@ -48,6 +48,8 @@ class EnsembleWriter {
   void open(std::int64_t number);
   /// Values of one field for cells from `first` of the flat grid, all elements of a cell together; NaN becomes _FillValue.
   void write(const std::string& field, std::int64_t first, std::span<const double> values);
+  /// A further global attribute of the file in progress: what is known behind its values.
+  void attribute(const std::string& name, const std::string& text);
   /// Completes the file; returns its final path.
   std::filesystem::path close();
 

@@ -54,6 +54,29 @@ struct ArrayConstant {
   std::vector<double> values;  ///< row-major
 };
 
+/// A number a sample that no network sees: what sums over all columns weigh with. The area of a cell of the unit sphere
+/// between its axes' bounds, or a variable of the file.
+struct Weight {
+  std::string name;
+  std::string latitude, longitude;  ///< sample dimensions; without a longitude cells go all the way round
+  Source source;                    ///< without a latitude: over some of the sample dimensions, in their order
+};
+
+/// A number a step that a law over all columns needs and no output is (an observed global mean).
+struct StepValue {
+  std::string name;
+  std::optional<Source> source;    ///< of the file, over the sample dimensions that number steps
+  std::optional<Law> reference;    ///< what the reference's own outputs make of it: the sum of terms - right-hand side
+  UnitConversion conversion;       ///< of that, to the value's units
+};
+
+/// A law over all columns of each step (LawScope::global).
+struct GlobalLaw {
+  Law law;
+  bool on_request = false;               ///< generated data obey it only where that is asked for
+  std::vector<std::string> step_values;  ///< that it names
+};
+
 /// Which samples are for training, validation and test.
 struct Split {
   enum class Kind {
@@ -93,8 +116,11 @@ struct Domain {
   StateLayout layout;
   std::vector<Constant> constants;
   std::vector<ArrayConstant> array_constants;
-  std::vector<Law> laws;
-  std::map<std::string, Source> sources;             ///< by variable name
+  std::vector<Law> laws;                             ///< local ones
+  std::vector<GlobalLaw> global_laws;
+  std::vector<Weight> weights;                       ///< these and the step values are diagnostics of the layout
+  std::vector<StepValue> step_values;
+  std::map<std::string, Source> sources;             ///< by name of an input or output
   std::map<std::string, FileDimension> file_dimensions;  ///< by dimension of the layout
   std::map<std::string, std::string> source_units;   ///< literal spelling in files -> units
   std::vector<std::string> sample_dimensions;        ///< file dimensions that make samples, slowest first (time, y, x)
@@ -107,6 +133,9 @@ struct Domain {
   std::vector<std::string> notes;                    ///< conversions done inside laws, for people
   std::string digest;                                ///< SHA-256 of the domain file
 };
+
+/// Local and global ones, as a model file carries them.
+std::vector<Law> all_laws(const Domain& domain);
 
 /// By name of a shipped domain or by path of a .toml file (anything that ends in .toml or holds a slash). Checks units with UDUNITS, linearity, names; every error
 /// gives file, line and column. Errors: not_found (shipped names listed, nearest named), invalid_format, unit_mismatch,
@@ -155,6 +184,14 @@ class SampleReader {
     std::vector<Subset> subset;                     ///< if has_split()
   };
   Piece read(std::int64_t first, std::int64_t count) const;
+
+  /// Of the domain's weights at these cells: cells x weights. Read at the first call. Errors: those of reading and of cell
+  /// areas (cell_area.hpp); shape_mismatch; non_finite, naming a cell that has none.
+  std::vector<double> weights(const std::vector<std::int64_t>& cells) const;
+  /// Of the sample dimensions that number steps; steps count row-major over them.
+  std::vector<FileAxis> step_axes() const;
+  /// One a step, of a step value with a source. Errors: those of reading; shape_mismatch, non_finite.
+  std::vector<double> step_values(const StepValue& value) const;
 
  private:
   struct Implementation;
