@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 namespace lavoisier::detail {
 namespace {
@@ -52,6 +53,11 @@ std::vector<double> widths_of(const FileAxis& axis, const std::vector<double>& b
       throw Error(Status::shape_mismatch, fmt::format("axis \"{}\": expected cells with a width, found none at index {} ({})",
                                                       axis.name, i, axis.values[i]));
   }
+  // Of an even axis: equal, not only to the rounding of its values, so that rows of cells have one weight.
+  if (latitude) return widths;
+  const double mean = std::accumulate(widths.begin(), widths.end(), 0.0) / static_cast<double>(widths.size());
+  const bool even = std::all_of(widths.begin(), widths.end(), [&](double width) { return std::abs(width - mean) <= 1e-9 * mean; });
+  if (even) std::fill(widths.begin(), widths.end(), mean);
   return widths;
 }
 
