@@ -3,6 +3,7 @@
 #include "head_loss.hpp"
 #include "least_squares.hpp"
 #include "optimizer.hpp"
+#include "output_head.hpp"
 #include "training_data.hpp"
 #include "training_network.hpp"
 
@@ -44,7 +45,7 @@ class Softmax {
  public:
   Softmax(const SampleSet& samples, const LinearConstraints& constraints, const TrainingOptions& options)
       : options_(options),
-        data_(samples, constraints, true, options.scaling, rules(samples.layout, options)),
+        data_(samples, constraints, true, options.scaling, target_rules(samples.layout, options)),
         inputs_(samples.input_elements()),
         outputs_(samples.output_elements()),
         plan_(plan_mlp(options.network, inputs_, 2 * outputs_)),
@@ -110,8 +111,6 @@ class Softmax {
   }
 
  private:
-  static TargetRules rules(const StateLayout& layout, const TrainingOptions& options) { return target_rules(layout, options); }
-
   void start() {
     const std::vector<double> first = initial_weights(plan_, options_.network, options_.seed);
     std::span<float> w = network_.weights();
@@ -151,7 +150,8 @@ class Softmax {
     double sum = 0.0;
     for (Index s = 0; s < n; ++s) {
       // Of the laws in standardised units back to physical ones.
-      const Eigen::VectorXd a = (data_.A.rows() > 0 ? data_.A.row(0) : rows.A.row(s)).transpose().cwiseQuotient(scale);
+      Eigen::VectorXd a = data_.A.rows() > 0 ? Eigen::VectorXd(data_.A.row(0)) : Eigen::VectorXd(rows.A.row(s));
+      a = a.cwiseQuotient(scale).eval();
       const double norm = a.sum(), d = (rows.d(s, 0) + a.dot(data_.output_mean)) / norm;
       for (std::size_t k = 0; k < K; ++k) {
         e[k].resize(outputs_);
