@@ -3,11 +3,11 @@
 // protocol, the commands and the results. Appends what it found to a file, one JSON object a line.
 //
 //   study_downscaling [--data=FILE] [--domain=downscaling] [--factor=0] [--strategy=conditional,projection,softmax,none,bilinear,...]
-//                     [--loss=crps] [--seed=0] [--epochs=40] [--batch=256] [--rate=1e-3] [--hidden=128,128]
-//                     [--training=30000] [--draws=8] [--members=8] [--softmax-members=64] [--floor=1e-3] [--deviation=0.1]
+//                     [--loss=crps] [--seed=0] [--epochs=12] [--batch=512] [--rate=3e-3] [--decay=0.2] [--ema=0.999]
+//                     [--hidden=64,64] [--training=0] [--draws=4] [--members=4] [--softmax-members=64] [--floor=1e-3] [--deviation=0.1]
 //                     [--plain] [--threads=1] [--subset=validation|test] [--output=results/downscaling.jsonl]
 //   study_downscaling --quick          few blocks; fails unless what holds the law holds it and what does not misses it
-// Strategies: those of the library; softmax (docs/downscaling.md); bilinear, bilinear_conservative and, with a deviation from
+// Strategies: those of the library; softmax (docs/downscaling.md); linear, the least-squares fit alone; bilinear, bilinear_conservative and, with a deviation from
 // the training errors, bilinear_dressed. Strategies, losses and seeds may be lists (a,b): all combinations are run, seed by seed.
 // --plain: without the linear skip. Minutes; no group of scripts/bench. Exit code 77: there is no such file.
 
@@ -33,21 +33,23 @@ struct Settings {
   std::string domain = "downscaling";
   int factor = 0;
   std::filesystem::path data = "/usr/share/ferret-vis/data/etopo5.cdf", output = "results/downscaling.jsonl";
-  std::vector<std::string> strategies = {"bilinear", "bilinear_conservative", "bilinear_dressed", "none", "projection", "softmax", "conditional"};
+  std::vector<std::string> strategies = {"bilinear", "bilinear_conservative", "bilinear_dressed", "linear", "none", "projection", "softmax", "conditional"};
   std::vector<std::string> losses = {"crps"}, seeds = {"0"};
   TrainingOptions training;
-  std::int64_t blocks = 30000;
-  int members = 8, softmax_members = 64;
+  std::int64_t blocks = 0;
+  int members = 4, softmax_members = 64;
   Subset subset = Subset::validation;
 
   Settings() {
-    training.network.hidden = {128, 128};
+    training.network.hidden = {64, 64};
     training.network.linear_skip = true;
     training.network.initial_deviation = 0.1;
-    training.epochs = 40;
-    training.batch = 256;
-    training.learning_rate = 1e-3;
-    training.draws = 8;
+    training.epochs = 12;
+    training.batch = 512;
+    training.learning_rate = 3e-3;
+    training.weight_decay = 0.2;
+    training.ema = 0.999;
+    training.draws = 4;
     training.threads = 1;
   }
 };
@@ -104,6 +106,7 @@ json record(const Settings& settings, const std::string& strategy, const Trainin
           {"batch", training.batch},
           {"learning_rate", training.learning_rate},
           {"weight_decay", training.weight_decay},
+          {"ema", training.ema},
           {"hidden", training.network.hidden},
           {"linear_skip", training.network.linear_skip},
           {"training_blocks", settings.blocks},
@@ -131,6 +134,8 @@ bool study(const Settings& settings) {
         if (strategy.starts_with("bilinear")) {
           enforced = strategy == "bilinear_conservative";
           scores = study.bilinear(settings.subset, enforced, strategy == "bilinear_dressed");
+        } else if (strategy == "linear") {
+          scores = study.linear(settings.subset);
         } else if (strategy == "softmax") {
           scores = study.softmax(training, settings.subset, settings.softmax_members);
         } else {
@@ -145,7 +150,10 @@ bool study(const Settings& settings) {
                     scores.largest_violation, scores.violation_rms, scores.relative_violation,
                     static_cast<long long>(scores.best_epoch), scores.training_seconds);
         std::fflush(stdout);
-        if ((scores.relative_violation <= tolerances::identity::relative_fp64) != enforced) good = false;
+        // The softmax layer holds the law to the rounding of its distance from the bound.
+        const bool holds = scores.relative_violation <= tolerances::identity::relative_fp64 ||
+                           (strategy == "softmax" && scores.largest_violation <= 1e-10);
+        if (holds != enforced) good = false;
       }
   return good;
 }

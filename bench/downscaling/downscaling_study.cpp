@@ -158,6 +158,20 @@ DownscalingScores DownscalingStudy::softmax(const TrainingOptions& options, Subs
   return scores;
 }
 
+DownscalingScores DownscalingStudy::linear(Subset subset) const {
+  TrainingOptions options;
+  options.strategy = Strategy::projection;
+  options.network.hidden = {1};
+  options.network.linear_skip = true;
+  options.epochs = 1;
+  options.learning_rate = 1e-30;  // what is trained stays as it starts, zero
+  options.unseen = domain_.unseen;
+  options.threads = 1;
+  const SampleSet of = select(samples_, subset);
+  const PredictedMarginals marginals = predict(train(samples_, constraints_, options).model, of);
+  return score(of, {marginals.mean, RowMatrix::Zero(of.samples, of.output_elements())});
+}
+
 RowMatrix DownscalingStudy::interpolated(const SampleSet& of, bool conservative) const {
   const Blocks& blocks = *domain_.blocks;
   const std::int64_t fy = blocks.factor_y, fx = blocks.factor_x, width = 2 * halo_ + 1;

@@ -41,6 +41,8 @@ class DownscalingStudy {
   DownscalingScores train_and_score(const TrainingOptions& options, Subset subset, int members) const;
   /// The layer of softmax (softmax_layer.hpp) behind the same network; scores of `members` draws.
   DownscalingScores softmax(const TrainingOptions& options, Subset subset, int members) const;
+  /// The linear least-squares fit alone, moved onto the law: a number for each cell, no distribution.
+  DownscalingScores linear(Subset subset) const;
   /// Bilinear between the means at the centres of the blocks; `conservative`: the block's mean is then put right by adding
   /// one number to its cells. `dressed`: a Gaussian around it, whose deviation is each cell's error in training.
   DownscalingScores bilinear(Subset subset, bool conservative, bool dressed) const;

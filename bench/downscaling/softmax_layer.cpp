@@ -76,7 +76,6 @@ class Softmax {
             piece.x.data(), piece.count(),
             [&](const float* h, std::int64_t n, float* h_bar) { return loss(piece, h, n, h_bar, static_cast<std::uint64_t>(step)); }, {});
         plan_.hold_fixed(network_.gradient());
-        clip(network_.gradient(), options_.gradient_clip);
         adam_.update(network_.weights(), network_.gradient(), step, learning_rate(options_, step, all));
       }
       const double score = judge(data_.validation);
