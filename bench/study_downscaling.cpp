@@ -44,6 +44,7 @@ struct Settings {
     training.network.hidden = {64, 64};
     training.network.linear_skip = true;
     training.network.initial_deviation = 0.1;
+    training.network.parametrization = "softplus";  // deviations of mountains higher than those of training grow slowly
     training.epochs = 12;
     training.batch = 512;
     training.learning_rate = 3e-3;
