@@ -67,8 +67,8 @@ std::vector<std::filesystem::path> expand(const std::vector<std::filesystem::pat
 }
 
 Candidate::Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes,
-                     const ElementCoordinates& levels)
-    : name_(paths.name), files_(expand(paths.paths)) {
+                     const ElementCoordinates& levels, const std::optional<BlockShape>& shape)
+    : name_(paths.name), files_(expand(paths.paths)), shape_(shape) {
   require_once(files_);
   if (is_csv(files_.front())) {
     open_tables(domain, axes);
@@ -182,11 +182,12 @@ void Candidate::check_levels(const NetcdfReader& reader, const Domain& domain, s
 std::vector<FieldAxis> Candidate::field_axes(const FileVariable& found, const Variable& output, const Domain& domain,
                                              const std::vector<FileAxis>& axes, const std::string& file) const {
   std::vector<FieldAxis> result(axes.size());
+  const std::vector<std::string> own = shape_ ? std::vector<std::string>() : output.dimensions;
   std::vector<std::int64_t> expected;
   for (const FileAxis& axis : axes) expected.push_back(static_cast<std::int64_t>(axis.values.size()));
   std::int64_t stride = domain.layout.elements(output);
-  bool fits = found.extents.size() == axes.size() + output.dimensions.size();
-  for (const std::string& name : output.dimensions) {
+  bool fits = found.extents.size() == axes.size() + own.size();
+  for (const std::string& name : own) {
     const std::int64_t extent = domain.layout.dimension(name).extent;
     stride /= extent;
     expected.push_back(extent);
@@ -232,7 +233,8 @@ void Candidate::read(std::int64_t member, std::int64_t first, std::int64_t count
   std::int64_t n = 0;
   for (const Field& field : fields_) n += field.elements;
   for (const Field& field : fields_) {
-    const std::vector<double> read = file.read_cells(field.name, field.axes, first, count);
+    const std::vector<double> read = shape_ ? read_blocks(file, field.name, field.axes, *shape_, first, count)
+                                            : file.read_cells(field.name, field.axes, first, count);
     for (std::int64_t c = 0; c < count; ++c) {
       std::copy_n(&read[static_cast<std::size_t>(c * field.elements)], field.elements, values + c * n + field.offset);
     }

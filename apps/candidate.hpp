@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,9 @@ struct NamedPaths {
 /// invalid_argument (mixed models, a file given twice).
 class Candidate {
  public:
+  /// `axes`: of the grid that fields lie over; `shape`: of its blocks, where these are the domain's cells.
   Candidate(const NamedPaths& paths, const Domain& domain, const std::vector<FileAxis>& axes,
-            const ElementCoordinates& levels);
+            const ElementCoordinates& levels, const std::optional<BlockShape>& shape = {});
 
   const std::string& name() const noexcept { return name_; }
   std::int64_t members() const noexcept { return static_cast<std::int64_t>(files_.size()); }
@@ -64,6 +66,7 @@ class Candidate {
   std::string name_;
   std::vector<std::filesystem::path> files_;
   std::vector<Field> fields_;
+  std::optional<BlockShape> shape_;
   bool stored_as_float_ = false;
   std::map<std::string, std::string> attributes_;
   mutable std::vector<NetcdfReader> open_;   // kept open while there are few

@@ -269,6 +269,7 @@ int run_compare(const Arguments& arguments) {
       options.loss = loss;
       options.seed = seed;
       options.threads = threads;
+      options.unseen = domain.unseen;
       options.provenance["version"] = version();
       TrainingResult result = train(
           samples, constraints, options,

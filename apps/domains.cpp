@@ -41,6 +41,9 @@ std::string source_text(const Domain& domain, const Variable& variable) {
   if (source.value) return source.value->text();
   if (source.axis) {
     text = (source.index ? "index along " : "coordinate ") + source.variable;
+  } else if (source.block != BlockQuantity::none) {
+    static const char* const quantities[] = {"", "mean", "contrast", "spread", "weight", "valid share"};
+    text = fmt::format("{} of blocks of {}", quantities[static_cast<std::size_t>(source.block)], source.variable);
   } else if (!source.magnitude.empty()) {
     text = fmt::format("magnitude of {}", fmt::join(source.magnitude, ", "));
   } else if (source.variable != variable.name) {

@@ -101,6 +101,8 @@ struct Piece {
   // For laws over all columns: whatever has inputs, and what the reference makes of it.
   Columns columns;
   std::vector<double> coefficients, column_outputs;
+  std::vector<std::uint8_t> masked;  ///< cells x output elements; empty: none is
+  bool is_masked(std::size_t element) const { return !masked.empty() && masked[element] != 0; }
 };
 
 Piece read_piece(const SampleReader& reader, const Grid& grid, std::int64_t first, std::int64_t count, std::size_t ni,
@@ -122,6 +124,9 @@ Piece read_piece(const SampleReader& reader, const Grid& grid, std::int64_t firs
       piece.outputs.insert(piece.outputs.end(), raw.outputs.begin() + row * static_cast<std::ptrdiff_t>(no),
                            raw.outputs.begin() + (row + 1) * static_cast<std::ptrdiff_t>(no));
     }
+    if (const std::size_t own = raw.masked.size() / static_cast<std::size_t>(count); own > 0)
+      piece.masked.insert(piece.masked.end(), raw.masked.begin() + row * static_cast<std::ptrdiff_t>(own),
+                          raw.masked.begin() + (row + 1) * static_cast<std::ptrdiff_t>(own));
     piece.weights.push_back(grid.area(first + row));
     piece.column.push_back(raw.column[c]);
     piece.step.push_back(raw.step[c]);
@@ -191,7 +196,10 @@ class Accumulator {
         over_columns_.add(m, piece.columns, piece.coefficients, outputs);
       }
       for (std::size_t r = 0; r < rows; ++r) {
-        const double* from = &raw[static_cast<std::size_t>(piece.cells[r] - first) * n_];
+        double* const from = &raw[static_cast<std::size_t>(piece.cells[r] - first) * n_];
+        // No law weighs them and no score counts them.
+        for (std::size_t i = 0; i < n_; ++i)
+          if (piece.is_masked(r * n_ + i)) from[i] = has_reference_ ? piece.outputs[r * n_ + i] : 0.0;
         const bool complete = std::none_of(from, from + n_, [](double x) { return std::isnan(x); });
         if (m == 0) {
           present[r] = complete ? 1 : 0;
@@ -239,7 +247,7 @@ class Accumulator {
     const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
     const auto count = static_cast<double>(std::max<std::int64_t>(cells_, 1));
     for (std::size_t v = 0; v < outputs.size(); ++v) {
-      result.scores.push_back(variable_score(outputs[v], v, count));
+      result.scores.push_back(variable_score(outputs[v], v));
       result.mean.push_back(mean_[v].map(pixels_.rows, pixels_.columns));
       result.spread.push_back(variance_[v].map(pixels_.rows, pixels_.columns, true));
       result.bias.push_back(bias_[v].map(pixels_.rows, pixels_.columns));
@@ -262,19 +270,19 @@ class Accumulator {
  private:
   struct Sums {
     double square = 0.0, error = 0.0, variance = 0.0, crps = 0.0, crps_plain = 0.0;
-    std::int64_t covered = 0;
+    std::int64_t covered = 0, count = 0;
     std::vector<std::int64_t> ranks, pit;
     Wasserstein wasserstein;
   };
 
-  VariableScore variable_score(const Variable& output, std::size_t variable, double count) const {
+  VariableScore variable_score(const Variable& output, std::size_t variable) const {
     VariableScore score;
     score.variable = output.name;
     score.units = output.units;
     score.long_name = output.long_name;
     for (std::size_t i = 0; i < n_; ++i) {
       if (variable_of_[i] != variable) continue;
-      score.elements.push_back(element_score(i, count));
+      score.elements.push_back(element_score(i));
       if (!has_reference_) continue;
       for (const auto& [sum, own] : {std::pair(&score.ranks, &sums_[i].ranks), std::pair(&score.pit, &sums_[i].pit)}) {
         sum->resize(own->size(), 0);
@@ -292,8 +300,9 @@ class Accumulator {
     return score;
   }
 
-  ElementScore element_score(std::size_t i, double count) const {
+  ElementScore element_score(std::size_t i) const {
     const Sums& s = sums_[i];
+    const auto count = static_cast<double>(std::max<std::int64_t>(s.count, 1));
     const auto members = candidate_.members();
     ElementScore score;
     score.spread = members > 1 ? std::sqrt(s.variance / count) : nan;
@@ -338,7 +347,9 @@ class Accumulator {
     std::vector<double> sorted(members);
     const auto m_count = static_cast<double>(members);
     for (std::size_t i = 0; i < n_; ++i) {
+      if (piece.is_masked(r * n_ + i)) continue;
       Sums& s = sums_[i];
+      ++s.count;
       double mean = 0.0;
       for (std::size_t m = 0; m < members; ++m) {
         sorted[m] = values_[(m * rows + r) * n_ + i];
@@ -450,7 +461,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
   std::vector<Candidate> ensembles;
   std::int64_t most_members = 1;
   for (const NamedPaths& paths : candidates) {
-    ensembles.emplace_back(paths, domain, reader.axes(), reader.element_coordinates());
+    ensembles.emplace_back(paths, domain, reader.grid_axes(), reader.element_coordinates(), reader.block_shape());
     most_members = std::max(most_members, ensembles.back().members());
   }
   std::vector<std::string> asked;
@@ -469,7 +480,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
   moments.deviation.assign(no, 0.0);
   moments.low.assign(no, std::numeric_limits<double>::infinity());
   moments.high.assign(no, -std::numeric_limits<double>::infinity());
-  std::vector<double> shift;
+  std::vector<double> shift, counts(no, 0.0);
   const std::vector<std::size_t> variable_of = variables_of_elements(domain.layout);
   std::vector<MapSum> reference_mean(domain.layout.with_role(Role::output).size(),
                                      MapSum(pixels.rows * pixels.columns));
@@ -488,7 +499,9 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
     for (std::size_t r = 0; r < piece.cells.size(); ++r) {
       const std::size_t pixel = pixels.pixel(evaluation.grid.indices(piece.cells[r]));
       for (std::size_t i = 0; i < no; ++i) {
+        if (piece.is_masked(r * no + i)) continue;
         const double y = piece.outputs[r * no + i];
+        ++counts[i];
         moments.mean[i] += y - shift[i];
         moments.deviation[i] += (y - shift[i]) * (y - shift[i]);
         moments.low[i] = std::min(moments.low[i], y);
@@ -501,8 +514,8 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
     throw Error(Status::invalid_argument, fmt::format("{}: no complete cell to compare with", grid_file.string()));
   }
   if (has_reference) {
-    const auto count = static_cast<double>(evaluation.cells);
     for (std::size_t i = 0; i < no; ++i) {
+      const double count = std::max(counts[i], 1.0);
       moments.mean[i] /= count;
       moments.deviation[i] = std::sqrt(std::max(moments.deviation[i] / count - moments.mean[i] * moments.mean[i], 0.0));
       moments.mean[i] += shift[i];

@@ -154,7 +154,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   };
 
   const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "deviation", "floor",
-                         "initialization", "initial_deviation", "head", "positive"});
+                         "initialization", "initial_deviation", "head", "positive", "linear_skip"});
   std::string model = "mlp";
   network.read("model", model, "text");
   if (model != "mlp") network.fail(*network.table().get("model"), fmt::format("'network.model': expected mlp, found {}", model));
@@ -169,6 +169,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   network.read("initial_deviation", mlp.initial_deviation, "a number");
   network.read("head", protocol.training.head.family, "text");
   network.read_words("positive", protocol.training.head.positive, "NAME=LAW");
+  network.read("linear_skip", mlp.linear_skip, "true or false");
 
   const Section training(table("training"), "training", file,
                          {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "input_noise", "schedule", "ema", "selection",

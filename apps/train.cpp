@@ -69,6 +69,7 @@ TrainingOptions options_from(const Arguments& arguments) {
   options.network.activation = arguments.choice("activation", {"silu", "relu"});
   options.network.residual = arguments.flag("residual");
   options.network.layer_norm = arguments.flag("layer-norm");
+  options.network.linear_skip = arguments.flag("linear-skip");
   options.network.dropout = arguments.number("dropout", 0.0, 0.95);
   options.network.parametrization = arguments.choice("parametrization", {"softplus", "exp"});
   options.network.deviation = arguments.choice("deviation", {"per_sample", "shared"});
@@ -224,6 +225,7 @@ const Command& train_command() {
           {"activation", "NAME", "of the hidden layers: silu or relu (mlp, vae, ladder_vae and networks on --backbone mlp)", "silu", false},
           {"residual", "", "add a hidden layer's input to its output where widths agree", "", false},
           {"layer-norm", "", "normalise before each activation", "", false},
+          {"linear-skip", "", "add the linear least-squares fit of the outputs to the network", "", false},
           {"dropout", "P", "share of units dropped while training", "0", false},
           {"parametrization", "NAME", "of the standard deviation: softplus or exp", "exp", false},
           {"deviation", "NAME", "standard deviations: per_sample, or shared (one an output for all samples)", "per_sample", false},
@@ -284,6 +286,7 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   std::optional<LinearConstraints> laws;
   together(processes, [&] {
     domain = load_domain(arguments.text("domain"));
+    options.unseen = domain.unseen;
     if (first) {
       require_writable(output);
       for (const char* name : {"json", "log"}) {

@@ -60,6 +60,7 @@ class DomainParser {
     samples(top);
     source_units(top, "source_units", domain_.source_units);
     dimensions(top);
+    blocks(top);
     constants(top);
     context_.reading = true;
     variables(top, "inputs", Role::input);
@@ -71,6 +72,7 @@ class DomainParser {
     step_values(top);
     domain_.layout = StateLayout(layout_dimensions_, variables_);
     empty_rule(top);
+    within(top);
     split(top);
     definitions(top);
     references(top);
@@ -87,6 +89,13 @@ class DomainParser {
   std::vector<Variable> variables_;
   std::map<std::string, Position> declared_;  ///< every name of an equation
   detail::EquationContext context_;
+
+  std::vector<std::string> names_of(Role role) const {
+    std::vector<std::string> names;
+    for (const Variable& variable : variables_)
+      if (variable.role == role) names.push_back(variable.name);
+    return names;
+  }
 
   bool any_of_role(Role role) const {
     return std::any_of(variables_.begin(), variables_.end(), [&](const Variable& v) { return v.role == role; });
@@ -142,7 +151,7 @@ class DomainParser {
       domain_.sample_dimensions = domain_.column_dimensions = {"sample"};
       return;
     }
-    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates"});
+    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates", "within"});
     domain_.sample_dimensions = samples.strings("dimensions", "the file's dimensions that make samples, slowest first");
     if (domain_.sample_dimensions.empty())
       samples.fail(Status::invalid_format, "expected at least one sample dimension", "dimensions");
@@ -171,7 +180,7 @@ class DomainParser {
   void empty_rule(const Section& top) {
     if (domain_.table) return;
     const auto& node = top.required("samples", "");
-    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates"});
+    const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates", "within"});
     const auto& rule = samples.required(
         "empty", "\"all missing\", or the inputs that are all missing where a cell is no sample (land)");
     if (rule.is_string()) {
@@ -196,6 +205,88 @@ class DomainParser {
                                near.empty() ? "these are " + listed(fields) : "did you mean \"" + near + "\"?"),
                    "empty");
     }
+  }
+
+  void within(const Section& top) {
+    const auto& node = top.required("samples", "");
+    if (domain_.table || !node.as_table()->contains("within")) return;
+    std::vector<std::string> legal = domain_.sample_dimensions;
+    const std::vector<std::string> inputs = names_of(Role::input);
+    legal.insert(legal.end(), inputs.begin(), inputs.end());
+    const toml::node& table = *node.as_table()->get("within");
+    const Section ranges = section(table, "\"within\"", position(table), legal);
+    for (const std::string& name : legal) {
+      if (!ranges.has(name)) continue;
+      const std::vector<double> range = ranges.numbers(name, "");
+      if (range.size() != 2 || !(range[0] < range[1]))
+        ranges.fail(Status::invalid_format,
+                    fmt::format("expected an interval [low, high) of \"{}\" with low below high", name), name);
+      const bool coordinate = std::find(inputs.begin(), inputs.end(), name) == inputs.end();
+      if (!coordinate && !domain_.layout.variable(name).dimensions.empty())
+        ranges.fail(Status::shape_mismatch, fmt::format("expected an input of one number a sample, found \"{}\"", name), name);
+      domain_.within[name] = {range[0], range[1]};
+    }
+  }
+
+  /// Which dimensions number the cells of blocks and the blocks of neighbourhoods.
+  void blocks(const Section& top) {
+    using Numbers = FileDimension::Numbers;
+    const auto& samples = domain_.sample_dimensions;
+    std::map<std::pair<Numbers, std::string>, const Dimension*> found;
+    const Section::Entry* first = nullptr;
+    const auto entries = top.entries("dimensions");
+    for (const auto& entry : entries) {
+      const FileDimension& there = domain_.file_dimensions.at(entry.key);
+      if (there.numbers == Numbers::indices) continue;
+      if (first == nullptr) first = &entry;
+      const Dimension& own = *std::find_if(layout_dimensions_.begin(), layout_dimensions_.end(),
+                                           [&](const Dimension& one) { return one.name == entry.key; });
+      if (!found.emplace(std::pair(there.numbers, there.name), &own).second)
+        text_.fail(Status::invalid_format, fmt::format("a second dimension of the blocks along \"{}\"", there.name), entry.at);
+      if (there.numbers == Numbers::neighbours && own.extent % 2 == 0)
+        text_.fail(Status::invalid_format,
+                   fmt::format("expected an odd extent of a neighbourhood, with as many blocks on each side, found {}", own.extent),
+                   entry.at);
+    }
+    if (first == nullptr) return;
+    const auto of = [&](Numbers numbers, std::size_t from_last) -> const Dimension* {
+      const auto at = found.find({numbers, samples[samples.size() - from_last]});
+      return at == found.end() ? nullptr : at->second;
+    };
+    if (samples.size() < 2)
+      text_.fail(Status::invalid_format, "blocks need two sample dimensions, their y and their x", first->at);
+    const Dimension *y = of(Numbers::block, 2), *x = of(Numbers::block, 1);
+    const Dimension *near_y = of(Numbers::neighbours, 2), *near_x = of(Numbers::neighbours, 1);
+    const std::size_t known = (y != nullptr) + (x != nullptr) + (near_y != nullptr) + (near_x != nullptr);
+    if (y == nullptr || x == nullptr || (near_y == nullptr) != (near_x == nullptr) || known != found.size())
+      text_.fail(Status::invalid_format,
+                 fmt::format("blocks are of the last two sample dimensions: expected one dimension with source = {{ block = "
+                             "\"{}\" }}, one with {{ block = \"{}\" }}, and neighbours of both or of none",
+                             samples[samples.size() - 2], samples.back()),
+                 first->at);
+    if (!domain_.coordinates.empty())
+      text_.fail(Status::unsupported, "a domain with blocks has no \"coordinates\": they are of the file's cells", first->at);
+    Blocks made{y->name, x->name, {}, {}, y->extent, x->extent, 0, 0};
+    if (near_y != nullptr) {
+      made.near_y = near_y->name;
+      made.near_x = near_x->name;
+      made.halo_y = near_y->extent / 2;
+      made.halo_x = near_x->extent / 2;
+    }
+    domain_.blocks = made;
+  }
+
+  void fits_blocks(const Section& one, const Variable& variable, const Source& source) const {
+    if (!domain_.blocks || !source.is_field() || source.block != BlockQuantity::none) return;
+    if (!source.magnitude.empty())
+      one.fail(Status::unsupported, "a domain with blocks reads no magnitudes", "source");
+    const std::vector<std::string> cells = {domain_.blocks->y, domain_.blocks->x};
+    if (variable.dimensions == cells) return;
+    one.fail(Status::shape_mismatch,
+             fmt::format("a field of a domain with blocks is read cell by cell: expected dimensions = [{}], found [{}]{}",
+                         listed(cells), listed(variable.dimensions),
+                         variable.role == Role::input ? "; what is made of a block has source = { block = \"mean\", ... }" : ""),
+             one.has("dimensions") ? "dimensions" : "units");
   }
 
   void split(const Section& top) {
@@ -250,7 +341,16 @@ class DomainParser {
     if (node.is_string()) {
       result.name = *node.value<std::string>();
     } else {
-      const Section one = section(node, "the source of " + name, position(node), {"dimension", "first"});
+      const Section one = section(node, "the source of " + name, position(node), {"dimension", "first", "block", "neighbours"});
+      if (one.has("dimension") + one.has("block") + one.has("neighbours") != 1)
+        text_.fail(Status::invalid_format,
+                   fmt::format("{} needs one of \"dimension\", \"block\" (cells of a block of a sample dimension) and "
+                               "\"neighbours\" (blocks around one)",
+                               one.name()),
+                   one.at());
+      for (const auto& [key, numbers] : {std::pair("block", FileDimension::Numbers::block),
+                                         std::pair("neighbours", FileDimension::Numbers::neighbours)})
+        if (one.has(key)) return sample_blocks(one, key, numbers);
       result.name = one.string("dimension", "the file's name of it");
       if (one.has("first")) {
         result.first = one.integer("first", "");
@@ -265,6 +365,16 @@ class DomainParser {
     const auto& samples = domain_.sample_dimensions;
     if (std::find(samples.begin(), samples.end(), result.name) != samples.end())
       dimension.fail(Status::invalid_format, fmt::format("\"{}\" is a sample dimension", result.name), "source");
+    return result;
+  }
+
+  FileDimension sample_blocks(const Section& one, const std::string& key, FileDimension::Numbers numbers) const {
+    FileDimension result{one.string(key, ""), 0, false, numbers};
+    if (one.has("first")) one.fail(Status::invalid_format, "\"first\" goes with \"dimension\"", "first");
+    const auto& samples = domain_.sample_dimensions;
+    if (std::find(samples.begin(), samples.end(), result.name) == samples.end())
+      one.fail(Status::not_found,
+               fmt::format("\"{}\" is no sample dimension; these are {}", result.name, listed(samples)), key);
     return result;
   }
 
@@ -345,7 +455,7 @@ class DomainParser {
   void variables(const Section& top, const std::string& key, Role role) {
     for (const auto& entry : top.entries(key)) {
       const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
-                                  {"units", "source", "value", "source_units", "standard_name", "long_name", "dimensions"});
+                                  {"units", "source", "value", "source_units", "standard_name", "long_name", "dimensions", "network"});
       declare(entry.key, entry.at);
       if (domain_.table && (entry.key == "sample" || entry.key == "member"))
         text_.fail(Status::invalid_format,
@@ -361,6 +471,11 @@ class DomainParser {
       if (one.has("dimensions")) variable.dimensions = declared_dimensions(one);
       count_elements(one, variable);
       Source source = one.has("value") ? read_value(one, variable, own) : detail::read_source(one, variable, own, domain_);
+      fits_blocks(one, variable, source);
+      if (one.has("network")) {
+        if (role == Role::output) one.fail(Status::invalid_format, "\"network\" says whether it is given an input", "network");
+        if (!one.boolean("network")) domain_.unseen.push_back(variable.name);
+      }
       source_units(one, "source_units", source.source_units);
       accept_spellings(variable, own, source);
       domain_.sources[entry.key] = std::move(source);

@@ -5,6 +5,7 @@
 namespace lavoisier::detail {
 namespace {
 
+const std::vector<std::string> quantities = {"mean", "contrast", "spread", "weight", "valid"};  // as in BlockQuantity
 const std::vector<std::string> transforms = {"none", "sine", "cosine", "logarithm", "square_root"};  // as in Transform
 
 /// Reads one variable's source.
@@ -27,8 +28,12 @@ class SourceParser {
     const std::string field = domain_.table ? "column" : "variable";
     std::vector<std::string> legal = {field, "axis", "index", "units", "transform", "period", "magnitude"};
     if (!domain_.table) legal.emplace_back("at");
+    if (domain_.blocks) legal.insert(legal.end(), {"block", "least"});
     const Section one(section_.text(), *node.as_table(), "the source of " + variable_.name, position(node), legal);
     what(one, field, source);
+    if (one.has("block")) read_quantity(one, source);
+    if (one.has("least") && source.block != BlockQuantity::spread)
+      one.fail(Status::invalid_format, "\"least\" goes with block = \"spread\"", "least");
     if (one.has("at")) read_indices(one, source);
     if (one.has("transform"))
       read_transform(one, source);
@@ -81,6 +86,47 @@ class SourceParser {
              fmt::format("\"{}\" is no sample dimension; {}", source.variable,
                          near.empty() ? "these are " + listed(all) : "did you mean \"" + near + "\"?"),
              "axis");
+  }
+
+  void read_quantity(const Section& one, Source& source) const {
+    const std::string word = one.string("block", "");
+    const auto found = std::find(quantities.begin(), quantities.end(), word);
+    if (found == quantities.end())
+      one.fail(Status::invalid_format, fmt::format("expected one of {} for \"block\", found \"{}\"", listed(quantities), word),
+               "block");
+    source.block = static_cast<BlockQuantity>(found - quantities.begin() + 1);
+    if (variable_.role == Role::output) one.fail(Status::invalid_format, "an output is read cell by cell", "block");
+    if (source.axis) one.fail(Status::invalid_format, "\"block\" goes with a field", "block");
+    const Blocks& blocks = *domain_.blocks;
+    using Names = std::vector<std::string>;
+    const Names around = {blocks.near_y, blocks.near_x}, cells = {blocks.y, blocks.x};
+    const bool near = !blocks.near_y.empty();
+    std::vector<Names> legal;
+    switch (source.block) {
+      case BlockQuantity::weight: legal = {cells, {blocks.y}}; break;
+      case BlockQuantity::contrast: if (near) legal = {around}; break;
+      case BlockQuantity::spread: if (near) legal = {{}}; break;
+      default: legal = {{}}; if (near) legal.push_back(around);
+    }
+    if (legal.empty())
+      one.fail(Status::invalid_format,
+               fmt::format("a {} is over a neighbourhood: declare a dimension with source = {{ neighbours = ... }} for both "
+                           "dimensions of the blocks",
+                           word),
+               "block");
+    if (std::find(legal.begin(), legal.end(), variable_.dimensions) == legal.end()) {
+      std::string expected;
+      for (const Names& names : legal) expected += fmt::format("{}[{}]", expected.empty() ? "" : " or ", listed(names));
+      section_.fail(Status::shape_mismatch,
+                    fmt::format("block = \"{}\": expected dimensions = {}, found [{}]", word, expected,
+                                listed(variable_.dimensions)),
+                    section_.has("dimensions") ? "dimensions" : "source");
+    }
+    const bool share = source.block == BlockQuantity::weight || source.block == BlockQuantity::valid;
+    if (share && !own_.same_as(Unit()))
+      section_.fail(Status::unit_mismatch,
+                    fmt::format("a share of area: expected units = \"1\", found \"{}\"", variable_.units), "units");
+    if (source.block == BlockQuantity::spread) source.least = one.has("least") ? one.positive("least", "") : 0.0;
   }
 
   void read_indices(const Section& one, Source& source) const {

@@ -2,6 +2,7 @@
 #include <lavoisier/status.hpp>
 #include <lavoisier/units.hpp>
 
+#include "block_reader.hpp"
 #include "field.hpp"
 #include "over_columns.hpp"
 #include "split.hpp"
@@ -35,6 +36,7 @@ struct SampleReader::Implementation {
     UnitConversion conversion;
     std::vector<FieldAxis> axes;
     std::size_t column = 0;  ///< of a table
+    detail::BlockField of_blocks() const { return {variable, axes, conversion}; }
   };
   struct Field {
     Source source;
@@ -51,10 +53,18 @@ struct SampleReader::Implementation {
   std::filesystem::path path;
   std::optional<NetcdfReader> file;  ///< one of the two
   std::optional<CsvReader> table;
+  std::optional<detail::BlockReader> blocks;  ///< of the file's grid
+  struct Interval {
+    bool coordinate = false;
+    std::size_t at = 0;  ///< among the sample dimensions or the inputs
+    std::pair<double, double> range;
+  };
+  std::vector<Interval> within;
   std::vector<FileAxis> axes;
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
   std::vector<Field> inputs, outputs;
+  std::vector<detail::BlockField> output_parts;  ///< of blocks: where masks come from, with outputs or without
   std::map<std::string, ExpressionValue> constants;  ///< for `value` of inputs
   std::vector<FileAxis> element_axes;
   std::vector<std::string> coordinate_names;
@@ -72,9 +82,10 @@ struct SampleReader::Implementation {
       table.emplace(path, *domain.table);
     } else {
       file.emplace(path);
+      if (domain.blocks) blocks.emplace(domain, *file);
     }
     for (const auto& name : domain.sample_dimensions) {
-      axes.push_back(table ? row_axis(name) : file->axis(name));
+      axes.push_back(table ? row_axis(name) : blocks ? blocks->axes()[axes.size()] : file->axis(name));
       for (std::size_t i = 0; i < axes.back().values.size(); ++i)
         if (!std::isfinite(axes.back().values[i]))
           throw Error(Status::non_finite, fmt::format("coordinate \"{}\" of \"{}\" has no number at index {}", name,
@@ -85,16 +96,22 @@ struct SampleReader::Implementation {
       numbers_columns.push_back(std::find(columns.begin(), columns.end(), name) != columns.end());
     }
     for (const auto& variable : domain.layout.variables()) {
+      if (blocks && variable.role == Role::output)
+        output_parts.push_back(part(domain, variable, domain.sources.at(variable.name), domain.sources.at(variable.name).variable).of_blocks());
       if (variable.role == Role::diagnostic || (variable.role == Role::output && !with_outputs)) continue;
       auto& list = variable.role == Role::input ? inputs : outputs;
       list.push_back(field(domain, variable, domain.layout.offset(variable.name)));
+    }
+    for (const auto& [name, range] : domain.within) {
+      const bool coordinate = !domain.layout.has_variable(name);
+      within.push_back({coordinate, coordinate ? dimension_index(domain, name) : static_cast<std::size_t>(domain.layout.offset(name)), range});
     }
     for (const Constant& constant : domain.constants) constants[constant.name] = {{}, {}, {constant.value}, {}};
     for (const ArrayConstant& constant : domain.array_constants)
       constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
     if (file) {
-      element_axes = detail::element_axes(domain, *file);
-      element_coordinates = detail::element_coordinates(domain, *file);
+      if (!blocks) element_axes = detail::element_axes(domain, *file);
+      if (!blocks) element_coordinates = detail::element_coordinates(domain, *file);
       for (const std::string& name : domain.coordinates)
         if (file->has_variable(name)) coordinate_names.push_back(name);
     }
@@ -108,6 +125,14 @@ struct SampleReader::Implementation {
   void read_split(const Domain& domain, const Split& rule) {
     if (rule.kind == Split::Kind::groups) {
       read_groups(domain, rule);
+    } else if (rule.kind == Split::Kind::boxes) {
+      for (std::int64_t cell = 0; cell < cells; ++cell) {
+        const auto at = indices(cell);
+        split.push_back(detail::subset_in_boxes(rule, [&](const std::string& name) {
+          const std::size_t axis = dimension_index(domain, name);
+          return axes[axis].values[static_cast<std::size_t>(at[axis])];
+        }));
+      }
     } else if (rule.kind != Split::Kind::block) {
       split = subsets_of_rows(rule, cells);
     } else {
@@ -203,7 +228,8 @@ struct SampleReader::Implementation {
       if (!source.file_units.empty()) result.conversion = Unit(source.file_units).conversion_to(Unit(source.units));
       return result;
     }
-    result.axes = detail::field_axes(domain, variable, source, name, *file);
+    result.axes = detail::field_axes(domain, blocks ? Variable() : variable, source, name, *file);
+    if (source.block == BlockQuantity::weight || source.block == BlockQuantity::valid) return result;
     result.conversion = detail::resolve_units(domain, source, name, file->variable(name).units, path);
     return result;
   }
@@ -225,7 +251,7 @@ struct SampleReader::Implementation {
   };
 
   void fill(const std::vector<Field>& fields, std::vector<double>& values, std::int64_t first, std::int64_t count,
-            std::vector<std::uint8_t>& complete, std::vector<std::uint8_t>& empty) const {
+            std::vector<std::uint8_t>& complete, std::vector<std::uint8_t>& empty, detail::BlockReader::Piece* piece) const {
     std::int64_t width = 0;
     std::vector<std::size_t> columns;  // of a table: all at once
     for (const Field& field : fields) {
@@ -241,6 +267,11 @@ struct SampleReader::Implementation {
         put_coordinate(field, block);
       } else if (field.source.value) {
         put(field, block, evaluated(fields, field, block));
+      } else if (piece != nullptr) {
+        const detail::BlockField part = field.parts.front().of_blocks();
+        put(field, block, field.source.block == BlockQuantity::none
+                              ? piece->values(part)
+                              : piece->quantity(part, field.source, field.elements, field.name));
       } else {
         std::vector<double> read;
         for (const Part& part : field.parts) {
@@ -325,6 +356,34 @@ struct SampleReader::Implementation {
     return result;
   }
 
+  /// What is outside the domain's intervals is no sample.
+  void leave_out(Piece& piece) const {
+    if (within.empty()) return;
+    const std::size_t count = piece.complete.size(), width = count > 0 ? piece.inputs.size() / count : 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto place = indices(piece.first + static_cast<std::int64_t>(i));
+      for (const Interval& one : within) {
+        const double value = one.coordinate ? axes[one.at].values[static_cast<std::size_t>(place[one.at])]
+                                            : piece.inputs[i * width + one.at];
+        if (!std::isfinite(value) || (value >= one.range.first && value < one.range.second)) continue;
+        piece.complete[i] = 0;
+        piece.empty[i] = 1;
+      }
+    }
+  }
+
+  std::vector<std::uint8_t> masks(detail::BlockReader::Piece& piece, std::size_t count) const {
+    const auto block_cells = static_cast<std::size_t>(blocks->shape().cells());
+    std::vector<std::uint8_t> result(count * block_cells * output_parts.size());
+    for (std::size_t v = 0; v < output_parts.size(); ++v) {
+      const std::vector<std::uint8_t> one = piece.masked(output_parts[v]);
+      for (std::size_t i = 0; i < count; ++i)
+        std::copy_n(one.begin() + static_cast<std::ptrdiff_t>(i * block_cells), block_cells,
+                    result.begin() + static_cast<std::ptrdiff_t>((i * output_parts.size() + v) * block_cells));
+    }
+    return result;
+  }
+
   static std::vector<double> column_of(const std::vector<double>& rows, std::size_t column, std::size_t columns) {
     std::vector<double> result;
     for (std::size_t at = column; at < rows.size(); at += columns) result.push_back(rows[at]);
@@ -354,6 +413,15 @@ SampleReader::SampleReader(SampleReader&&) noexcept = default;
 std::int64_t SampleReader::cells() const noexcept { return implementation_->cells; }
 
 std::vector<FileAxis> SampleReader::axes() const { return implementation_->axes; }
+
+std::vector<FileAxis> SampleReader::grid_axes() const {
+  return implementation_->blocks ? implementation_->blocks->grid_axes() : implementation_->axes;
+}
+
+std::optional<BlockShape> SampleReader::block_shape() const {
+  if (!implementation_->blocks) return std::nullopt;
+  return implementation_->blocks->shape();
+}
 
 bool SampleReader::has_split() const noexcept { return !implementation_->split.empty(); }
 
@@ -394,8 +462,12 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
   const auto size = static_cast<std::size_t>(count);
   piece.complete.assign(size, 1);
   piece.empty.assign(size, 1);
-  self.fill(self.inputs, piece.inputs, first, count, piece.complete, piece.empty);
-  self.fill(self.outputs, piece.outputs, first, count, piece.complete, piece.empty);
+  std::optional<detail::BlockReader::Piece> blocks;
+  if (self.blocks) blocks.emplace(*self.blocks, first, count);
+  self.fill(self.inputs, piece.inputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
+  self.fill(self.outputs, piece.outputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
+  self.leave_out(piece);
+  if (blocks) piece.masked = self.masks(*blocks, size);
   piece.column.resize(size);
   piece.step.resize(size);
   if (!self.split.empty()) piece.subset.resize(size);

@@ -75,6 +75,30 @@ void read_rows(const Section& lists, Split& result) {
     }
 }
 
+std::vector<Box> read_boxes(const Section& split, const char* key, const std::vector<std::string>& dimensions) {
+  const auto& node = split.required(key, "an array of boxes such as { lat = [-45, -10], lon = [110, 160] }");
+  if (!node.is_array()) split.wrong_type(node, key, "an array of boxes");
+  std::vector<Box> boxes;
+  for (const auto& item : *node.as_array()) {
+    if (!item.is_table()) split.wrong_type(item, key, "an array of boxes");
+    const Section one(split.text(), *item.as_table(), fmt::format("a box of \"{}\"", key), position(item), dimensions);
+    Box box;
+    for (const std::string& name : dimensions) {
+      if (!one.has(name)) continue;
+      const std::vector<double> range = one.numbers(name, "");
+      if (range.size() != 2 || !(range[0] < range[1]))
+        one.fail(Status::invalid_format,
+                 fmt::format("expected an interval [low, high) of \"{}\" with low below high", name), name);
+      box[name] = {range[0], range[1]};
+    }
+    if (box.empty())
+      split.text().fail(Status::invalid_format, fmt::format("expected an interval of at least one of {}", listed(dimensions)),
+                        position(item));
+    boxes.push_back(std::move(box));
+  }
+  return boxes;
+}
+
 }  // namespace
 
 Split read_split(const Section& top, const std::vector<std::string>& dimensions) {
@@ -85,7 +109,7 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   std::string kind = "block";
   if (const auto* const word = table.get("kind"); word != nullptr && word->is_string())
     kind = *word->value<std::string>();
-  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups"};
+  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups", "boxes"};
   const auto known = std::find(kinds.begin(), kinds.end(), kind);
   std::vector<std::string> legal = {"kind", "test", "validation"};
   if (known == kinds.end()) legal.insert(legal.end(), {"axis", "width", "modulus", "variable", "seed", "file"});
@@ -110,6 +134,11 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   }
   if (result.kind == Split::Kind::groups) {
     read_groups(split, result);
+    return result;
+  }
+  if (result.kind == Split::Kind::boxes) {
+    result.test_boxes = read_boxes(split, "test", dimensions);
+    result.validation_boxes = read_boxes(split, "validation", dimensions);
     return result;
   }
   if (dimensions.size() != 1)
@@ -149,6 +178,18 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   return result;
 }
 
+Subset subset_in_boxes(const Split& split, const std::function<double(const std::string& dimension)>& coordinate) {
+  const auto in = [&](const std::vector<Box>& boxes) {
+    return std::any_of(boxes.begin(), boxes.end(), [&](const Box& box) {
+      return std::all_of(box.begin(), box.end(), [&](const auto& side) {
+        const double value = coordinate(side.first);
+        return value >= side.second.first && value < side.second.second;
+      });
+    });
+  };
+  return in(split.test_boxes) ? Subset::test : in(split.validation_boxes) ? Subset::validation : Subset::training;
+}
+
 void GroupNumbers::see(double value) {
   if (std::isfinite(value)) subsets_[value] = Subset::training;
 }
@@ -164,8 +205,8 @@ Subset GroupNumbers::subset(double value) {
 }  // namespace detail
 
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
-  LAVOISIER_REQUIRE(split.kind != Split::Kind::block && split.kind != Split::Kind::groups,
-                    "a split by blocks or groups needs values of the file");
+  LAVOISIER_REQUIRE(split.kind != Split::Kind::block && split.kind != Split::Kind::groups && split.kind != Split::Kind::boxes,
+                    "a split by blocks, groups or boxes needs values of the file");
   std::vector<Subset> subsets(static_cast<std::size_t>(rows), Subset::training);
   if (split.kind == Split::Kind::indices) {
     for (const auto& [subset, list] :
@@ -206,6 +247,16 @@ Subset subset_of_number(const Split& split, double number) {
 }
 
 std::string describe(const Split& split) {
+  const auto boxes = [](const std::vector<Box>& all) {
+    std::string text;
+    for (const Box& box : all) {
+      std::string one;
+      for (const auto& [name, side] : box)
+        one += fmt::format("{}{:g} <= {} < {:g}", one.empty() ? "" : ", ", side.first, name, side.second);
+      text += (text.empty() ? "" : " or ") + one;
+    }
+    return text.empty() ? std::string("none") : text;
+  };
   const auto blocks = [](const std::vector<int>& numbers) { return fmt::format("{}", fmt::join(numbers, ", ")); };
   switch (split.kind) {
     case Split::Kind::block:
@@ -223,6 +274,9 @@ std::string describe(const Split& split) {
     case Split::Kind::groups:
       return fmt::format("groups of {}, numbered by ascending value, mod {}: test {}, validation {}, training the rest",
                          split.variable, split.modulus, blocks(split.test), blocks(split.validation));
+    case Split::Kind::boxes:
+      return fmt::format("test where {}; validation where {}; training the rest", boxes(split.test_boxes),
+                         boxes(split.validation_boxes));
   }
   return {};
 }

@@ -5,12 +5,16 @@
 
 #include "section.hpp"
 
+#include <functional>
 #include <map>
 
 namespace lavoisier::detail {
 
 /// The table [split] of `top`, which has one.
 Split read_split(const Section& top, const std::vector<std::string>& sample_dimensions);
+
+/// Of a sample by its coordinates.
+Subset subset_in_boxes(const Split& split, const std::function<double(const std::string& dimension)>& coordinate);
 
 /// Groups by a variable's values: all are shown to see(), then each has its subset.
 class GroupNumbers {

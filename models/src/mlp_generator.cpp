@@ -3,6 +3,7 @@
 #include "backbones.hpp"
 #include "export_model.hpp"
 #include "generator.hpp"
+#include "least_squares.hpp"
 #include "training_network.hpp"
 
 #include <algorithm>
@@ -45,7 +46,9 @@ class Mlp final : public Generator {
     const std::vector<double> start = initial_weights(plan_, context_.options.network, seed);
     const std::span<float> weights = network_.weights();
     for (std::size_t i = 0; i < start.size(); ++i) weights[i] = static_cast<float>(start[i]);
-    if (!dense_alone() || context_.options.network.deviation == "shared") level_deviations(plan_, weights);
+    if (!dense_alone() || context_.options.network.deviation == "shared" || context_.options.network.linear_skip)
+      level_deviations(plan_, weights);
+    if (context_.options.network.linear_skip) start_from_least_squares(weights);
     start_head(context_, plan_, weights);
     if (plan_.parameters.back().elements() != plan_.outputs) return;  // a field's channels: no weights of one output alone
     for (Index i = 0; i < context_.outputs; ++i)
@@ -79,6 +82,18 @@ class Mlp final : public Generator {
   }
 
  private:
+  /// What is trained starts as zero: the first mean is the least-squares fit.
+  void start_from_least_squares(std::span<float> weights) {
+    const LinearFit fit = least_squares(context_.data, context_.inputs, context_.outputs);
+    const auto put = [&](const Parameter& parameter, const RowMatrix& values) {
+      float* const to = weights.data() + parameter.offset;
+      std::fill_n(to, parameter.elements(), 0.0F);
+      for (Index i = 0; i < values.size(); ++i) to[i] = static_cast<float>(values.data()[i]);
+    };
+    put(plan_.parameters[0], fit.weight);
+    put(plan_.parameters[1], fit.bias);
+    level_rows(plan_, weights, 0, context_.outputs, 0.0F);
+  }
   bool dense_alone() const { return context_.options.generator.name == "mlp" && context_.options.generator.fields.backbone == "mlp"; }
   /// Weights of a constant output are zero and, having no gradient, stay so.
   void leave_out(std::span<float> weights, Index output) {

@@ -43,8 +43,16 @@ void NetworkPlan::hold_fixed(std::span<float> gradient) const {
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs) {
   const NetworkPlan names;
   PlanBuilder builder("", {{names.input, inputs}});
-  builder.mlp(options, names.input, outputs);
-  return std::move(builder).finish(names.output);
+  const std::string skip = options.linear_skip ? builder.dense(names.input, outputs) : std::string();
+  const std::string last = builder.mlp(options, names.input, outputs);
+  if (options.linear_skip) builder.add(skip, last);
+  NetworkPlan plan = std::move(builder).finish(names.output);
+  if (options.linear_skip)
+    for (std::size_t i = 0; i < 2; ++i) {
+      plan.parameters[i].fixed_from = 0;
+      plan.parameters[i].decays = false;
+    }
+  return plan;
 }
 
 std::vector<double> initial_weights(const NetworkPlan& plan, const MlpOptions& options, std::uint64_t seed,

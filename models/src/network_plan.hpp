@@ -52,7 +52,8 @@ struct NetworkPlan {
   void hold_fixed(std::span<float> gradient) const;
 };
 
-/// Dense layers of the given widths with an activation behind each but the last; `outputs` wide at the end.
+/// Dense layers of the given widths with an activation behind each but the last; `outputs` wide at the end. With
+/// `linear_skip` a dense layer of the inputs is added to it, whose weights (the first two parameters) are left as they are.
 NetworkPlan plan_mlp(const MlpOptions& options, std::int64_t inputs, std::int64_t outputs);
 
 /// The plan of a model file's graph, between its `standardize` and its `gaussian_head`, and its weights.

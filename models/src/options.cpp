@@ -129,6 +129,11 @@ void require_generator(const TrainingOptions& options) {
     whole(generator.series >= 1, "series", "at least 1", generator.series);
     whole(generator.window >= 2, "window", "at least 2 lags", generator.window);
   }
+  if (options.network.linear_skip &&
+      (generator.name != "mlp" || fields.backbone != "mlp" || options.head.family != "gaussian"))
+    throw Error(Status::invalid_argument,
+                "network.linear_skip: expected generator 'mlp', backbone 'mlp' and head 'gaussian', found '" + generator.name +
+                    "', '" + fields.backbone + "' and '" + options.head.family + "'");
   if (generator.name == "mlp" || generator.name == "spectral_temporal") return;
   if (options.estimator != Estimator::exact)
     refuse_combination(generator.name, "estimator", to_string(options.estimator), std::vector<std::string>{"exact"},
@@ -143,6 +148,7 @@ void require_generator(const TrainingOptions& options) {
   if (detail::trains_on_graphs(generator.name)) {
     plain(!options.network.residual, "network.residual");
     plain(options.input_noise == 0.0, "input_noise");
+    plain(options.unseen.empty(), "unseen");
     plain(options.scaling == "standard", "scaling 'max_abs'");
     whole(generator.graph.state >= 1 && generator.graph.state <= 4096, "graph.state", "1 to 4096",
           generator.graph.state);
@@ -217,6 +223,11 @@ std::map<std::string, std::string> resolved(const TrainingOptions& options) {
           {"option.seed", std::to_string(options.seed)},
           {"option.selection", options.selection},
           {"option.device", options.device}};
+  for (const std::string& name : options.unseen) {
+    std::string& unseen = all["option.unseen"];
+    unseen += (unseen.empty() ? "" : " ") + name;
+  }
+  if (options.network.linear_skip) all["option.network.linear_skip"] = "true";
   if (options.estimator != Estimator::exact) {
     all["option.estimator"] = to_string(options.estimator);
     all["option.draws"] = std::to_string(options.draws);

@@ -162,6 +162,14 @@ void require_head(const TrainingOptions& options) {
 
 TargetRules target_rules(const StateLayout& layout, const TrainingOptions& options) {
   TargetRules rules;
+  for (const std::string& name : options.unseen) {
+    const std::vector<Variable> inputs = layout.with_role(Role::input);
+    const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const Variable& one) { return one.name == name; });
+    if (found == inputs.end()) throw Error(Status::not_found, "unseen: expected names of inputs, found '" + name + "'");
+    for (Index i = 0; i < layout.elements(*found); ++i) rules.unseen.push_back(layout.offset(name) + i);
+  }
+  if (static_cast<Index>(rules.unseen.size()) == layout.elements(Role::input))
+    throw Error(Status::invalid_argument, "unseen: the network needs an input");
   const HeadFamily family = family_of(options.head.family);
   if (family == HeadFamily::gaussian) return rules;
   if (family == HeadFamily::poisson) {

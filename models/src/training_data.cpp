@@ -253,6 +253,10 @@ TrainingData::TrainingData(const SampleSource& all_samples, const LinearConstrai
       input_mean[j] = input_minimum[j];
       input_scale[j] = 1.0;
     }
+  for (const Index j : rules.unseen) {
+    input_mean[j] = 0.0;
+    input_scale[j] = 1e300;
+  }
   output_mean = seen.outputs.mean;
   for (Index i = 0; i < n; ++i) {
     if (constant(seen.outputs.minimum[i], seen.outputs.maximum[i]))

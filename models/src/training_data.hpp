@@ -23,7 +23,7 @@ struct RowStorage {
   const std::atomic<bool>* stop = nullptr;   ///< asks to give up; looked at between two pieces
 };
 
-/// How a head that is not Gaussian has its targets.
+/// How a head that is not Gaussian has its targets, and which inputs the network does not see.
 struct TargetRules {
   enum class Onto {
     orthogonal,  ///< the outputs that have a mean are moved, orthogonally
@@ -33,6 +33,7 @@ struct TargetRules {
   std::vector<Eigen::Index> unshifted;  ///< outputs that have no mean taken off; their scale is the mean of those above 0
   Onto onto = Onto::orthogonal;
   bool counts = false;  ///< scale 1
+  std::vector<Eigen::Index> unseen;  ///< inputs that have mean 0 and scale 1e300: 0 in FP32
 };
 
 /// What training needs of a sample set. All statistics are of the training rows alone, but for the scaling "max_abs": no

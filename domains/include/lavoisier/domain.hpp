@@ -1,6 +1,7 @@
 #ifndef LAVOISIER_DOMAIN_HPP
 #define LAVOISIER_DOMAIN_HPP
 
+#include <lavoisier/blocks.hpp>
 #include <lavoisier/csv_reader.hpp>
 #include <lavoisier/element_coordinates.hpp>
 #include <lavoisier/law.hpp>
@@ -20,6 +21,16 @@
 
 namespace lavoisier {
 
+/// What a domain with blocks makes of a field for a block, weighted by area over the cells that have a value.
+enum class BlockQuantity {
+  none,
+  mean,      ///< of the block, or of each block of its neighbourhood (where it has none: the block's own)
+  contrast,  ///< of the neighbourhood: mean minus the block's own
+  spread,    ///< root of the mean square of the contrasts, but at least `least`
+  weight,    ///< of each cell, or of each row of cells, in the block's mean
+  valid      ///< share of the area with a value, of the block or of each block of its neighbourhood
+};
+
 /// How one input or output is got from a file.
 enum class Transform { none, sine, cosine, logarithm, square_root };
 struct Source {
@@ -28,6 +39,8 @@ struct Source {
   std::map<std::string, std::int64_t> at;  ///< of further dimensions of the field: the one index taken, from 0
   std::optional<Expression> value;     ///< instead: made of inputs before it, constants and array constants
   UnitConversion value_conversion;     ///< from the units of `value` to the variable's
+  BlockQuantity block = BlockQuantity::none;
+  double least = 0.0;      ///< of a spread, in `units`
   bool axis = false;       ///< a coordinate value instead of a field
   bool index = false;      ///< the index along the axis (0, 1, ...) instead of its value
   Transform transform = Transform::none;
@@ -44,6 +57,16 @@ struct FileDimension {
   std::string name;        ///< in the file
   std::int64_t first = 0;  ///< from 0
   bool part = false;       ///< the file's dimension may be longer
+  /// It numbers the file's indices, or, of a sample dimension, the cells of a block or the blocks of a neighbourhood.
+  enum class Numbers { indices, block, neighbours } numbers = Numbers::indices;
+};
+
+/// Of a domain whose samples are blocks of cells of the last two sample dimensions.
+struct Blocks {
+  std::string y, x;                          ///< dimensions of the layout: the cells of a block
+  std::string near_y, near_x;                ///< the blocks of a neighbourhood; empty: none
+  std::int64_t factor_y = 1, factor_x = 1;   ///< their extents
+  std::int64_t halo_y = 0, halo_x = 0;       ///< blocks on each side
 };
 
 /// A constant with a number for each element of dimensions (the thickness of layers). `value` of inputs may use it; it is
@@ -77,6 +100,9 @@ struct GlobalLaw {
   std::vector<std::string> step_values;  ///< that it names
 };
 
+/// Intervals of sample dimensions, [low, high), by name; the others are taken whole.
+using Box = std::map<std::string, std::pair<double, double>>;
+
 /// Which samples are for training, validation and test.
 struct Split {
   enum class Kind {
@@ -84,7 +110,8 @@ struct Split {
     sequential,  ///< by rows in file order: training, then validation, then test
     random,      ///< by rows: a permutation drawn by `seed` and the number of rows alone
     indices,     ///< by rows, from 0, as listed; rows that are not listed: training
-    groups       ///< by a variable of the file: its distinct values are numbered from 0, ascending; number mod modulus
+    groups,      ///< by a variable of the file: its distinct values are numbered from 0, ascending; number mod modulus
+    boxes        ///< by regions of the samples' coordinates; test where test and validation overlap; the rest: training
   };
   Kind kind = Kind::block;
   std::string axis;
@@ -95,6 +122,7 @@ struct Split {
   double test_share = 0.0, validation_share = 0.0;  ///< sequential, random: of the rows, rounded down; the rest: training
   std::uint64_t seed = 0;
   std::vector<std::int64_t> test_rows, validation_rows;
+  std::vector<Box> test_boxes, validation_boxes;
 };
 
 /// The subsets of `rows` rows by a split that counts rows. Error(out_of_range) names a listed row that is not
@@ -128,6 +156,10 @@ struct Domain {
   std::vector<std::string> coordinates;  ///< the file's names of auxiliary coordinates of the samples
   std::vector<std::string> empty;  ///< a cell where all of these inputs are missing is no sample (land); none listed:
                                    ///< where every field that is asked for is missing
+  std::map<std::string, std::pair<double, double>> within;  ///< a cell where one of these inputs or coordinates of sample
+                                                            ///< dimensions is outside [low, high) is no sample
+  std::vector<std::string> unseen;  ///< inputs that laws alone read
+  std::optional<Blocks> blocks;     ///< samples are blocks of cells
   std::optional<CsvOptions> table;  ///< samples are the rows of a CSV file; then both lists of dimensions are {"sample"}
   std::optional<Split> split;
   std::vector<std::string> notes;                    ///< conversions done inside laws, for people
@@ -158,7 +190,10 @@ class SampleReader {
   SampleReader(SampleReader&&) noexcept;
 
   std::int64_t cells() const noexcept;
-  std::vector<FileAxis> axes() const;               ///< of the sample dimensions, as in the file
+  std::vector<FileAxis> axes() const;               ///< of the sample dimensions, as in the file; of blocks: their own
+  /// Of a domain with blocks: the file's grid, whose last two axes the blocks divide, and how; else axes() and nothing.
+  std::vector<FileAxis> grid_axes() const;
+  std::optional<BlockShape> block_shape() const;
   /// Of the dimensions that outputs have, in the layout's order and by its names: the part of the file's axis that is
   /// theirs; indices from 0 where the file has none.
   std::vector<FileAxis> element_axes() const;
@@ -182,6 +217,9 @@ class SampleReader {
     std::vector<std::uint8_t> empty;                ///< one a cell: all fields missing (land), not an error
     std::vector<std::uint64_t> column, step;
     std::vector<Subset> subset;                     ///< if has_split()
+    /// Of blocks: cells x output elements, 1 where the grid's cell has no value. There `outputs` are the block's mean, which
+    /// no law weighs.
+    std::vector<std::uint8_t> masked;
   };
   Piece read(std::int64_t first, std::int64_t count) const;
 

@@ -26,6 +26,8 @@ struct MlpOptions {
   std::string activation = "silu";             ///< "silu", or "relu" where all layers are dense (backbone "mlp")
   bool residual = false;                       ///< adds a layer's input to its output where widths agree (not the first)
   bool layer_norm = false;                     ///< before each activation
+  bool linear_skip = false;                    ///< adds the linear map of the inputs that fits the training outputs best,
+                                               ///< by least squares; training leaves it as it is (mlp, Gaussian head)
   double dropout = 0.0;                        ///< behind each activation, while training only; in units of 2^-16
   std::string parametrization = "exp";         ///< of the standard deviation: "softplus" or "exp"
   std::string deviation = "per_sample";        ///< "per_sample", or "shared": of each output one that all samples share,
@@ -100,6 +102,7 @@ struct TrainingOptions {
   MlpOptions network;
   GeneratorOptions generator;
   HeadOptions head;
+  std::vector<std::string> unseen;             ///< inputs that laws alone read: the network is given 0 for them (no graphs)
   std::string scaling = "standard";            ///< of inputs and outputs: "standard" (mean and deviation of the training
                                                ///< samples) or "max_abs" (no shift, largest |value| over all samples)
   std::int64_t epochs = 60;
