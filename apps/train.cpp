@@ -22,6 +22,8 @@
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <map>
+#include <numeric>
 #include <optional>
 
 namespace lavoisier::cli {
@@ -183,7 +185,25 @@ void print_scores(const std::optional<MarginalScores>& found, const std::string&
   const MarginalScores& scores = *found;
   Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
   table.left(1);
+  // Names and numbers of elements; of images one row stands for all pixels.
+  constexpr std::int64_t most_rows = 64;
+  std::map<std::string, std::string> shortened;
+  for (const Variable& variable : layout.with_role(Role::output))
+    if (const std::int64_t elements = layout.elements(variable); elements > most_rows)
+      shortened[variable.name + "[0]"] = fmt::format("{}, {} elements", variable.name, elements);
   for (std::size_t i = 0; i < scores.variables.size(); ++i) {
+    if (const auto found = shortened.find(scores.variables[i]); found != shortened.end()) {
+      const std::string all_of = found->first.substr(0, found->first.size() - 2);
+      const std::string& units = layout.variable(all_of).units;
+      const auto first = static_cast<std::ptrdiff_t>(i), last = first + static_cast<std::ptrdiff_t>(layout.elements(layout.variable(all_of)));
+      const auto mean = [&](const std::vector<double>& values) {
+        return std::accumulate(values.begin() + first, values.begin() + last, 0.0) / static_cast<double>(last - first);
+      };
+      table.add({found->second, units, significant(mean(scores.rmse)), significant(mean(scores.crps)),
+                 fmt::format("{:.3f}", mean(scores.coverage90))});
+      i = static_cast<std::size_t>(last) - 1;
+      continue;
+    }
     const std::string units = layout.has_variable(scores.variables[i]) ? layout.variable(scores.variables[i]).units : std::string();
     table.add({scores.variables[i], units, significant(scores.rmse[i]), significant(scores.crps[i]),
                fmt::format("{:.3f}", scores.coverage90[i])});
@@ -207,7 +227,7 @@ const Command& train_command() {
       "",
       {
           {"domain", "NAME|FILE", "a shipped domain (lavoisier domains) or a domain file", "", false},
-          {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
+          {"data", "FILE", "reference data (NetCDF; CSV for a domain of tables; image files or folders for one of images)", "", true},
           {"output", "FILE", "the model file to write", "", false},
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},

@@ -293,7 +293,7 @@ const Command& validate_command() {
           {"domain", "NAME|FILE", "laws, variables and split", "", false},
           {"candidate", "[NAME=]PATH", "the ensemble judged: member files or a folder of them", "", true},
           {"baseline", "[NAME=]PATH", "further ensembles shown beside it; they don't change the exit code", "", true},
-          {"reference", "FILE", "reference run (NetCDF, or CSV for a domain of tables)", "", false},
+          {"reference", "FILE", "reference run (NetCDF; CSV for a domain of tables; image files or a folder for one of images)", "", false},
           {"inputs", "FILE", "without a reference: the file with the inputs and the grid", "", false},
           {"subset", "NAME", "cells that count: all, test, validation or training", "all", false},
           {"seed", "N", "of ties in rank histograms and of randomised PITs", "0", false},

@@ -30,6 +30,8 @@ class SourceParser {
     const Section one(section_.text(), *node.as_table(), "the source of " + variable_.name, position(node), legal);
     what(one, field, source);
     if (one.has("at")) read_indices(one, source);
+    if (one.has("transform") && domain_.images && !source.axis)
+      one.fail(Status::unsupported, "pixels and labels of images have no transform", "transform");
     if (one.has("transform"))
       read_transform(one, source);
     else
@@ -55,6 +57,7 @@ class SourceParser {
     source.index = one.boolean("index");
     if (source.index && !source.axis) one.fail(Status::invalid_format, "\"index\" goes with an axis", "index");
     if (one.has("magnitude")) {
+      if (domain_.images) one.fail(Status::unsupported, "images have no magnitudes", "magnitude");
       source.variable.clear();
       source.magnitude = one.strings("magnitude", "");
       if (source.magnitude.size() < 2)
