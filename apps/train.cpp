@@ -185,23 +185,21 @@ void print_scores(const std::optional<MarginalScores>& found, const std::string&
   const MarginalScores& scores = *found;
   Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
   table.left(1);
-  // Names and numbers of elements; of images one row stands for all pixels.
-  constexpr std::int64_t most_rows = 64;
-  std::map<std::string, std::string> shortened;
+  // Of many elements (an image's pixels) one row stands for all.
+  constexpr std::int64_t most_rows = 32;
+  std::map<std::string, Variable> many;
   for (const Variable& variable : layout.with_role(Role::output))
-    if (const std::int64_t elements = layout.elements(variable); elements > most_rows)
-      shortened[variable.name + "[0]"] = fmt::format("{}, {} elements", variable.name, elements);
+    if (layout.elements(variable) > most_rows) many[variable.name + "[0]"] = variable;
   for (std::size_t i = 0; i < scores.variables.size(); ++i) {
-    if (const auto found = shortened.find(scores.variables[i]); found != shortened.end()) {
-      const std::string all_of = found->first.substr(0, found->first.size() - 2);
-      const std::string& units = layout.variable(all_of).units;
-      const auto first = static_cast<std::ptrdiff_t>(i), last = first + static_cast<std::ptrdiff_t>(layout.elements(layout.variable(all_of)));
+    if (const auto array = many.find(scores.variables[i]); array != many.end()) {
+      const std::int64_t elements = layout.elements(array->second);
       const auto mean = [&](const std::vector<double>& values) {
-        return std::accumulate(values.begin() + first, values.begin() + last, 0.0) / static_cast<double>(last - first);
+        const auto first = values.begin() + static_cast<std::ptrdiff_t>(i);
+        return std::accumulate(first, first + static_cast<std::ptrdiff_t>(elements), 0.0) / static_cast<double>(elements);
       };
-      table.add({found->second, units, significant(mean(scores.rmse)), significant(mean(scores.crps)),
-                 fmt::format("{:.3f}", mean(scores.coverage90))});
-      i = static_cast<std::size_t>(last) - 1;
+      table.add({fmt::format("{}, {} elements", array->second.name, elements), array->second.units, significant(mean(scores.rmse)),
+                 significant(mean(scores.crps)), fmt::format("{:.3f}", mean(scores.coverage90))});
+      i += static_cast<std::size_t>(elements) - 1;
       continue;
     }
     const std::string units = layout.has_variable(scores.variables[i]) ? layout.variable(scores.variables[i]).units : std::string();

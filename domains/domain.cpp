@@ -436,10 +436,13 @@ class DomainParser {
                                form.unit.text(), form.unit.base_text()),
                    one.literal);
       Expression value = form.constant.get();
+      bool any = !form.constant.is(0.0);
       for (const detail::LinearTerm& term : form.terms) {
-        Expression part = term.coefficient.get() * Expression::symbol(term.variable);
+        Expression part = Expression::symbol(term.variable);
+        if (!term.coefficient.is(1.0)) part = term.coefficient.get() * part;
         for (const std::string& dimension : term.summed) part = Expression::sum(dimension, part);
-        value = value + part;
+        value = any ? value + part : part;
+        any = true;
       }
       for (const std::string& symbol : value.symbols())
         if (domain_.layout.has_variable(symbol) && domain_.layout.variable(symbol).role == Role::input)
