@@ -236,7 +236,7 @@ struct SampleReader::Implementation {
       for (const Part& part : field.parts) columns.push_back(part.column);
     }
     values.resize(static_cast<std::size_t>(count * width));
-    if (images) images->fill(&fields == &inputs ? Role::input : Role::output, first, count, values);
+    if (images && !fields.empty()) images->fill(&fields == &inputs ? Role::input : Role::output, first, count, values);
     const std::vector<double> rows = table ? table->read(columns, first, count) : std::vector<double>();
     std::size_t next_column = 0;
     const Block block{values, width, first, count, complete, empty};
