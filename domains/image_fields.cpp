@@ -42,6 +42,24 @@ bool holds_images(const std::filesystem::path& path) {
   return std::memcmp(head, "CDF", 3) != 0 && std::memcmp(head, "\x89HDF\r\n\x1a\n", 8) != 0;
 }
 
+std::vector<FileAxis> pixel_axes(const Domain& domain) {
+  std::vector<FileAxis> result;
+  const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
+  for (const Dimension& dimension : domain.layout.dimensions()) {
+    if (std::none_of(outputs.begin(), outputs.end(), [&](const Variable& one) {
+          return std::find(one.dimensions.begin(), one.dimensions.end(), dimension.name) != one.dimensions.end();
+        }))
+      continue;
+    FileAxis axis;
+    axis.name = dimension.name;
+    axis.units = "1";
+    axis.values.resize(static_cast<std::size_t>(dimension.extent));
+    std::iota(axis.values.begin(), axis.values.end(), static_cast<double>(domain.file_dimensions.at(dimension.name).first));
+    result.push_back(std::move(axis));
+  }
+  return result;
+}
+
 ImageFields::ImageFields(const Domain& domain, const std::filesystem::path& path, bool with_outputs)
     : domain_(domain), reader_(path) {
   bool from_outputs = false;
@@ -119,24 +137,6 @@ std::vector<std::int64_t> ImageFields::places(const Variable& variable, const So
   throw Error(Status::shape_mismatch,
               fmt::format("variable \"{}\" of \"{}\": expected images with the dimensions ({}), found ({}): {}", variable.name,
                           reader_.path().string(), fmt::join(wanted, ", "), fmt::join(there, ", "), to_string(reader_.shape())));
-}
-
-std::vector<FileAxis> ImageFields::element_axes() const {
-  std::vector<FileAxis> result;
-  const std::vector<Variable> outputs = domain_.layout.with_role(Role::output);
-  for (const Dimension& dimension : domain_.layout.dimensions()) {
-    if (std::none_of(outputs.begin(), outputs.end(), [&](const Variable& one) {
-          return std::find(one.dimensions.begin(), one.dimensions.end(), dimension.name) != one.dimensions.end();
-        }))
-      continue;
-    FileAxis axis;
-    axis.name = dimension.name;
-    axis.units = "1";
-    axis.values.resize(static_cast<std::size_t>(dimension.extent));
-    std::iota(axis.values.begin(), axis.values.end(), static_cast<double>(domain_.file_dimensions.at(dimension.name).first));
-    result.push_back(std::move(axis));
-  }
-  return result;
 }
 
 std::vector<double> ImageFields::pixels(std::int64_t first, std::int64_t count) const {

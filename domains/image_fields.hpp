@@ -18,6 +18,9 @@ namespace lavoisier::detail {
 /// Whether a domain of images reads this file as one: not a table (.csv) or NetCDF, which hold inputs.
 bool holds_images(const std::filesystem::path& path);
 
+/// SampleReader::element_axes() of a domain of images: indices of pixels, also where a table holds the inputs.
+std::vector<FileAxis> pixel_axes(const Domain& domain);
+
 class ImageFields {
  public:
   /// Errors as ImageReader's; shape_mismatch where extents or channels are not the domain's; not_found for a label that the
@@ -26,9 +29,6 @@ class ImageFields {
 
   ImageFields(const ImageFields&) = delete;
   ImageFields& operator=(const ImageFields&) = delete;
-
-  /// As SampleReader's: indices of pixels.
-  std::vector<FileAxis> element_axes() const;
 
   std::int64_t images() const noexcept { return reader_.images(); }
   std::string describe(std::int64_t image) const { return reader_.describe(image); }

@@ -92,7 +92,7 @@ struct SampleReader::Implementation {
     for (const Constant& constant : domain.constants) constants[constant.name] = {{}, {}, {constant.value}, {}};
     for (const ArrayConstant& constant : domain.array_constants)
       constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
-    if (images) element_axes = images->element_axes();
+    if (domain.images && !file) element_axes = detail::pixel_axes(domain);
     if (file) {
       element_axes = detail::element_axes(domain, *file);
       for (const std::string& name : domain.coordinates)

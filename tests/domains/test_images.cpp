@@ -138,6 +138,8 @@ TEST_F(ImageDomain, InputsAloneComeFromTablesAndNetcdfToo) {
   const SampleReader table(domain, at("wanted.csv"), false);
   EXPECT_EQ(table.cells(), 2);
   EXPECT_EQ(table.axes().front().name, "image");
+  ASSERT_EQ(table.element_axes().size(), 2u);  // of the outputs that are to be made
+  EXPECT_EQ(table.element_axes()[1].values, (std::vector<double>{0, 1, 2}));
   EXPECT_EQ(table.read(0, 2).inputs, (std::vector<double>{25, 2, 4, 50, 4, 8}));
   {
     NetcdfFile file(at("wanted.nc"));
