@@ -138,7 +138,7 @@ FileClosure close_file(const Domain& domain, const std::filesystem::path& file) 
   }
   result.laws = statistics.laws();
   for (const LawStatistics& law : result.laws) {
-    const bool row = (domain.table || !domain.coordinates.empty()) && law.worst_cell >= 0;
+    const bool row = (domain.by_rows() || !domain.coordinates.empty()) && law.worst_cell >= 0;
     result.worst.push_back(row ? reader.describe(law.worst_cell) : result.grid.text(law.worst_cell));
   }
   result.steps = Grid(problem.step_axes);

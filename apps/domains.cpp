@@ -39,6 +39,7 @@ std::string source_text(const Domain& domain, const Variable& variable) {
   const Source& source = domain.sources.at(variable.name);
   std::string text;
   if (source.value) return source.value->text();
+  if (source.of_outputs) return "of images: " + source.of_outputs->text();
   if (source.axis) {
     text = (source.index ? "index along " : "coordinate ") + source.variable;
   } else if (source.block != BlockQuantity::none) {
@@ -66,6 +67,9 @@ std::string source_text(const Domain& domain, const Variable& variable) {
 }
 
 void print_sources(const Domain& domain) {
+  if (domain.images)
+    fmt::print("\nSamples are images: \"pixel\" over (channel, y, x), grey ones over (y, x), from 0 to 1{}\n",
+               domain.images->dequantise ? ", with noise within a step of 8 bits" : "");
   std::string text;
   for (const Variable& v : domain.layout.variables()) {
     if (v.role == Role::diagnostic) continue;
@@ -121,7 +125,7 @@ const Command& domains_command() {
       "domain",
       {
           {"domain", "NAME|FILE", "print and check this one (may stand alone)", "", false},
-          {"data", "FILE", "how well this file (NetCDF, or CSV for a domain of tables) closes under its laws", "", false},
+          {"data", "FILE", "how well this file (NetCDF; CSV for a domain of tables; images) closes under its laws", "", false},
       }};
   return command;
 }

@@ -11,6 +11,7 @@
 #include <lavoisier/emulator.hpp>
 #include <lavoisier/ensemble_writer.hpp>
 #include <lavoisier/files.hpp>
+#include <lavoisier/image_reader.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/tolerances.hpp>
 
@@ -30,7 +31,7 @@ namespace lavoisier::cli {
 namespace {
 
 using nlohmann::ordered_json;
-constexpr std::int64_t cells_a_read = 32768;
+constexpr std::int64_t most_cells_a_read = 32768, most_values_a_read = std::int64_t{1} << 23;
 constexpr std::int64_t cached_values = std::int64_t{1} << 25;  // 256 MiB of inputs are kept between members
 
 Backend backend_from(const std::string& word) {
@@ -345,7 +346,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       {"lavoisier_domain", domain.name},
       {"lavoisier_subset", subset_word},
       {"lavoisier_seed", arguments.text("seed")},
-      {"lavoisier_inputs", fmt::format("{} sha256:{}", inputs.filename().string(), sha256_of_file(inputs))},
+      {"lavoisier_inputs", fmt::format("{} sha256:{}", inputs.filename().string(), sha256_of_data(inputs))},
       {"lavoisier_instruction_set", runner.workspace().instruction_set()},
       {"lavoisier_options", arguments.resolved_json()},
   };
@@ -359,6 +360,8 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   }
 
   catch_interrupts();
+  const std::int64_t cells_a_read = std::clamp(most_values_a_read / std::max<std::int64_t>(domain.layout.elements(Role::output), 1),
+                                               std::int64_t{1}, most_cells_a_read);
   const bool cached = reader.cells() * static_cast<std::int64_t>(elements) <= cached_values;
   std::vector<Block> cache;
   std::vector<double> values;
@@ -531,7 +534,7 @@ const Command& generate_command() {
       "",
       {
           {"model", "FILE", "model file", "", false},
-          {"inputs", "FILE", "file with the inputs: NetCDF, or CSV for a domain of tables", "", false},
+          {"inputs", "FILE", "file with the inputs: NetCDF, or CSV for a domain of tables; of a domain of images also images", "", false},
           {"output", "DIR", "folder for member_0001.nc, member_0002.nc, ...; of a table also NAME.csv: one file", "", false},
           {"members", "M", "how many", "10", false},
           {"seed", "N", "values depend on it, the model, column, step and member alone", "0", false},

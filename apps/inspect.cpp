@@ -7,6 +7,7 @@
 
 #include <lavoisier/domain.hpp>
 #include <lavoisier/files.hpp>
+#include <lavoisier/image_reader.hpp>
 #include <lavoisier/model_file.hpp>
 #include <lavoisier/monitor_history.hpp>
 #include <lavoisier/netcdf_reader.hpp>
@@ -33,6 +34,16 @@ bool is_netcdf(const std::filesystem::path& path) {
   char head[8] = {};
   file.read(head, sizeof head);
   return std::memcmp(head, "CDF", 3) == 0 || std::memcmp(head, "\x89HDF\r\n\x1a\n", 8) == 0;
+}
+
+/// IDX, gzip, PNG or JPEG by the first bytes, a batch of CIFAR by its name, or a folder.
+bool is_images(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path) || path.extension() == ".bin") return true;
+  unsigned char head[4] = {};
+  std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(head), sizeof head);
+  for (const char* start : {"\x1f\x8b", "\x89PNG", "\xff\xd8\xff"})
+    if (std::memcmp(head, start, std::strlen(start)) == 0) return true;
+  return head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0E && head[3] > 0;
 }
 
 Table graph_table(const ModelFile& model, const std::vector<GraphOperation>& nodes) {
@@ -273,6 +284,57 @@ int convert_log(const Arguments& arguments, const std::filesystem::path& path) {
   return exit_ok;
 }
 
+int inspect_images(const Arguments& arguments, const std::filesystem::path& path) {
+  const ImageReader reader(path);
+  const auto channels = static_cast<std::size_t>(reader.shape().channels), pixels = static_cast<std::size_t>(reader.shape().numbers()) / channels;
+  std::vector<double> sum(channels, 0.0), least(channels, 255.0), most(channels, 0.0);
+  const std::int64_t block = std::clamp<std::int64_t>((std::int64_t{1} << 22) / reader.shape().numbers(), 1, 4096);
+  for (std::int64_t first = 0; first < reader.images(); first += block) {
+    const std::vector<std::uint8_t> bytes = reader.read(first, std::min(block, reader.images() - first));
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      const std::size_t c = i / pixels % channels;
+      sum[c] += bytes[i];
+      least[c] = std::min(least[c], static_cast<double>(bytes[i]));
+      most[c] = std::max(most[c], static_cast<double>(bytes[i]));
+    }
+  }
+  ordered_json json;
+  json["kind"] = "images";
+  json["format"] = reader.format();
+  json["images"] = reader.images();
+  json["channels"] = reader.shape().channels;
+  json["height"] = reader.shape().height;
+  json["width"] = reader.shape().width;
+  json["labels"] = reader.labels();
+  json["variables"] = ordered_json::array();
+  Table table({"channel", "least", "mean", "most"});
+  static const char* const colours[] = {"red", "green", "blue"};
+  for (std::size_t c = 0; c < channels && reader.images() > 0; ++c) {
+    const std::string name = channels == 1 ? "grey" : colours[c];
+    const double mean = sum[c] / static_cast<double>(pixels) / static_cast<double>(reader.images());
+    table.add({name, significant(least[c], 6), significant(mean, 6), significant(most[c], 6)});
+    json["variables"].push_back({{"name", name}, {"minimum", least[c]}, {"mean", mean}, {"maximum", most[c]}});
+  }
+  const std::vector<std::string> labels = reader.labels();
+  const bool quiet = arguments.flag("quiet");
+  if (!quiet) {
+    fmt::print("{}: {} images of {} ({}), {}, sha256 {}\n{}", bold(path.string()), reader.images(), to_string(reader.shape()),
+               reader.format(), labels.empty() ? "no labels" : fmt::format("{}", fmt::join(labels, ", ")), sha256_of_data(path),
+               table.text());
+  }
+  bool pass = true;
+  if (arguments.has("domain")) {
+    const Domain domain = load_domain(arguments.text("domain"));
+    const FileClosure closure = close_file(domain, path);
+    const std::string text = closure_table(closure, &pass);
+    if (!quiet) fmt::print("\nClosure under {}: {} images\n{}", domain.name, closure.cells, text);
+    json["closure"] = ordered_json::parse(closure_json(closure));
+    json["pass"] = pass;
+  }
+  write_json(arguments, json.dump(2) + "\n");
+  return pass ? exit_ok : exit_check;
+}
+
 }  // namespace
 
 const Command& inspect_command() {
@@ -282,7 +344,7 @@ const Command& inspect_command() {
       "lavoisier inspect ocean.safetensors",
       "file",
       {
-          {"file", "FILE", "model file, NetCDF file or CSV table (may stand alone)", "", false},
+          {"file", "FILE", "model file, NetCDF file, CSV table, or file or folder of images (may stand alone)", "", false},
           {"domain", "NAME|FILE", "for a data set: how well it closes under this domain's laws", "", false},
           {"netcdf", "FILE", "of the log of a host's monitor (CSV): write it as NetCDF-4", "", false},
       }};
@@ -297,6 +359,7 @@ int run_inspect(const Arguments& arguments) {
   }
   if (is_netcdf(path)) return inspect_data(arguments, path);
   if (is_csv(path)) return inspect_table(arguments, path);
+  if (is_images(path)) return inspect_images(arguments, path);
   if (arguments.has("domain")) throw UsageError("--domain is for data sets; a model file has laws of its own");
   return inspect_model(arguments, path);
 }

@@ -22,6 +22,8 @@
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <map>
+#include <numeric>
 #include <optional>
 
 namespace lavoisier::cli {
@@ -184,7 +186,23 @@ void print_scores(const std::optional<MarginalScores>& found, const std::string&
   const MarginalScores& scores = *found;
   Table table({"validation", "units", "RMSE", "CRPS", "coverage of 90 %"});
   table.left(1);
+  // Of many elements (an image's pixels) one row stands for all.
+  constexpr std::int64_t most_rows = 32;
+  std::map<std::string, Variable> many;
+  for (const Variable& variable : layout.with_role(Role::output))
+    if (layout.elements(variable) > most_rows) many[variable.name + "[0]"] = variable;
   for (std::size_t i = 0; i < scores.variables.size(); ++i) {
+    if (const auto array = many.find(scores.variables[i]); array != many.end()) {
+      const std::int64_t elements = layout.elements(array->second);
+      const auto mean = [&](const std::vector<double>& values) {
+        const auto first = values.begin() + static_cast<std::ptrdiff_t>(i);
+        return std::accumulate(first, first + static_cast<std::ptrdiff_t>(elements), 0.0) / static_cast<double>(elements);
+      };
+      table.add({fmt::format("{}, {} elements", array->second.name, elements), array->second.units, significant(mean(scores.rmse)),
+                 significant(mean(scores.crps)), fmt::format("{:.3f}", mean(scores.coverage90))});
+      i += static_cast<std::size_t>(elements) - 1;
+      continue;
+    }
     const std::string name = scores.variables[i].substr(0, scores.variables[i].find('['));  // an element: "heating[2]"
     const std::string units = layout.has_variable(name) ? layout.variable(name).units : std::string();
     table.add({scores.variables[i], units, significant(scores.rmse[i]), significant(scores.crps[i]),
@@ -209,7 +227,7 @@ const Command& train_command() {
       "",
       {
           {"domain", "NAME|FILE", "a shipped domain (lavoisier domains) or a domain file", "", false},
-          {"data", "FILE", "reference data (NetCDF, or CSV for a domain of tables)", "", true},
+          {"data", "FILE", "reference data (NetCDF; CSV for a domain of tables; image files or folders for one of images)", "", true},
           {"output", "FILE", "the model file to write", "", false},
           {"strategy", "NAME", "none, penalty, completion, projection, variance_projection, l1_layer, post_hoc or conditional",
            "conditional", false},

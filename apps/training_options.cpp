@@ -4,6 +4,7 @@
 #include "terminal.hpp"
 
 #include <lavoisier/files.hpp>
+#include <lavoisier/image_reader.hpp>
 #include <lavoisier/status.hpp>
 
 #include <fmt/format.h>
@@ -65,7 +66,9 @@ std::map<std::string, std::string> provenance_of(const Domain& domain, const std
   provenance["domain_digest"] = domain.digest;
   std::string data;
   for (const std::string& file : files) {
-    data += (data.empty() ? "" : "; ") + std::filesystem::path(file).filename().string() + " sha256:" + sha256_of_file(file);
+    std::filesystem::path path = std::filesystem::path(file).lexically_normal();
+    if (!path.has_filename()) path = path.parent_path();  // a folder of images with a slash at its end
+    data += (data.empty() ? "" : "; ") + path.filename().string() + " sha256:" + sha256_of_data(path);
   }
   provenance["data"] = data;
   return provenance;

@@ -305,7 +305,7 @@ const Command& validate_command() {
           {"domain", "NAME|FILE", "laws, variables and split", "", false},
           {"candidate", "[NAME=]PATH", "the ensemble judged: member files or a folder of them", "", true},
           {"baseline", "[NAME=]PATH", "further ensembles shown beside it; they don't change the exit code", "", true},
-          {"reference", "FILE", "reference run (NetCDF, or CSV for a domain of tables)", "", false},
+          {"reference", "FILE", "reference run (NetCDF; CSV for a domain of tables; image files or a folder for one of images)", "", false},
           {"inputs", "FILE", "without a reference: the file with the inputs and the grid", "", false},
           {"subset", "NAME", "cells that count: all, test, validation or training", "all", false},
           {"global", "NAME=VALUE", "a step value of the domain, for all steps, that laws over all columns need", "", true},

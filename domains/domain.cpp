@@ -76,6 +76,7 @@ class DomainParser {
     split(top);
     definitions(top);
     references(top);
+    made_of_outputs();
     laws(top);
     domain_.digest = sha256(std::as_bytes(std::span(text_.text().data(), text_.text().size())));
     return std::move(domain_);
@@ -138,6 +139,13 @@ class DomainParser {
 
   void samples(const Section& top) {
     const auto& node = top.required("samples", "which dimensions of a file make samples");
+    if (node.is_table() && node.as_table()->contains("images")) {
+      const Section images = section(node, "[samples] of images", position(node), {"images", "dequantise"});
+      if (!images.boolean("images")) images.fail(Status::invalid_format, "expected images = true, or no such key", "images");
+      domain_.images = ImageOptions{images.boolean("dequantise")};
+      domain_.sample_dimensions = domain_.column_dimensions = {"image"};
+      return;
+    }
     if (node.is_table() && node.as_table()->contains("table")) {
       const Section table =
           section(node, "[samples] of a table", position(node), {"table", "delimiter", "comment", "missing"});
@@ -178,7 +186,7 @@ class DomainParser {
   }
 
   void empty_rule(const Section& top) {
-    if (domain_.table) return;
+    if (domain_.by_rows()) return;
     const auto& node = top.required("samples", "");
     const Section samples = section(node, "[samples]", position(node), {"dimensions", "column", "empty", "coordinates", "within"});
     const auto& rule = samples.required(
@@ -455,7 +463,7 @@ class DomainParser {
   void variables(const Section& top, const std::string& key, Role role) {
     for (const auto& entry : top.entries(key)) {
       const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
-                                  {"units", "source", "value", "source_units", "standard_name", "long_name", "dimensions", "network"});
+                                  {"units", "source", "value", "of_outputs", "source_units", "standard_name", "long_name", "dimensions", "network"});
       declare(entry.key, entry.at);
       if (domain_.table && (entry.key == "sample" || entry.key == "member"))
         text_.fail(Status::invalid_format,
@@ -470,7 +478,9 @@ class DomainParser {
       variable.long_name = one.string_or_empty("long_name");
       if (one.has("dimensions")) variable.dimensions = declared_dimensions(one);
       count_elements(one, variable);
-      Source source = one.has("value") ? read_value(one, variable, own) : detail::read_source(one, variable, own, domain_);
+      Source source = one.has("value")        ? read_value(one, variable, own)
+                      : one.has("of_outputs") ? read_of_outputs(one, variable)
+                                              : detail::read_source(one, variable, own, domain_);
       fits_blocks(one, variable, source);
       if (one.has("network")) {
         if (role == Role::output) one.fail(Status::invalid_format, "\"network\" says whether it is given an input", "network");
@@ -601,6 +611,71 @@ class DomainParser {
     source.value = form.constant.get();
     if (!form.any_unit) source.value_conversion = form.unit.conversion_to(own);
     return source;
+  }
+
+  /// An input that is made of outputs: of what, is known when they and the definitions are.
+  struct OfOutputs {
+    std::string name, text;
+    Position literal, at;
+    Unit own;
+  };
+  std::vector<OfOutputs> of_outputs_;
+
+  Source read_of_outputs(const Section& variable, const Variable& declared) {
+    if (declared.role != Role::input)
+      variable.fail(Status::invalid_format, "\"of_outputs\" is for inputs", "of_outputs");
+    if (!domain_.images)
+      variable.fail(Status::unsupported, "\"of_outputs\" is for images; other files hold their inputs", "of_outputs");
+    for (const char* other : {"source", "source_units"})
+      if (variable.has(other))
+        variable.fail(Status::invalid_format, fmt::format("an input has either \"of_outputs\" or a \"{}\"", other), other);
+    of_outputs_.push_back({declared.name, variable.string("of_outputs", ""), variable.where("of_outputs"), variable.at(),
+                           unit(declared.units, variable.where("units"))});
+    Source source;  // of a table or NetCDF: the field of its name
+    source.variable = declared.name;
+    source.units = declared.units;
+    return source;
+  }
+
+  void made_of_outputs() {
+    for (const OfOutputs& one : of_outputs_) {
+      const std::string name = "input " + one.name;
+      detail::LinearForm form;
+      located(name, one.literal, [&] { form = detail::parse_expression(one.text, noting(name)); });
+      collect_notes(name);
+      const Variable& declared = domain_.layout.variable(one.name);
+      auto wanted = declared.dimensions, found = form.dimensions;
+      std::sort(wanted.begin(), wanted.end());
+      std::sort(found.begin(), found.end());
+      if (wanted != found)
+        text_.fail(Status::shape_mismatch,
+                   fmt::format("{}: expected dimensions = [{}], those of its value, found [{}]", name, listed(form.dimensions),
+                               listed(declared.dimensions)),
+                   one.literal);
+      if (!form.any_unit && !form.unit.convertible_to(one.own))
+        text_.fail(Status::unit_mismatch,
+                   fmt::format("{}: expected a value in {} ({}), found {} ({})", name, declared.units, one.own.base_text(),
+                               form.unit.text(), form.unit.base_text()),
+                   one.literal);
+      Expression value = form.constant.get();
+      bool any = !form.constant.is(0.0);
+      for (const detail::LinearTerm& term : form.terms) {
+        Expression part = Expression::symbol(term.variable);
+        if (!term.coefficient.is(1.0)) part = term.coefficient.get() * part;
+        for (const std::string& dimension : term.summed) part = Expression::sum(dimension, part);
+        value = any ? value + part : part;
+        any = true;
+      }
+      for (const std::string& symbol : value.symbols())
+        if (domain_.layout.has_variable(symbol) && domain_.layout.variable(symbol).role == Role::input)
+          text_.fail(Status::invalid_format, fmt::format("{}: expected outputs and constants, found the input \"{}\"", name, symbol),
+                     one.literal);
+      if (form.terms.empty())
+        text_.fail(Status::invalid_format, fmt::format("{}: expected at least one output", name), one.literal);
+      Source& source = domain_.sources.at(one.name);
+      source.of_outputs = std::move(value);
+      if (!form.any_unit) source.value_conversion = form.unit.conversion_to(one.own);
+    }
   }
 
   // Literal spellings that mean the variable's own units travel with the model file: the plugin has no UDUNITS.

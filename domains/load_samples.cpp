@@ -61,7 +61,7 @@ void begin_file(const Domain& domain, const std::vector<std::filesystem::path>& 
       place.own_steps *= axis.values.size();
   }
   if (&path == &files.front()) place.first_columns = columns;
-  if (columns != place.first_columns && !domain.table)
+  if (columns != place.first_columns && !domain.by_rows())
     throw Error(Status::shape_mismatch,
                 fmt::format("\"{}\" has columns {}, \"{}\" has {}: files of one run need one grid", path.string(),
                             shape(domain.column_dimensions, columns), files.front().string(),
@@ -105,6 +105,12 @@ void add_piece(const Domain& domain, const std::filesystem::path& path, const Sa
   }
 }
 
+/// At most 65536 cells of at most so many numbers.
+std::int64_t cells_of_piece(const Domain& domain, std::int64_t most) {
+  const std::int64_t numbers = domain.layout.elements(Role::input) + domain.layout.elements(Role::output);
+  return std::clamp(most / std::max<std::int64_t>(numbers, 1), std::int64_t{1}, std::int64_t{1} << 16);
+}
+
 /// Reads `most` cells at a time into `set`, which `take` may empty; `expect` hears each file's number of cells before.
 std::string read_files(const Domain& domain, const std::vector<std::filesystem::path>& files,
                        const LoadOptions& options, std::int64_t most, SampleSet& set,
@@ -125,7 +131,7 @@ std::string read_files(const Domain& domain, const std::vector<std::filesystem::
       take();
     }
     found.cells += reader.cells();
-    if (domain.table) {
+    if (domain.by_rows()) {
       place.columns += static_cast<std::uint64_t>(reader.cells());
     } else {
       place.steps += place.own_steps;
@@ -140,10 +146,9 @@ std::string read_files(const Domain& domain, const std::vector<std::filesystem::
 
 SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
                        const LoadOptions& options, LoadReport* report) {
-  constexpr std::int64_t piece_cells = 1 << 16;
   SampleSet set;
   set.source = read_files(
-      domain, files, options, piece_cells, set, [](std::int64_t) {}, [] {}, report);
+      domain, files, options, cells_of_piece(domain, std::int64_t{1} << 24), set, [](std::int64_t) {}, [] {}, report);
   return set;
 }
 
@@ -162,9 +167,7 @@ SampleFile load_sample_file(const Domain& domain, const std::vector<std::filesys
     set.step.clear();
   };
   // Pieces of a megabyte, not of samples_of_piece(): few numbers a cell are read faster in long runs.
-  const std::int64_t numbers = domain.layout.elements(Role::input) + domain.layout.elements(Role::output);
-  const std::int64_t most =
-      std::clamp((std::int64_t{1} << 17) / std::max<std::int64_t>(numbers, 1), std::int64_t{1}, std::int64_t{1} << 16);
+  const std::int64_t most = cells_of_piece(domain, std::int64_t{1} << 17);
   file.set_source(read_files(
       domain, files, options, most, set, [&](std::int64_t cells) { file.require_space(cells); }, take, report));
   return file;

@@ -35,6 +35,8 @@ class SourceParser {
     if (one.has("least") && source.block != BlockQuantity::spread)
       one.fail(Status::invalid_format, "\"least\" goes with block = \"spread\"", "least");
     if (one.has("at")) read_indices(one, source);
+    if (one.has("transform") && domain_.images && !source.axis)
+      one.fail(Status::unsupported, "pixels and labels of images have no transform", "transform");
     if (one.has("transform"))
       read_transform(one, source);
     else
@@ -60,6 +62,7 @@ class SourceParser {
     source.index = one.boolean("index");
     if (source.index && !source.axis) one.fail(Status::invalid_format, "\"index\" goes with an axis", "index");
     if (one.has("magnitude")) {
+      if (domain_.images) one.fail(Status::unsupported, "images have no magnitudes", "magnitude");
       source.variable.clear();
       source.magnitude = one.strings("magnitude", "");
       if (source.magnitude.size() < 2)

@@ -4,6 +4,7 @@
 
 #include "block_reader.hpp"
 #include "field.hpp"
+#include "image_fields.hpp"
 #include "over_columns.hpp"
 #include "split.hpp"
 
@@ -51,7 +52,7 @@ struct SampleReader::Implementation {
   };
 
   std::filesystem::path path;
-  std::optional<NetcdfReader> file;  ///< one of the two
+  std::optional<NetcdfReader> file;  ///< one of the three
   std::optional<CsvReader> table;
   std::optional<detail::BlockReader> blocks;  ///< of the file's grid
   struct Interval {
@@ -60,6 +61,7 @@ struct SampleReader::Implementation {
     std::pair<double, double> range;
   };
   std::vector<Interval> within;
+  std::optional<detail::ImageFields> images;
   std::vector<FileAxis> axes;
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
@@ -78,14 +80,16 @@ struct SampleReader::Implementation {
   mutable std::vector<detail::WeightField> weight_fields;
 
   Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source), of(domain) {
-    if (domain.table) {
-      table.emplace(path, *domain.table);
+    if (domain.images && detail::holds_images(path)) {
+      images.emplace(domain, path, with_outputs);
+    } else if (domain.by_rows() && (domain.table || path.extension() == ".csv")) {
+      table.emplace(path, domain.table.value_or(CsvOptions()));
     } else {
       file.emplace(path);
       if (domain.blocks) blocks.emplace(domain, *file);
     }
     for (const auto& name : domain.sample_dimensions) {
-      axes.push_back(table ? row_axis(name) : blocks ? blocks->axes()[axes.size()] : file->axis(name));
+      axes.push_back(!file ? row_axis(name) : blocks ? blocks->axes()[axes.size()] : file->axis(name));
       for (std::size_t i = 0; i < axes.back().values.size(); ++i)
         if (!std::isfinite(axes.back().values[i]))
           throw Error(Status::non_finite, fmt::format("coordinate \"{}\" of \"{}\" has no number at index {}", name,
@@ -109,6 +113,7 @@ struct SampleReader::Implementation {
     for (const Constant& constant : domain.constants) constants[constant.name] = {{}, {}, {constant.value}, {}};
     for (const ArrayConstant& constant : domain.array_constants)
       constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
+    if (domain.images && !file) element_axes = detail::pixel_axes(domain);
     if (file) {
       if (!blocks) element_axes = detail::element_axes(domain, *file);
       if (!blocks) element_coordinates = detail::element_coordinates(domain, *file);
@@ -117,6 +122,7 @@ struct SampleReader::Implementation {
     }
     // A host's inputs need not say to which group they belong.
     const bool groups = domain.split && domain.split->kind == Split::Kind::groups;
+    if (groups && images) throw Error(Status::unsupported, "images have no groups: a split by a variable");
     const bool known = !groups || with_outputs || (table ? table->has_column(domain.split->variable)
                                                          : file->has_variable(domain.split->variable));
     if (domain.split && known) read_split(domain, *domain.split);
@@ -133,6 +139,8 @@ struct SampleReader::Implementation {
           return axes[axis].values[static_cast<std::size_t>(at[axis])];
         }));
       }
+    } else if (rule.kind == Split::Kind::files) {
+      split = subsets_of_file(rule, path, cells);
     } else if (rule.kind != Split::Kind::block) {
       split = subsets_of_rows(rule, cells);
     } else {
@@ -173,8 +181,8 @@ struct SampleReader::Implementation {
     FileAxis axis;
     axis.name = name;
     axis.units = "1";
-    axis.attributes["long_name"] = "row of the table, from 0";
-    axis.values.resize(static_cast<std::size_t>(table->rows()));
+    axis.attributes["long_name"] = images ? "number of the image, from 0" : "row of the table, from 0";
+    axis.values.resize(static_cast<std::size_t>(images ? images->images() : table->rows()));
     std::iota(axis.values.begin(), axis.values.end(), 0.0);
     return axis;
   }
@@ -211,7 +219,7 @@ struct SampleReader::Implementation {
       }
       return result;
     }
-    if (source.value) return result;
+    if (source.value || images) return result;
     const auto& names = source.magnitude.empty() ? std::vector<std::string>{source.variable} : source.magnitude;
     for (const std::string& name : names) result.parts.push_back(part(domain, variable, source, name));
     const auto& rule = domain.empty;
@@ -259,6 +267,7 @@ struct SampleReader::Implementation {
       for (const Part& part : field.parts) columns.push_back(part.column);
     }
     values.resize(static_cast<std::size_t>(count * width));
+    if (images && !fields.empty()) images->fill(&fields == &inputs ? Role::input : Role::output, first, count, values);
     const std::vector<double> rows = table ? table->read(columns, first, count) : std::vector<double>();
     std::size_t next_column = 0;
     const Block block{values, width, first, count, complete, empty};
@@ -272,7 +281,7 @@ struct SampleReader::Implementation {
         put(field, block, field.source.block == BlockQuantity::none
                               ? piece->values(part)
                               : piece->quantity(part, field.source, field.elements, field.name));
-      } else {
+      } else if (!images) {
         std::vector<double> read;
         for (const Part& part : field.parts) {
           std::vector<double> more = table ? column_of(rows, next_column++, columns.size())
@@ -392,6 +401,7 @@ struct SampleReader::Implementation {
 
   std::string describe(std::int64_t cell) const {
     if (table) return fmt::format("sample {}, line {}", cell, table->line(cell));
+    if (images) return images->describe(cell);
     const auto at = indices(cell);
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)

@@ -65,6 +65,11 @@ double read_share(const Section& split, const char* key) {
   return share;
 }
 
+void read_files(const Section& split, Split& result) {
+  result.test_files = split.strings("test", "texts: a file with one of them in its name is for test");
+  result.validation_share = read_share(split, "validation");
+}
+
 void read_rows(const Section& lists, Split& result) {
   std::set<std::int64_t> used;
   for (const auto& [key, rows] : Lists{{"test", &result.test_rows}, {"validation", &result.validation_rows}})
@@ -109,13 +114,13 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   std::string kind = "block";
   if (const auto* const word = table.get("kind"); word != nullptr && word->is_string())
     kind = *word->value<std::string>();
-  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups", "boxes"};
+  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups", "boxes", "files"};
   const auto known = std::find(kinds.begin(), kinds.end(), kind);
   std::vector<std::string> legal = {"kind", "test", "validation"};
   if (known == kinds.end()) legal.insert(legal.end(), {"axis", "width", "modulus", "variable", "seed", "file"});
   if (kind == "block") legal.insert(legal.end(), {"axis", "width", "modulus"});
   if (kind == "groups") legal.insert(legal.end(), {"variable", "modulus"});
-  if (kind == "random") legal.emplace_back("seed");
+  if (kind == "random" || kind == "files") legal.emplace_back("seed");
   if (kind == "indices") legal.emplace_back("file");
   const Section split(top.text(), table, "[split]", position(node), legal);
   if (split.has("kind")) kind = split.string("kind", "");
@@ -147,8 +152,12 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
                            listed(dimensions)),
                "kind");
   if (result.kind != Split::Kind::indices) {
-    result.test_share = read_share(split, "test");
-    result.validation_share = read_share(split, "validation");
+    if (result.kind == Split::Kind::files) {
+      read_files(split, result);
+    } else {
+      result.test_share = read_share(split, "test");
+      result.validation_share = read_share(split, "validation");
+    }
     if (result.test_share + result.validation_share >= 1.0)
       split.fail(Status::invalid_format, "this split leaves no row for training", "test");
     if (split.has("seed")) {
@@ -205,8 +214,9 @@ Subset GroupNumbers::subset(double value) {
 }  // namespace detail
 
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
-  LAVOISIER_REQUIRE(split.kind != Split::Kind::block && split.kind != Split::Kind::groups && split.kind != Split::Kind::boxes,
-                    "a split by blocks, groups or boxes needs values of the file");
+  LAVOISIER_REQUIRE(split.kind != Split::Kind::block && split.kind != Split::Kind::groups && split.kind != Split::Kind::boxes &&
+                        split.kind != Split::Kind::files,
+                    "a split by blocks, groups, boxes or files needs more than rows");
   std::vector<Subset> subsets(static_cast<std::size_t>(rows), Subset::training);
   if (split.kind == Split::Kind::indices) {
     for (const auto& [subset, list] :
@@ -235,6 +245,19 @@ std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
   for (std::size_t i = 0; i < test; ++i) subsets[order[order.size() - 1 - i]] = Subset::test;
   for (std::size_t i = 0; i < validation; ++i) subsets[order[order.size() - test - 1 - i]] = Subset::validation;
   return subsets;
+}
+
+std::vector<Subset> subsets_of_file(const Split& split, const std::filesystem::path& path, std::int64_t rows) {
+  std::filesystem::path clean = path.lexically_normal();
+  if (!clean.has_filename()) clean = clean.parent_path();  // "folder/"
+  const std::string name = clean.filename().string();
+  const auto& tests = split.test_files;
+  if (std::any_of(tests.begin(), tests.end(), [&](const std::string& part) { return name.find(part) != std::string::npos; }))
+    return std::vector<Subset>(static_cast<std::size_t>(rows), Subset::test);
+  Split share = split;
+  share.kind = Split::Kind::random;
+  share.test_share = 0.0;
+  return subsets_of_rows(share, rows);
 }
 
 Subset subset_of_number(const Split& split, double number) {
@@ -277,6 +300,9 @@ std::string describe(const Split& split) {
     case Split::Kind::boxes:
       return fmt::format("test where {}; validation where {}; training the rest", boxes(split.test_boxes),
                          boxes(split.validation_boxes));
+    case Split::Kind::files:
+      return fmt::format("files with {} in their names: test; of others {:g} at random (seed {}) validation, training the rest",
+                         fmt::join(split.test_files, " or "), split.validation_share, split.seed);
   }
   return {};
 }

@@ -38,7 +38,8 @@ struct Source {
   std::vector<std::string> magnitude;  ///< instead of `variable`: fields of which the root of the sum of squares is taken
   std::map<std::string, std::int64_t> at;  ///< of further dimensions of the field: the one index taken, from 0
   std::optional<Expression> value;     ///< instead: made of inputs before it, constants and array constants
-  UnitConversion value_conversion;     ///< from the units of `value` to the variable's
+  std::optional<Expression> of_outputs;  ///< of images: made of outputs and constants where the file is one of images
+  UnitConversion value_conversion;     ///< from the units of `value` or `of_outputs` to the variable's
   BlockQuantity block = BlockQuantity::none;
   double least = 0.0;      ///< of a spread, in `units`
   bool axis = false;       ///< a coordinate value instead of a field
@@ -103,6 +104,11 @@ struct GlobalLaw {
 /// Intervals of sample dimensions, [low, high), by name; the others are taken whole.
 using Box = std::map<std::string, std::pair<double, double>>;
 
+/// Samples that are images: ImageReader's formats. Pixels are numbers from 0 to 1.
+struct ImageOptions {
+  bool dequantise = false;  ///< (byte + u) / 256, u uniform in [0, 1) and keyed by image and pixel; else byte / 255
+};
+
 /// Which samples are for training, validation and test.
 struct Split {
   enum class Kind {
@@ -111,7 +117,8 @@ struct Split {
     random,      ///< by rows: a permutation drawn by `seed` and the number of rows alone
     indices,     ///< by rows, from 0, as listed; rows that are not listed: training
     groups,      ///< by a variable of the file: its distinct values are numbered from 0, ascending; number mod modulus
-    boxes        ///< by regions of the samples' coordinates; test where test and validation overlap; the rest: training
+    boxes,       ///< by regions of the samples' coordinates; test where test and validation overlap; the rest: training
+    files        ///< by the names of files: all of one for test, or a share at random for validation, the rest for training
   };
   Kind kind = Kind::block;
   std::string axis;
@@ -123,11 +130,14 @@ struct Split {
   std::uint64_t seed = 0;
   std::vector<std::int64_t> test_rows, validation_rows;
   std::vector<Box> test_boxes, validation_boxes;
+  std::vector<std::string> test_files;            ///< files: one whose name (without folders) has one of these in it
 };
 
 /// The subsets of `rows` rows by a split that counts rows. Error(out_of_range) names a listed row that is not
 /// there.
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows);
+/// By a split of the kind files: of `rows` rows of the file or folder `path`.
+std::vector<Subset> subsets_of_file(const Split& split, const std::filesystem::path& path, std::int64_t rows);
 /// Of one block or group by its number.
 Subset subset_of_number(const Split& split, double number);
 /// One line for people.
@@ -161,7 +171,10 @@ struct Domain {
   std::vector<std::string> unseen;  ///< inputs that laws alone read
   std::optional<Blocks> blocks;     ///< samples are blocks of cells
   std::optional<CsvOptions> table;  ///< samples are the rows of a CSV file; then both lists of dimensions are {"sample"}
+  std::optional<ImageOptions> images;  ///< samples are images; then both lists of dimensions are {"image"}
   std::optional<Split> split;
+  /// Whether a sample is a row of its file, a table's or an image: columns count on from file to file.
+  bool by_rows() const { return table || images; }
   std::vector<std::string> notes;                    ///< conversions done inside laws, for people
   std::string digest;                                ///< SHA-256 of the domain file
 };
@@ -180,7 +193,8 @@ std::vector<std::string> shipped_domains();
 /// Error(invalid_format). Errors besides: those of read_file.
 std::string read_toml_file(const std::filesystem::path& path, std::uintmax_t most);
 
-/// Reads samples of one file in pieces: NetCDF, or a CSV table where the domain says so. A sample is one cell of the
+/// Reads samples of one file in pieces: NetCDF, or a CSV table or images where the domain says so; inputs of a domain of
+/// images from a table or NetCDF too. A sample is one cell of the
 /// domain's sample dimensions (one row of a table); cell index is flat, row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
 /// is Error(unit_mismatch) naming variable, spelling and what was expected.
 class SampleReader {
@@ -206,7 +220,7 @@ class SampleReader {
   /// Those of the domain's that the file has. Error(shape_mismatch) for one that has other dimensions than the samples.
   std::vector<FileCoordinate> coordinates() const;
   std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ...";
-                                                    ///< of a table: "sample 15, line 17"
+                                                    ///< of a table: "sample 15, line 17"; "image 15"
   /// Of a table, "file:line:column" of a variable's cell.
   std::string place(std::int64_t cell, const std::string& variable) const;
 
@@ -246,7 +260,7 @@ struct LoadReport {
   ElementCoordinates coordinates;  ///< of the files' levels, the same in all: what a model made of them may carry
 };
 /// All complete samples of the files, in file and cell order. Empty cells (land) are skipped. Steps count on from file to
-/// file; all files must have the same column dimensions (shape_mismatch) and levels (as require_same says). Of tables, columns count on instead and all
+/// file; all files must have the same column dimensions (shape_mismatch) and levels (as require_same says). Of tables and images, columns count on instead and all
 /// steps are 0; each file is split by itself.
 SampleSet load_samples(const Domain& domain, const std::vector<std::filesystem::path>& files,
                        const LoadOptions& options = {}, LoadReport* report = nullptr);
