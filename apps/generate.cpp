@@ -259,6 +259,14 @@ void clear_leftovers(const std::filesystem::path& folder, std::int64_t members, 
   for (const auto& path : others) std::filesystem::remove(path);
 }
 
+/// Cells that are read at once: fewer where a cell has many outputs, whole rows where cells are blocks, which are written so.
+std::int64_t cells_of_a_read(const Domain& domain, const SampleReader& reader) {
+  const std::int64_t most =
+      std::clamp(most_values_a_read / std::max<std::int64_t>(domain.layout.elements(Role::output), 1), std::int64_t{1}, most_cells_a_read);
+  const std::optional<BlockShape> shape = reader.block_shape();
+  return shape ? std::max<std::int64_t>(most / shape->blocks_x(), 1) * shape->blocks_x() : most;
+}
+
 /// Cells of as many whole steps as make a read, or of all where steps do not lie together.
 std::int64_t whole_steps(const Domain& domain, const SampleReader& reader) {
   const auto is_column = [&](const FileAxis& axis) {
@@ -271,7 +279,7 @@ std::int64_t whole_steps(const Domain& domain, const SampleReader& reader) {
   std::int64_t step = 1;
   for (auto axis = first; axis != axes.end(); ++axis) step *= static_cast<std::int64_t>(axis->values.size());
   step = std::max<std::int64_t>(step, 1);
-  return step * std::max<std::int64_t>(cells_a_read / step, 1);
+  return step * std::max<std::int64_t>(cells_of_a_read(domain, reader) / step, 1);
 }
 
 template <typename Number>
@@ -324,9 +332,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   EnsembleOptions ensemble;
   ensemble.folder = folder;
   const std::optional<BlockShape> shape = reader.block_shape();
-  // Blocks are written a row of them at a time.
-  const std::int64_t read_at_once =
-      shape ? std::max<std::int64_t>(cells_a_read / shape->blocks_x(), 1) * shape->blocks_x() : cells_a_read;
+  const std::int64_t read_at_once = cells_of_a_read(domain, reader);
   ensemble.axes = reader.grid_axes();
   ensemble.storage = storage;
   ensemble.compression = static_cast<int>(arguments.integer("compression", 0, 9));
@@ -360,8 +366,6 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   }
 
   catch_interrupts();
-  const std::int64_t cells_a_read = std::clamp(most_values_a_read / std::max<std::int64_t>(domain.layout.elements(Role::output), 1),
-                                               std::int64_t{1}, most_cells_a_read);
   const bool cached = reader.cells() * static_cast<std::int64_t>(elements) <= cached_values;
   std::vector<Block> cache;
   std::vector<double> values;

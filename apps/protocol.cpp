@@ -195,6 +195,10 @@ Protocol load_protocol(const std::string& name_or_file) {
   if (training.table().contains("batch")) training.positive("batch", static_cast<double>(options.batch));
   if (training.table().contains("learning_rate")) training.positive("learning_rate", options.learning_rate);
 
+  if (protocol.calibrate && (mlp.linear_skip || mlp.deviation != "per_sample" ||
+                             (options.head.family != "gaussian" && options.head.family != "mixed")))
+    training.fail(*training.table().get("calibrate"), "'training.calibrate': only deviations that a network makes for each sample are calibrated: head "
+                                                      "gaussian or mixed, deviation per_sample, no linear_skip");
   const Section comparison(table("comparison"), "comparison", file, {"seeds", "subset", "rows"});
   comparison.read_list("seeds", protocol.seeds, "whole numbers from 0");
   std::string subset = to_string(protocol.subset);

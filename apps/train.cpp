@@ -106,9 +106,9 @@ TrainingOptions options_from(const Arguments& arguments) {
   }
   if (arguments.flag("calibrate") &&
       (options.generator.name != "mlp" || (options.head.family != "gaussian" && options.head.family != "mixed") ||
-       options.network.deviation != "per_sample" || options.loss == Loss::squared_error))
+       options.network.deviation != "per_sample" || options.network.linear_skip || options.loss == Loss::squared_error))
     throw UsageError("--calibrate: only deviations that a network makes for each sample are calibrated: --model mlp, --head "
-                     "gaussian or mixed, --deviation per_sample, --loss other than squared_error");
+                     "gaussian or mixed, --deviation per_sample, --loss other than squared_error, no --linear-skip");
   try {
     require_valid(options);
   } catch (const Error& error) {
@@ -273,7 +273,7 @@ const Command& train_command() {
            false},
           {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"calibrate", "", "at the end multiply all deviations by the one factor with which 90 % intervals cover 90 % of the "
-                            "validation samples (mlp, --head gaussian or mixed)", "", false},
+                            "validation samples (mlp, --head gaussian or mixed, no --linear-skip)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
           {"threads", "N", "0: all, under mpirun one a process", "0", false},

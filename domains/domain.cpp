@@ -300,6 +300,8 @@ class DomainParser {
   void split(const Section& top) {
     if (!top.has("split")) return;
     domain_.split = detail::read_split(top, domain_.sample_dimensions);
+    if (domain_.blocks && domain_.split && domain_.split->kind == Split::Kind::groups)
+      top.fail(Status::unsupported, "blocks of cells have no groups: a split by a variable; boxes and bands of an axis divide them", "split");
   }
 
   void source_units(const Section& owner, const std::string& key, std::map<std::string, std::string>& into) const {
@@ -500,8 +502,19 @@ class DomainParser {
     }
   }
 
+  /// Laws over all columns, and what they need, know cells as NetCDF files and tables have them.
+  void require_plain_samples(const std::string& what, Position at) const {
+    const char* const other = domain_.images           ? "are images"
+                              : domain_.blocks         ? "are blocks of cells"
+                              : !domain_.within.empty() ? "are cells \"within\" ranges"
+                                                        : nullptr;
+    if (other != nullptr)
+      text_.fail(Status::unsupported, fmt::format("{}: laws over all columns are not to be had where samples {}", what, other), at);
+  }
+
   void weights(const Section& top) {
     for (const auto& entry : top.entries("weights")) {
+      require_plain_samples("weight " + entry.key, entry.at);
       const Section one = section(*entry.value, "[weights." + entry.key + "]", entry.at,
                                   {"latitude", "longitude", "source", "units", "standard_name", "long_name"});
       Variable declared;
@@ -512,6 +525,7 @@ class DomainParser {
 
   void step_values(const Section& top) {
     for (const auto& entry : top.entries("step_values")) {
+      require_plain_samples("step value " + entry.key, entry.at);
       const Section one = section(*entry.value, "[step_values." + entry.key + "]", entry.at,
                                   {"units", "source", "reference", "standard_name", "long_name"});
       Variable declared;
@@ -771,6 +785,7 @@ class DomainParser {
       law.physics_tolerance = tolerance;
       checked(law, what, entry.at);
       law_positions_[entry.key] = entry.at;
+      if (global) require_plain_samples(what, entry.at);
       if (!global) {
         domain_.laws.push_back(std::move(law));
         continue;

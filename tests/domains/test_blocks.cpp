@@ -232,6 +232,31 @@ TEST_F(BlocksOfAGrid, GoBackToRowsOfTheGrid) {
     EXPECT_TRUE(rows[i] == expected[i] || (std::isnan(rows[i]) && std::isnan(expected[i]))) << i;
 }
 
+TEST(SamplesOfOtherKinds, HaveNoLawsOverAllColumns) {
+  const auto refusal = [](const std::string& text) {
+    try {
+      parse_domain(text, "d.toml");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::unsupported) << error.what();
+      const std::string message = error.what();
+      return message.substr(0, message.find('\n'));
+    }
+    return std::string("accepted");
+  };
+  const std::string blocks = content(fs::path(LAVOISIER_DOMAINS_FOLDER) / "downscaling.toml"),
+                    images = content(fs::path(LAVOISIER_DOMAINS_FOLDER) / "images.toml"),
+                    ocean = content(fs::path(LAVOISIER_DOMAINS_FOLDER) / "ocean_heat_budget.toml");
+  const std::string weight = "\n[weights.area]\nlatitude = \"lat\"\n";
+  EXPECT_NE(refusal(blocks + weight).find("weight area: laws over all columns are not to be had where samples are blocks of cells"),
+            std::string::npos)
+      << refusal(blocks + weight);
+  EXPECT_NE(refusal(images + weight).find("where samples are images"), std::string::npos) << refusal(images + weight);
+  const auto at = ocean.find("empty = \"all missing\"");
+  ASSERT_NE(at, std::string::npos);
+  const std::string within = std::string(ocean).insert(at, "within = { SST = [0.0, 20.0] }\n");
+  EXPECT_NE(refusal(within).find("where samples are cells \"within\" ranges"), std::string::npos) << refusal(within);
+}
+
 TEST_F(BlocksOfAGrid, DoNotGoAroundWithoutLongitudes) {
   write("km");
   const Domain domain = parse_domain(blocks_text, "blocks.toml");
