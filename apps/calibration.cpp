@@ -90,11 +90,12 @@ double coverage_of(const ModelFile& model, const SampleSet& samples, int members
   return static_cast<double>(inside) / static_cast<double>(samples.samples * static_cast<std::int64_t>(varying.size()));
 }
 
-std::vector<std::int64_t> varying_outputs(const SampleSet& samples) {
+/// Those that vary and whose law the factor touches.
+std::vector<std::int64_t> varying_outputs(const SampleSet& samples, const DeviationHead& head) {
   const std::int64_t n = samples.output_elements();
   std::vector<std::int64_t> found;
   for (std::int64_t j = 0; j < n; ++j)
-    for (std::int64_t s = 1; s < samples.samples; ++s)
+    for (std::int64_t s = 1; s < samples.samples && !head.positive.contains(j); ++s)
       if (samples.outputs[static_cast<std::size_t>(s * n + j)] != samples.outputs[static_cast<std::size_t>(j)]) {
         found.push_back(j);
         break;
@@ -139,7 +140,7 @@ ModelFile with_scaled_deviations(const ModelFile& model, double factor) {
 
 Calibration calibrate_deviations(ModelFile& model, const SampleSet& samples, int members) {
   LAVOISIER_REQUIRE(members >= 2, "coverage needs members");
-  const std::vector<std::int64_t> varying = varying_outputs(samples);
+  const std::vector<std::int64_t> varying = varying_outputs(samples, deviation_head(model));
   if (varying.empty()) throw Error(Status::invalid_argument, "expected samples whose outputs vary, to calibrate deviations on");
   // Of a Gaussian, coverage grows by 2 z phi(z) = 0.339 times the change of the factor's logarithm, z the 95 % quantile.
   constexpr double wanted = 0.9, near = 2e-4, widest = 4.0, slope = 0.339;

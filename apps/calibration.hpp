@@ -14,11 +14,11 @@ ModelFile with_scaled_deviations(const ModelFile& model, double factor);
 
 struct Calibration {
   double factor = 1.0;
-  double before = 0.0, after = 0.0;  ///< share of values in central 90 % intervals, mean over outputs
+  double before = 0.0, after = 0.0;  ///< share of values in central 90 % intervals, mean over the Gaussian outputs
 };
 
 /// Multiplies a model's deviations by the factor with which the central 90 % intervals of its draws cover 90 % of
-/// `samples`, by randomised PIT of `members` draws a sample, mean over all outputs that vary; the factor is sought from 1/4 to 4. CRPS
+/// `samples`, by randomised PIT of `members` draws a sample, mean over all Gaussian outputs that vary; the factor is sought from 1/4 to 4. CRPS
 /// alone, minimised for a Gaussian, leaves intervals that are too narrow where errors have heavy tails. Kokkos must be
 /// initialised. Deterministic. Errors: unsupported as above, invalid_argument without samples.
 Calibration calibrate_deviations(ModelFile& model, const SampleSet& samples, int members = 32);

@@ -102,7 +102,7 @@ void require_subsets(const Domain& domain, const SampleReader& reader, const std
 FileClosure close_file(const Domain& domain, const std::filesystem::path& file) {
   const SampleReader reader(domain, file, true);
   FileClosure result;
-  const GlobalProblem problem = global_problem_of_all(domain, reader, file, std::nullopt, {}, {}, result.notes);
+  const GlobalProblem problem = global_problem_of_all(domain, reader, file, std::nullopt, {}, {}, result.notes, false);
   GlobalStatistics over_columns(domain, problem, 0);
   result.grid = Grid(reader.axes());
   result.cells = reader.cells();

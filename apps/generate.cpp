@@ -428,7 +428,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
     progress.update(fmt::format("member {}/{}  {} columns  {} left", member, members, cells, duration(left)),
                     member == members);
   }
-  if (global && table_writer) table_writer->attribute("lavoisier_global_law_residuals", global->residuals());
+  if (global && table_writer) table_writer->attribute("lavoisier_global_law_residuals", global->residuals(true));
   if (table_writer) table_writer->close();
   progress.clear();
 

@@ -110,10 +110,10 @@ std::string GlobalGeneration::names() const {
   return text;
 }
 
-std::string GlobalGeneration::residuals() const {
+std::string GlobalGeneration::residuals(bool all) const {
   std::string text;
   for (std::size_t l = 0; l < rows(); ++l)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", problem_.laws[l].law.name, scientific(largest_[l]));
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", problem_.laws[l].law.name, scientific(all ? totals_[l].max_relative : largest_[l]));
   return text;
 }
 

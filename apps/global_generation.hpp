@@ -42,7 +42,8 @@ class GlobalGeneration {
   const std::vector<Total>& totals() const noexcept { return totals_; }  ///< one a law, all members so far
   std::int64_t left_out() const noexcept { return left_out_; }           ///< columns without a result
   std::string names() const;                                             ///< of the laws, a blank between them
-  std::string residuals() const;                                         ///< of this member: "NAME 1.2e-17", a comma between
+  /// Of this member, or the largest of all so far: "NAME 1.2e-17", a comma between.
+  std::string residuals(bool all = false) const;
 
  private:
   [[noreturn]] void fail(const Error& error, std::uint64_t step) const;

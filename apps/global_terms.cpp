@@ -290,10 +290,10 @@ GlobalProblem global_problem(const Domain& domain, const SampleReader& reader, c
 
 GlobalProblem global_problem_of_all(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file,
                                     const std::optional<Subset>& subset, const std::map<std::string, double>& given,
-                                    const std::vector<std::string>& asked, std::vector<std::string>& notes) {
+                                    const std::vector<std::string>& asked, std::vector<std::string>& notes, bool all_needed) {
   std::vector<GlobalLaw> laws;
   for (const GlobalLaw& law : domain.global_laws) {
-    const bool required = !law.on_request || std::find(asked.begin(), asked.end(), law.law.name) != asked.end();
+    const bool required = (all_needed && !law.on_request) || std::find(asked.begin(), asked.end(), law.law.name) != asked.end();
     if (!required) {
       try {
         global_problem(domain, reader, file, subset, {law}, given);

@@ -104,10 +104,10 @@ GlobalProblem global_problem(const Domain& domain, const SampleReader& reader, c
                              const std::map<std::string, double>& given);
 
 /// The same for all laws of the domain that can be judged: laws on request whose weights or step values are not to be had
-/// are left out, unless `asked` names them; `notes` says why.
+/// are left out, unless `asked` names them; `notes` says why. Not `all_needed`: so are others.
 GlobalProblem global_problem_of_all(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file,
                                     const std::optional<Subset>& subset, const std::map<std::string, double>& given,
-                                    const std::vector<std::string>& asked, std::vector<std::string>& notes);
+                                    const std::vector<std::string>& asked, std::vector<std::string>& notes, bool all_needed = true);
 
 }  // namespace lavoisier::cli
 

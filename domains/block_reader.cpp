@@ -22,6 +22,16 @@ bool measured_in(const FileAxis& axis, const std::string& direction) {
   for (const char* const degree : {"degrees", "degree"})
     for (const std::string& end : {"_" + direction, "_" + letter, letter})
       if (units == degree + end) return true;
+  // "degrees" alone says neither which direction nor that it is one on the sphere.
+  const auto standard = axis.attributes.find("standard_name");
+  const bool named = standard != axis.attributes.end() && standard->second == (direction == "north" ? "latitude" : "longitude");
+  const bool degrees = units == "degree" || units == "degrees";
+  if (named && degrees) return true;
+  if (named || (degrees && standard == axis.attributes.end()))
+    throw Error(Status::unit_mismatch,
+                fmt::format("axis \"{}\": expected degrees_north or degrees_east of a latitude or longitude, for the areas of its cells, found "
+                            "units \"{}\"",
+                            axis.name, axis.units));
   return false;
 }
 
