@@ -144,7 +144,7 @@ void Candidate::check(const NetcdfReader& reader, const Domain& domain, const st
     }
     fields_[i].axes = std::move(found);
   }
-  check_levels(reader, domain, axes.size(), levels);
+  if (!shape_) check_levels(reader, domain, axes.size(), levels);
   const FileVariable v = reader.variable(fields_.front().name);
   for (std::size_t d = 0; d < axes.size(); ++d) {
     const FileAxis axis = reader.axis(v.dimensions[d]);

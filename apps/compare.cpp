@@ -301,7 +301,7 @@ int run_compare(const Arguments& arguments) {
       } else {
         training = trained(strategy, loss);
       }
-      if (protocol.calibrate) calibrate_deviations(training.model, SampleSetSource(samples));
+      if (protocol.calibrate && loss != Loss::squared_error) calibrate_deviations(training.model, SampleSetSource(samples));
       MarginalScores scores = score_marginals(training.model, constraints, scored, scale);
       result.mse_scaled.push_back(scores.mean_mse_scaled());
       result.rmse.push_back(scores.mean_rmse());

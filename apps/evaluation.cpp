@@ -553,6 +553,10 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
       throw Error(Status::invalid_argument,
                   fmt::format("candidate '{}' has no value in any of the {} cells compared", result.name, evaluation.cells));
     }
+    for (const LawStatistics& law : result.laws)
+      if (law.is_global() && law.non_finite > 0)
+        evaluation.notes.push_back(fmt::format("law {} of {}: {} columns that it counts have no value there, all steps and members together, which fails it",
+                                               law.law.name, result.name, law.non_finite));
     // An ensemble that leaves out cells of the subset it was asked for must not pass.
     result.pass = result.laws_pass && (!options.subset || result.missing == 0);
     evaluation.candidates.push_back(std::move(result));

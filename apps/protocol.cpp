@@ -120,6 +120,9 @@ std::vector<Protocol::Row> admissible_rows() {
 void use_split(const Protocol& protocol, Domain& domain) {
   if (protocol.text.empty()) return;
   if (std::optional<Split> split = read_split(protocol.text, protocol.file, domain.sample_dimensions)) {
+    if (domain.blocks && split->kind == Split::Kind::groups)
+      throw Error(Status::unsupported, fmt::format("{}: domain '{}' has blocks of cells, which have no groups: a split by a variable",
+                                                   protocol.file, domain.name));
     domain.split = std::move(*split);
   }
 }

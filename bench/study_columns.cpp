@@ -4,7 +4,7 @@
 //
 //   study_columns --data=FILE [--domain=atmospheric_column] [--strategy=conditional|none|...] [--head=mixed|gaussian]
 //                 [--loss=crps|likelihood] [--seed=0] [--epochs=50] [--batch=256] [--rate=1e-3] [--hidden=256,256,256]
-//                 [--parametrization=softplus|exp] [--residual] [--norm] [--ema=0] [--decay=0] [--dropout=0] [--calibrate] [--draws=4] [--members=32] [--training=0] [--threads=1]
+//                 [--parametrization=softplus|exp] [--residual] [--norm] [--ema=0] [--decay=0] [--clip=0] [--dropout=0] [--calibrate] [--draws=4] [--members=32] [--training=0] [--threads=1]
 //                 [--subset=validation|test] [--output=results/columns.jsonl] [--outputs]
 //   study_columns --quick --data=FILE     two strategies, few columns; fails unless the laws hold and rain is positive
 // Strategies, heads, losses and seeds may be lists (a,b): all combinations are run, seed by seed. --outputs: scores of
@@ -76,6 +76,7 @@ Settings settings_from(int count, char** words) {
       {"threads", [&](const std::string& v) { s.training.threads = std::stoi(v); }},
       {"subset", [&](const std::string& v) { s.subset = subset_from(v); }},
       {"output", [&](const std::string& v) { s.output = v; }},
+      {"clip", [&](const std::string& v) { s.training.gradient_clip = std::stod(v); }},
       {"calibrate", [&](const std::string&) { s.calibrate = true; }},
       {"outputs", [&](const std::string&) { s.outputs = true; }},
       {"quick", [&](const std::string&) { s.quick = true; }},
@@ -116,6 +117,7 @@ json record(const Settings& settings, const ColumnRun& run, const std::string& h
                {"learning_rate", training.learning_rate},
                {"ema", training.ema},
                {"weight_decay", training.weight_decay},
+               {"gradient_clip", training.gradient_clip},
                {"dropout", training.network.dropout},
                {"hidden", training.network.hidden},
                {"draws", training.draws},

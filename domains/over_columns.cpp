@@ -119,6 +119,16 @@ std::vector<double> read_over(const Domain& domain, const std::string& what, con
 WeightField::WeightField(const Domain& domain, const Weight& weight, const std::vector<FileAxis>& axes,
                          const NetcdfReader* file, const CsvReader* table)
     : strides_(axes.size(), 0) {
+  fill(domain, weight, axes, file, table);
+  // A fill value that no attribute tells (-999) would be weighed with.
+  const auto below = std::find_if(values_.begin(), values_.end(), [](double value) { return value < 0.0; });
+  if (below != values_.end())
+    throw Error(Status::out_of_range, fmt::format("weight \"{}\": expected numbers from 0, found {:.10g} (number {} of {}, from 0)", weight.name,
+                                                  *below, below - values_.begin(), values_.size()));
+}
+
+void WeightField::fill(const Domain& domain, const Weight& weight, const std::vector<FileAxis>& axes, const NetcdfReader* file,
+                       const CsvReader* table) {
   if (table != nullptr) {
     values_ = table->read({table->column(weight.source.variable)}, 0, table->rows());
     if (!weight.source.file_units.empty()) {

@@ -30,6 +30,7 @@ class WeightField {
   double at(const std::vector<std::int64_t>& index) const;
 
  private:
+  void fill(const Domain& domain, const Weight& weight, const std::vector<FileAxis>& axes, const NetcdfReader* file, const CsvReader* table);
   std::vector<double> values_;
   std::vector<std::int64_t> strides_;  ///< one a sample dimension; 0 where the weight does not have it
 };

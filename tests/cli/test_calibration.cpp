@@ -117,9 +117,11 @@ TEST_F(Calibrated, IntervalsCoverWhatTheyShould) {
   for (const std::string head : {"gaussian", "mixed"}) {
     ModelFile model = trained(head, "exp");
     const Calibration first = calibrate_deviations(model, SampleSetSource(samples_));
-    EXPECT_LT(first.before, 0.895) << "a Gaussian of least CRPS is narrow where errors have heavy tails";
+    if (head == "gaussian") {
+      EXPECT_LT(first.before, 0.895) << "a Gaussian of least CRPS is narrow where errors have heavy tails";
+      EXPECT_GT(first.factor, 1.02);
+    }
     EXPECT_NEAR(first.after, 0.9, 2e-3);
-    EXPECT_GT(first.factor, 1.02);
     // From deviations that are far off: to the same place.
     ModelFile narrow = with_scaled_deviations(model, 0.5);
     const Calibration second = calibrate_deviations(narrow, validation_);

@@ -374,6 +374,16 @@ laws.none = { scope = "global", equation = "mean(area, A) = 0" }
   const SampleReader reader(domain, path, false);
   EXPECT_EQ(reader.weights({2, 0}), (Values{3e7, 1e7}));
   EXPECT_TRUE(reader.step_axes().empty());
+  // What stands for no value, and no attribute says so.
+  const auto other = folder.path() / "other.csv";
+  std::ofstream(other) << "q,area\n1,10\n2,-999\n3,30\n";
+  try {
+    SampleReader(domain, other, false).weights({0});
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), Status::out_of_range);
+    EXPECT_STREQ(error.what(), "weight \"area\": expected numbers from 0, found -999000000 (number 1 of 3, from 0)");
+  }
 }
 
 }  // namespace
