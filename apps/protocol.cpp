@@ -176,7 +176,7 @@ Protocol load_protocol(const std::string& name_or_file) {
 
   const Section training(table("training"), "training", file,
                          {"epochs", "batch", "optimizer", "learning_rate", "weight_decay", "input_noise", "schedule", "ema", "selection",
-                          "penalty_weight", "draws", "calibrate"});
+                          "penalty_weight", "draws", "gradient_clip", "calibrate"});
   TrainingOptions& options = protocol.training;
   std::string optimizer = "adam";
   training.read("optimizer", optimizer, "text");
@@ -193,6 +193,7 @@ Protocol load_protocol(const std::string& name_or_file) {
   training.read("selection", options.selection, "text");
   training.read("penalty_weight", options.penalty_weight, "a number");
   training.read("draws", options.draws, "a whole number");
+  training.read("gradient_clip", options.gradient_clip, "a number");
   training.read("calibrate", protocol.calibrate, "true or false");
   if (training.table().contains("epochs")) training.positive("epochs", static_cast<double>(options.epochs));
   if (training.table().contains("batch")) training.positive("batch", static_cast<double>(options.batch));
