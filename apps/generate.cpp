@@ -439,49 +439,39 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   table.left(1);
   table.left(7);
   ordered_json laws = ordered_json::array();
-  for (std::size_t l = 0; l < runner.laws.size(); ++l) {
-    const LawInfo& law = model->laws()[l];
-    const LawTotal& total = runner.laws[l];
-    const double rms = std::sqrt(total.square_sum / static_cast<double>(std::max<std::int64_t>(runner.columns, 1)));
-    const bool holds = total.max_relative <= tolerance;
+  // Of a law of any scope: its row, and what JSON says of it. `worst`: where, after the member.
+  const auto tell = [&](const std::string& name, const std::string& units, const auto& total, std::int64_t samples, bool holds,
+                        const std::string& text, const ordered_json& worst, const char* scope) {
+    const double rms = std::sqrt(total.square_sum / static_cast<double>(std::max<std::int64_t>(samples, 1)));
     pass = pass && holds;
-    table.add({law.name, law.units, scientific(total.max_absolute), scientific(rms), scientific(total.max_relative),
-               scientific(tolerance), verdict(holds),
-               fmt::format("member {}, {}", total.worst_member, grid.text(total.worst_cell))});
+    table.add({name, units, scientific(total.max_absolute), scientific(rms), scientific(total.max_relative), scientific(tolerance),
+               verdict(holds), fmt::format("member {}, {}", total.worst_member, text)});
     ordered_json entry;
-    entry["name"] = law.name;
-    entry["units"] = law.units;
+    entry["name"] = name;
+    entry["units"] = units;
     entry["max_abs"] = total.max_absolute;
     entry["rms"] = rms;
     entry["max_relative"] = total.max_relative;
-    entry["worst"] = {{"member", total.worst_member}, {"cell", total.worst_cell}, {"at", grid.values(total.worst_cell)}};
+    entry["worst"] = {{"member", total.worst_member}};
+    entry["worst"].update(worst);
     entry["tolerance"] = tolerance;
     entry["pass"] = holds;
-    entry["scope"] = "local";
+    entry["scope"] = scope;
     laws.push_back(entry);
+  };
+  for (std::size_t l = 0; l < runner.laws.size(); ++l) {
+    const LawInfo& law = model->laws()[l];
+    const LawTotal& total = runner.laws[l];
+    tell(law.name, law.units, total, runner.columns, total.max_relative <= tolerance, grid.text(total.worst_cell),
+         {{"cell", total.worst_cell}, {"at", grid.values(total.worst_cell)}}, "local");
   }
   const Grid steps(problem.step_axes);
   for (std::size_t l = 0; l < problem.laws.size(); ++l) {
     const Law& law = problem.laws[l].law;
     const GlobalGeneration::Total& total = global->totals()[l];
-    const double rms = std::sqrt(total.square_sum / static_cast<double>(std::max<std::int64_t>(total.samples, 1)));
-    const bool holds = total.max_relative <= tolerance && global->left_out() == 0;
-    pass = pass && holds;
-    table.add({law.name, law.units, scientific(total.max_absolute), scientific(rms), scientific(total.max_relative),
-               scientific(tolerance), verdict(holds),
-               fmt::format("member {}, {}", total.worst_member, step_text(steps, total.worst_step))});
-    ordered_json entry;
-    entry["name"] = law.name;
-    entry["units"] = law.units;
-    entry["max_abs"] = total.max_absolute;
-    entry["rms"] = rms;
-    entry["max_relative"] = total.max_relative;
-    entry["worst"] = {{"member", total.worst_member}, {"step", total.worst_step}, {"at", steps.values(total.worst_step)}};
-    entry["tolerance"] = tolerance;
-    entry["pass"] = holds;
-    entry["scope"] = "global";
-    entry["samples"] = total.samples;
-    laws.push_back(entry);
+    tell(law.name, law.units, total, total.samples, total.max_relative <= tolerance && global->left_out() == 0,
+         step_text(steps, total.worst_step), {{"step", total.worst_step}, {"at", steps.values(total.worst_step)}}, "global");
+    laws.back()["samples"] = total.samples;
   }
   if (!quiet) {
     fmt::print("{} members x {} columns of {} in {} ({}, {})\n{}", members, cells, domain.name, duration(seconds()),
