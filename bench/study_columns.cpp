@@ -188,16 +188,8 @@ bool study(const Settings& settings) {
 int main(int count, char** words) {
   try {
     const Settings settings = settings_from(count, words);
-    if (!std::filesystem::exists(settings.data)) {
-      std::printf("there is no %s: --data=FILE names the columns\n", settings.data.c_str());
-      return 77;
-    }
-    initialize({.threads = settings.training.threads});
-    set_training_threads(settings.training.threads);
-    const bool good = study(settings);
-    finalize();
-    if (!good) std::fprintf(stderr, "a model does not hold its laws, or a twin does, or rain is negative\n");
-    return good ? 0 : 1;
+    return run_study(settings.data, "columns", settings.training.threads, [&] { return study(settings); },
+                     "a model does not hold its laws, or a twin does, or rain is negative");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "study_columns: %s\n", error.what());
     return 1;

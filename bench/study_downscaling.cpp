@@ -164,16 +164,8 @@ bool study(const Settings& settings) {
 int main(int count, char** words) {
   try {
     const Settings settings = settings_from(count, words);
-    if (!std::filesystem::exists(settings.data)) {
-      std::printf("there is no %s: --data=FILE names the grid\n", settings.data.c_str());
-      return 77;
-    }
-    initialize({.threads = settings.training.threads});
-    set_training_threads(settings.training.threads);
-    const bool good = study(settings);
-    finalize();
-    if (!good) std::fprintf(stderr, "a model that holds the law misses it, or one that does not meets it\n");
-    return good ? 0 : 1;
+    return run_study(settings.data, "grid", settings.training.threads, [&] { return study(settings); },
+                     "a model that holds the law misses it, or one that does not meets it");
   } catch (const std::exception& error) {
     std::fprintf(stderr, "study_downscaling: %s\n", error.what());
     return 1;

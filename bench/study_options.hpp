@@ -3,12 +3,15 @@
 
 // What the programs of studies share: --option=value words, and a file of results, one JSON object a line.
 
+#include <lavoisier/emulator.hpp>
 #include <lavoisier/status.hpp>
+#include <lavoisier/training.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -51,6 +54,22 @@ inline void append(const std::filesystem::path& path, const nlohmann::json& line
   std::ofstream file(path, std::ios::app);
   file << line.dump() + "\n" << std::flush;
   if (!file) throw Error(Status::io_error, path.string() + " can't be written");
+}
+
+/// A program's whole run: its exit code, 77 where there is no `data` ("--data=FILE names the `what`"). `study` says whether
+/// all is well; `otherwise` what is wrong else.
+inline int run_study(const std::filesystem::path& data, const char* what, int threads, const std::function<bool()>& study,
+                     const char* otherwise) {
+  if (!std::filesystem::exists(data)) {
+    std::printf("there is no %s: --data=FILE names the %s\n", data.c_str(), what);
+    return 77;
+  }
+  initialize({.threads = threads});
+  set_training_threads(threads);
+  const bool good = study();
+  finalize();
+  if (!good) std::fprintf(stderr, "%s\n", otherwise);
+  return good ? 0 : 1;
 }
 
 }  // namespace lavoisier::bench
