@@ -1,6 +1,8 @@
 #include "artefact.hpp"
 #include "calibration.hpp"
 #include "commands.hpp"
+#include "graph_samples.hpp"
+#include "graph_scores.hpp"
 #include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
 #include "plugin_draw.hpp"
@@ -30,7 +32,7 @@ using nlohmann::ordered_json;
 /// Figures of one row (strategy and loss), one entry a seed.
 struct RowScores {
   Protocol::Row row;
-  std::vector<double> mse_scaled, rmse, crps, coverage90, nll, violation, seconds, crps_scaled, r2;
+  std::vector<double> mse_scaled, rmse, crps, coverage90, nll, violation, seconds, crps_scaled, r2, mae;
   std::vector<MarginalScores> per_seed;
 };
 
@@ -170,11 +172,11 @@ Protocol protocol_from(const Arguments& arguments) {
 }
 
 void print_table(const Protocol& protocol, const std::vector<RowScores>& results) {
-  Table table({"strategy", "loss", "RMSE", "CRPS", "scaled CRPS", "R2", "coverage of 90 %", "NLL", "largest violation",
+  Table table({"strategy", "loss", "RMSE", "MAE", "CRPS", "scaled CRPS", "R2", "coverage of 90 %", "NLL", "largest violation",
                "seconds"});
   table.left(1);
   for (const RowScores& r : results) {
-    table.add({to_string(r.row.strategy), to_string(r.row.loss), cell(r.rmse), cell(r.crps), cell(r.crps_scaled),
+    table.add({to_string(r.row.strategy), to_string(r.row.loss), cell(r.rmse), cell(r.mae), cell(r.crps), cell(r.crps_scaled),
                cell(r.r2, 3), cell(r.coverage90, 3), cell(r.nll),
                scientific(*std::max_element(r.violation.begin(), r.violation.end())), cell(r.seconds, 3)});
   }
@@ -223,19 +225,30 @@ const Command& compare_command() {
 }
 
 int run_compare(const Arguments& arguments) {
-  const Protocol protocol = protocol_from(arguments);
+  Protocol protocol = protocol_from(arguments);
   const bool quiet = arguments.flag("quiet");
   const std::string domain_name = arguments.text_or("domain", protocol.domain);
   if (domain_name.empty()) throw UsageError("--domain is needed where the protocol names none");
   Domain domain = load_domain(domain_name);
   use_split(protocol, domain);
+  if (domain.graphs && !arguments.has("protocol")) protocol.training.generator.name = "mpnn";
+  fit_to_domain(protocol.training, domain);
   if (arguments.has("json")) require_writable(arguments.text("json"));
   const SampleSet samples = load_training_data(domain, arguments.list("data"), arguments.flag("drop-incomplete"));
   const SampleSet scored = select(samples, protocol.subset);
   if (scored.samples == 0) throw Error(Status::invalid_argument, fmt::format("no {} samples", to_string(protocol.subset)));
-  const std::vector<double> scale = protocol.training.scaling == "max_abs"
-                                        ? output_magnitudes(samples)
-                                        : output_deviations(select(samples, Subset::training));
+  const bool by_magnitude = protocol.training.scaling == "max_abs";
+  std::vector<double> scale;
+  std::optional<GraphSet> graphs;
+  SampleSet judged;  // of graphs: for calibration
+  if (domain.graphs) {
+    graphs = graph_set(domain, samples);
+    judged = select(samples, Subset::validation);
+    scale = {by_magnitude ? node_magnitude(*domain.graphs, samples)
+                          : node_deviation(*domain.graphs, select(samples, Subset::training))};
+  } else {
+    scale = by_magnitude ? output_magnitudes(samples) : output_deviations(select(samples, Subset::training));
+  }
   const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
   for (const Protocol::Row& row : protocol.rows) {
     if (constraints.rows() > 0) require_admitted(row.strategy, row.loss, constraints.rows() == 1 && constraints.shared());
@@ -247,7 +260,7 @@ int run_compare(const Arguments& arguments) {
   const KokkosSession kokkos(threads);
 
   std::vector<RowScores> results;
-  for (const Protocol::Row& row : protocol.rows) results.push_back({row, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}});
+  for (const Protocol::Row& row : protocol.rows) results.push_back({row, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}});
   Progress progress(quiet);
   const std::size_t all = results.size() * protocol.seeds.size();
   std::size_t done = 0;
@@ -269,17 +282,15 @@ int run_compare(const Arguments& arguments) {
       options.loss = loss;
       options.seed = seed;
       options.threads = threads;
-      options.unseen = domain.unseen;
       options.provenance["version"] = version();
-      TrainingResult result = train(
-          samples, constraints, options,
-          [&](const TrainingProgress& p) {
-            const double share = trainings_done + static_cast<double>(p.epoch) / static_cast<double>(p.epochs);
-            const double left = (seconds + p.seconds) / share * (trainings - share);
-            progress.update(fmt::format("[{}/{}, {} left] {} {} seed {}: {}", done + 1, all, duration(left), to_string(strategy),
-                                        to_string(loss), seed, progress_line(p)));
-          },
-          &interrupted());
+      const auto listener = [&](const TrainingProgress& p) {
+        const double share = trainings_done + static_cast<double>(p.epoch) / static_cast<double>(p.epochs);
+        const double left = (seconds + p.seconds) / share * (trainings - share);
+        progress.update(fmt::format("[{}/{}, {} left] {} {} seed {}: {}", done + 1, all, duration(left), to_string(strategy),
+                                    to_string(loss), seed, progress_line(p)));
+      };
+      TrainingResult result = graphs ? train(*graphs, options, listener, &interrupted())
+                                     : train(samples, constraints, options, listener, &interrupted());
       trainings_done += 1.0;
       seconds += result.seconds;
       return result;
@@ -301,8 +312,15 @@ int run_compare(const Arguments& arguments) {
       } else {
         training = trained(strategy, loss);
       }
-      if (protocol.calibrate && loss != Loss::squared_error) calibrate_deviations(training.model, SampleSetSource(samples));
-      MarginalScores scores = score_marginals(training.model, constraints, scored, scale);
+      if (protocol.calibrate && loss != Loss::squared_error) {
+        if (graphs) {
+          calibrate_deviations(training.model, judged, *domain.graphs);
+        } else {
+          calibrate_deviations(training.model, SampleSetSource(samples));
+        }
+      }
+      MarginalScores scores = graphs ? score_graphs(training.model, *domain.graphs, constraints, scored, scale.front())
+                                     : score_marginals(training.model, constraints, scored, scale);
       result.mse_scaled.push_back(scores.mean_mse_scaled());
       result.rmse.push_back(scores.mean_rmse());
       result.crps.push_back(scores.mean_crps());
@@ -310,6 +328,7 @@ int run_compare(const Arguments& arguments) {
       result.nll.push_back(scores.nll);
       result.crps_scaled.push_back(scores.mean_crps_scaled());
       result.r2.push_back(scores.mean_r2());
+      result.mae.push_back(scores.mean_mae());
       result.violation.push_back(violation_of(training.model, scored));
       result.seconds.push_back(training.seconds);
       result.per_seed.push_back(std::move(scores));
@@ -336,24 +355,27 @@ int run_compare(const Arguments& arguments) {
     entry["nll"] = mean_and_std(r.nll);
     entry["crps_scaled"] = mean_and_std(r.crps_scaled);
     entry["r2"] = mean_and_std(r.r2);
+    entry["mae"] = mean_and_std(r.mae);
     entry["max_relative_violation"] = mean_and_std(r.violation);
     entry["seconds"] = mean_and_std(r.seconds);
     entry["variables"] = ordered_json::array();
     for (std::size_t i = 0; i < r.per_seed.front().variables.size(); ++i) {
-      std::vector<double> rmse, crps, coverage, scaled, r2;
+      std::vector<double> rmse, crps, coverage, scaled, r2, mae;
       for (const MarginalScores& s : r.per_seed) {
         rmse.push_back(s.rmse[i]);
         crps.push_back(s.crps[i]);
         coverage.push_back(s.coverage90[i]);
         scaled.push_back(s.crps_scaled[i]);
         r2.push_back(s.r2[i]);
+        mae.push_back(s.mae[i]);
       }
       entry["variables"].push_back({{"variable", r.per_seed.front().variables[i]},
                                     {"rmse", mean_and_std(rmse)},
                                     {"crps", mean_and_std(crps)},
                                     {"coverage90", mean_and_std(coverage)},
                                     {"crps_scaled", mean_and_std(scaled)},
-                                    {"r2", mean_and_std(r2)}});
+                                    {"r2", mean_and_std(r2)},
+                                    {"mae", mean_and_std(mae)}});
     }
     json["results"].push_back(entry);
   }
@@ -376,6 +398,7 @@ int run_compare(const Arguments& arguments) {
                       {"sha256", protocol.digest},
                       {"scaling", protocol.training.scaling},
                       {"split", domain.split ? describe(*domain.split) : std::string()},
+                      {"model", protocol.training.generator.name},
                       {"hidden", protocol.training.network.hidden},
                       {"activation", protocol.training.network.activation},
                       {"epochs", protocol.training.epochs},

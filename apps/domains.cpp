@@ -70,6 +70,12 @@ void print_sources(const Domain& domain) {
   if (domain.images)
     fmt::print("\nSamples are images: \"pixel\" over (channel, y, x), grey ones over (y, x), from 0 to 1{}\n",
                domain.images->dequantise ? ", with noise within a step of 8 bits" : "");
+  if (domain.graphs) {
+    const Graphs& graphs = *domain.graphs;
+    const auto most = [&](const std::string& dimension) { return domain.layout.dimension(dimension).extent; };
+    fmt::print("\nSamples are graphs: at most {} elements of {} (from \"{}\") and {} of {} (from \"{}\") each\n", most(graphs.node), graphs.node,
+               graphs.node_offsets, most(graphs.edge), graphs.edge, graphs.edge_offsets);
+  }
   std::string text;
   for (const Variable& v : domain.layout.variables()) {
     if (v.role == Role::diagnostic) continue;

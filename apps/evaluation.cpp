@@ -134,7 +134,22 @@ Piece read_piece(const SampleReader& reader, const Grid& grid, std::int64_t firs
   return piece;
 }
 
-/// What the reference is like: needed before scores are taken.
+/// Which score each output element counts in: its own; of graphs one for all nodes, as the n-th node of one graph has nothing
+/// to do with that of another.
+struct Slots {
+  std::vector<std::size_t> of_element, variable;  ///< variable: of each slot, by its number among the outputs
+  explicit Slots(const Domain& domain) {
+    const std::vector<Variable> outputs = domain.layout.with_role(Role::output);
+    for (std::size_t v = 0; v < outputs.size(); ++v)
+      for (std::int64_t e = 0; e < domain.layout.elements(outputs[v]); ++e) {
+        if (e == 0 || !domain.graphs) variable.push_back(v);
+        of_element.push_back(variable.size() - 1);
+      }
+  }
+  std::size_t count() const { return variable.size(); }
+};
+
+/// What the reference is like, one entry a slot: needed before scores are taken.
 struct ReferenceMoments {
   std::vector<double> mean, deviation, low, high;
 };
@@ -161,15 +176,16 @@ class Accumulator {
   Accumulator(const Domain& domain, const Candidate& candidate, const Pixels& pixels, const ReferenceMoments& reference,
               bool has_reference, std::uint64_t seed, const GlobalProblem& global)
       : candidate_(candidate), pixels_(pixels), reference_(reference), has_reference_(has_reference), seed_(seed),
-        closure_(domain), global_(global), over_columns_(domain, global, candidate.members()), variable_of_(variables_of_elements(domain.layout)), n_(variable_of_.size()) {
+        closure_(domain), global_(global), over_columns_(domain, global, candidate.members()), variable_of_(variables_of_elements(domain.layout)), slots_(domain), n_(variable_of_.size()) {
     const std::size_t map_size = pixels.rows * pixels.columns, variables = domain.layout.with_role(Role::output).size();
     mean_.assign(variables, MapSum(map_size));
     variance_ = bias_ = mean_;
     residual_.assign(domain.laws.size(), MapSum(map_size));
     zonal_.assign(4 * variables, MapSum(pixels.rows));
     const auto bins = static_cast<std::size_t>(candidate.members() + 1);
-    sums_.resize(n_);
-    for (std::size_t i = 0; i < n_; ++i) {
+    sums_.resize(slots_.count());
+    for (const std::size_t slot : slots_.of_element) scales_.push_back(has_reference ? reference.deviation[slot] : 1.0);
+    for (std::size_t i = 0; i < slots_.count(); ++i) {
       sums_[i].ranks.assign(bins, 0);
       sums_[i].pit.assign(20, 0);
       if (has_reference) {
@@ -280,8 +296,8 @@ class Accumulator {
     score.variable = output.name;
     score.units = output.units;
     score.long_name = output.long_name;
-    for (std::size_t i = 0; i < n_; ++i) {
-      if (variable_of_[i] != variable) continue;
+    for (std::size_t i = 0; i < slots_.count(); ++i) {
+      if (slots_.variable[i] != variable) continue;
       score.elements.push_back(element_score(i));
       if (!has_reference_) continue;
       for (const auto& [sum, own] : {std::pair(&score.ranks, &sums_[i].ranks), std::pair(&score.pit, &sums_[i].pit)}) {
@@ -348,7 +364,7 @@ class Accumulator {
     const auto m_count = static_cast<double>(members);
     for (std::size_t i = 0; i < n_; ++i) {
       if (piece.is_masked(r * n_ + i)) continue;
-      Sums& s = sums_[i];
+      Sums& s = sums_[slots_.of_element[i]];
       ++s.count;
       double mean = 0.0;
       for (std::size_t m = 0; m < members; ++m) {
@@ -389,7 +405,7 @@ class Accumulator {
     if (!has_reference_) return;
     std::vector<double> ensemble(members * n_);
     for (std::size_t m = 0; m < members; ++m) std::copy_n(&values_[(m * rows + r) * n_], n_, &ensemble[m * n_]);
-    energy_ += energy_score(ensemble, std::span<const double>(&piece.outputs[r * n_], n_), reference_.deviation);
+    energy_ += energy_score(ensemble, std::span<const double>(&piece.outputs[r * n_], n_), scales_);
   }
 
   const Candidate& candidate_;
@@ -401,6 +417,8 @@ class Accumulator {
   const GlobalProblem& global_;
   GlobalStatistics over_columns_;
   std::vector<std::size_t> variable_of_;  // of each output element
+  Slots slots_;
+  std::vector<double> scales_;            // of each output element
   std::size_t n_;
   std::vector<double> values_;
   std::vector<Sums> sums_;
@@ -475,12 +493,13 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
       piece_values / (most_members * static_cast<std::int64_t>(no)), 1, std::int64_t{1} << 16);
 
   // First pass, over the reference alone: its laws, scales and ranges.
+  const Slots slots(domain);
   ReferenceMoments moments;
-  moments.mean.assign(no, 0.0);
-  moments.deviation.assign(no, 0.0);
-  moments.low.assign(no, std::numeric_limits<double>::infinity());
-  moments.high.assign(no, -std::numeric_limits<double>::infinity());
-  std::vector<double> shift, counts(no, 0.0);
+  moments.mean.assign(slots.count(), 0.0);
+  moments.deviation.assign(slots.count(), 0.0);
+  moments.low.assign(slots.count(), std::numeric_limits<double>::infinity());
+  moments.high.assign(slots.count(), -std::numeric_limits<double>::infinity());
+  std::vector<double> shift, counts(slots.count(), 0.0);
   const std::vector<std::size_t> variable_of = variables_of_elements(domain.layout);
   std::vector<MapSum> reference_mean(domain.layout.with_role(Role::output).size(),
                                      MapSum(pixels.rows * pixels.columns));
@@ -495,17 +514,21 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
     }
     if (!has_reference || piece.cells.empty()) continue;
     reference_closure.add(piece.inputs, piece.outputs, piece.cells, piece.weights, -1);
-    if (shift.empty()) shift.assign(piece.outputs.begin(), piece.outputs.begin() + static_cast<std::ptrdiff_t>(no));
+    if (shift.empty()) {
+      shift.resize(slots.count());
+      for (std::size_t i = no; i-- > 0;) shift[slots.of_element[i]] = piece.outputs[i];
+    }
     for (std::size_t r = 0; r < piece.cells.size(); ++r) {
       const std::size_t pixel = pixels.pixel(evaluation.grid.indices(piece.cells[r]));
       for (std::size_t i = 0; i < no; ++i) {
         if (piece.is_masked(r * no + i)) continue;
         const double y = piece.outputs[r * no + i];
-        ++counts[i];
-        moments.mean[i] += y - shift[i];
-        moments.deviation[i] += (y - shift[i]) * (y - shift[i]);
-        moments.low[i] = std::min(moments.low[i], y);
-        moments.high[i] = std::max(moments.high[i], y);
+        const std::size_t slot = slots.of_element[i];
+        ++counts[slot];
+        moments.mean[slot] += y - shift[slot];
+        moments.deviation[slot] += (y - shift[slot]) * (y - shift[slot]);
+        moments.low[slot] = std::min(moments.low[slot], y);
+        moments.high[slot] = std::max(moments.high[slot], y);
         reference_mean[variable_of[i]].add(pixel, y);
       }
     }
@@ -514,7 +537,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
     throw Error(Status::invalid_argument, fmt::format("{}: no complete cell to compare with", grid_file.string()));
   }
   if (has_reference) {
-    for (std::size_t i = 0; i < no; ++i) {
+    for (std::size_t i = 0; i < slots.count(); ++i) {
       const double count = std::max(counts[i], 1.0);
       moments.mean[i] /= count;
       moments.deviation[i] = std::sqrt(std::max(moments.deviation[i] / count - moments.mean[i] * moments.mean[i], 0.0));

@@ -97,17 +97,19 @@ void sort_by_step(Block& block, const SampleReader& reader, std::size_t elements
 /// Which of the two phases of laws over all columns a run is.
 enum class Phase { only, draw, correct };
 
-/// One output of cells of a grid, or of blocks of them (whole rows: cells of the grid without a value have none here either).
+/// One output of cells of a grid, or of blocks of them (whole rows). Cells of the grid without a value have none here either,
+/// nor has what is behind a graph's nodes.
 void write_output(EnsembleWriter& writer, const std::string& name, const Block& block, const std::optional<BlockShape>& shape,
                   std::size_t output, std::span<double> values) {
+  const std::size_t all = block.masked.size() / static_cast<std::size_t>(block.cells);  // output elements
+  const std::size_t cells = values.size() / static_cast<std::size_t>(block.cells);       // of one block, nodes of one graph
+  for (std::size_t i = 0; i < values.size() && !block.masked.empty(); ++i)
+    if (block.masked[i / cells * all + output * cells + i % cells] != 0) values[i] = std::numeric_limits<double>::quiet_NaN();
   if (!shape) {
     writer.write(name, block.first, values);
     return;
   }
-  const auto cells = static_cast<std::size_t>(shape->cells()), row = static_cast<std::size_t>(shape->blocks_x()) * cells;
-  const std::size_t all = block.masked.size() / static_cast<std::size_t>(block.cells);  // output elements
-  for (std::size_t i = 0; i < values.size() && !block.masked.empty(); ++i)
-    if (block.masked[i / cells * all + output * cells + i % cells] != 0) values[i] = std::numeric_limits<double>::quiet_NaN();
+  const std::size_t row = static_cast<std::size_t>(shape->blocks_x()) * cells;
   for (std::size_t done = 0; done < values.size(); done += row)
     writer.write(name, shape->first_cell((block.first * shape->cells() + static_cast<std::int64_t>(done)) / static_cast<std::int64_t>(row)),
                  rows_of_blocks(*shape, values.data() + done));

@@ -11,11 +11,13 @@ namespace {
 
 const std::vector<std::string> latent_generators = {"vae", "ladder_vae"};
 const std::vector<std::string> denoisers = {"ddpm", "flow_matching"};
+const std::vector<std::string> of_graphs = {"mpnn", "graph_vae"};
 
 std::vector<std::string> all_generators() {
   std::vector<std::string> names = {"mlp", "spectral_temporal"};
   names.insert(names.end(), latent_generators.begin(), latent_generators.end());
   names.insert(names.end(), denoisers.begin(), denoisers.end());
+  names.insert(names.end(), of_graphs.begin(), of_graphs.end());
   return names;
 }
 
@@ -41,9 +43,12 @@ const std::vector<Option>& generator_options() {
       {"radius", "N", "unet, column: kernels are 2 N + 1 wide", "1", false},
       {"series", "N", "spectral_temporal: how many; the first inputs are a window, lags x series", "", false},
       {"window", "N", "spectral_temporal: lags", "", false},
-      {"latents", "N", "vae: how many; ladder_vae: two or more numbers, from the outputs up", "8", true},
-      {"kl-weight", "W", "vae, ladder_vae: of the divergence while training", "1", false},
-      {"kl-warm-up", "N", "vae, ladder_vae: epochs over which that weight grows", "0", false},
+      {"state", "N", "mpnn, graph_vae: numbers that a node carries", "32", false},
+      {"rounds", "N", "mpnn, graph_vae: of messages between nodes", "3", false},
+      {"directed", "", "mpnn, graph_vae: messages run from an edge's first node to its second alone", "", false},
+      {"latents", "N", "vae, graph_vae (of each node): how many; ladder_vae: two or more numbers, from the outputs up", "8", true},
+      {"kl-weight", "W", "vae, ladder_vae, graph_vae: of the divergence while training", "1", false},
+      {"kl-warm-up", "N", "vae, ladder_vae, graph_vae: epochs over which that weight grows", "0", false},
       {"steps", "N", "ddpm, flow_matching: of sampling", "50", false},
       {"sampler", "NAME", "ddpm: ddpm (ancestral) or ddim", "ddpm", false},
       {"prediction", "NAME", "ddpm: what the network says: velocity, noise or data", "velocity", false},
@@ -56,16 +61,20 @@ const std::vector<Option>& generator_options() {
 void read_generator(const Arguments& arguments, TrainingOptions& options) {
   GeneratorOptions& generator = options.generator;
   generator.name = arguments.choice("model", all_generators());
-  const bool latent = among(latent_generators, generator.name), denoiser = among(denoisers, generator.name);
+  const bool on_graphs = among(of_graphs, generator.name);
+  const bool latent = among(latent_generators, generator.name) || generator.name == "graph_vae";
+  const bool denoiser = among(denoisers, generator.name);
   const auto only = [&](bool has, std::initializer_list<const char*> names, const std::string& who) {
     for (const char* name : names)
       if (!has && arguments.given(name))
         throw UsageError(fmt::format("--{}: only {} has it, found --model {}", name, who, generator.name));
   };
   const bool series = generator.name == "spectral_temporal";
-  only(!series, {"backbone", "field-size", "radius"}, "a generator other than spectral_temporal");
+  only(!series && !on_graphs, {"backbone", "field-size", "radius"}, "a generator other than spectral_temporal, mpnn and graph_vae");
+  only(!on_graphs, {"channels", "blocks"}, "a generator other than mpnn and graph_vae");
+  only(on_graphs, {"state", "rounds", "directed"}, "mpnn or graph_vae");
   only(series, {"series", "window"}, "spectral_temporal");
-  only(latent, {"latents", "kl-weight", "kl-warm-up"}, "vae or ladder_vae");
+  only(latent, {"latents", "kl-weight", "kl-warm-up"}, "vae, ladder_vae or graph_vae");
   only(denoiser, {"steps", "frequencies"}, "ddpm or flow_matching");
   only(generator.name == "ddpm", {"sampler", "prediction"}, "ddpm");
   only(generator.name == "mlp", {"head", "positive"}, "mlp");
@@ -98,6 +107,9 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
     generator.window = arguments.integer("window", 2, 1000000);
   }
   fields.frequencies = arguments.integer("frequencies", 1, 1024);
+  generator.graph.state = arguments.integer("state", 1, 65536);
+  generator.graph.rounds = arguments.integer("rounds", 0, 1000);
+  generator.graph.directed = arguments.flag("directed");
   generator.latents = widths_from(arguments.words("latents"), "--latents");
   generator.kl_weight = arguments.number("kl-weight", 1e-9, 1e9);
   generator.kl_warm_up = arguments.integer("kl-warm-up", 0, 100000000);
@@ -106,7 +118,7 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
   generator.prediction = arguments.choice("prediction", {"velocity", "noise", "data"});
   generator.projection = arguments.choice("projection", {"null_space", "ambient"});
   if (!arguments.given("loss")) {
-    if (latent) options.loss = Loss::likelihood;
+    if (latent || on_graphs) options.loss = Loss::likelihood;
     if (denoiser) options.loss = Loss::squared_error;
     if (options.head.family != "gaussian") options.loss = Loss::likelihood;
   }

@@ -81,6 +81,7 @@ double MarginalScores::mean_coverage90() const { return mean_of(coverage90); }
 double MarginalScores::mean_mse_scaled() const { return mean_of(mse_scaled); }
 double MarginalScores::mean_crps_scaled() const { return mean_of(crps_scaled); }
 double MarginalScores::mean_r2() const { return mean_of(r2); }
+double MarginalScores::mean_mae() const { return mean_of(mae); }
 
 std::vector<double> output_deviations(const SampleSet& samples) {
   const auto n = static_cast<std::size_t>(samples.output_elements());
@@ -133,7 +134,7 @@ MarginalScores score_members(const ModelFile& model, const SampleSet& samples, c
   scores.members = members_scored;
   std::vector<double> sorted(draws.size());
   for (std::size_t i = 0; i < n; ++i) {
-    double square = 0.0, crps = 0.0, inside = 0.0;
+    double square = 0.0, absolute = 0.0, crps = 0.0, inside = 0.0;
     for (std::size_t s = 0; s < rows; ++s) {
       const double y = samples.outputs[s * n + i];
       double mean = 0.0;
@@ -143,6 +144,7 @@ MarginalScores score_members(const ModelFile& model, const SampleSet& samples, c
       }
       std::sort(sorted.begin(), sorted.end());
       square += (mean - y) * (mean - y);
+      absolute += std::abs(mean - y);
       crps += ensemble_crps(sorted, y).fair;
       // The chance that the randomised PIT lies within [.05, .95].
       const Rank rank = rank_of(sorted, y);
@@ -151,6 +153,7 @@ MarginalScores score_members(const ModelFile& model, const SampleSet& samples, c
       inside += std::max(0.0, std::min(high, 0.95 * count) - std::max(low, 0.05 * count)) / (high - low);
     }
     scores.rmse.push_back(std::sqrt(square / static_cast<double>(rows)));
+    scores.mae.push_back(absolute / static_cast<double>(rows));
     scores.crps.push_back(crps / static_cast<double>(rows));
     scores.coverage90.push_back(inside / static_cast<double>(rows));
   }
@@ -194,6 +197,7 @@ MarginalScores score_marginals(const ModelFile& model, const LinearConstraints& 
       inside += std::abs(y(s, i) - p.mean(s, i)) <= z90 * std::sqrt(p.variance(s, i)) ? 1 : 0;
     }
     scores.rmse.push_back(std::sqrt(mse));
+    scores.mae.push_back((p.mean.col(i) - y.col(i)).cwiseAbs().mean());
     scores.crps.push_back(crps.value.col(i).mean());
     scores.coverage90.push_back(static_cast<double>(inside) / static_cast<double>(rows));
   }

@@ -17,6 +17,7 @@ namespace lavoisier::cli {
 struct MarginalScores {
   std::vector<std::string> variables;      ///< one an output element
   std::vector<double> rmse, crps, coverage90, mse_scaled, crps_scaled;
+  std::vector<double> mae;                 ///< mean absolute deviation of the mean; empty: score_validation() other than of graphs
   std::vector<double> r2;                  ///< score_marginals: 1 - mse / variance of the samples; NaN: they are constant
   double nll = 0.0;                        ///< mean a sample, physical units, null space of the laws; NaN: no density
   double target_distance = 0.0;            ///< how far targets were moved onto the laws for nll, largest
@@ -27,6 +28,7 @@ struct MarginalScores {
   double mean_mse_scaled() const;
   double mean_crps_scaled() const;
   double mean_r2() const;
+  double mean_mae() const;
 };
 
 /// Whether a model's outputs have Gaussian marginals in closed form: no noise goes through a network or a sampling loop.

@@ -157,10 +157,17 @@ Protocol load_protocol(const std::string& name_or_file) {
   };
 
   const Section network(table("network"), "network", file, {"model", "hidden", "activation", "dropout", "parametrization", "deviation", "floor",
-                         "initialization", "initial_deviation", "head", "positive", "linear_skip"});
-  std::string model = "mlp";
+                         "initialization", "initial_deviation", "head", "positive", "linear_skip", "state", "rounds", "directed"});
+  std::string& model = protocol.training.generator.name;
   network.read("model", model, "text");
-  if (model != "mlp") network.fail(*network.table().get("model"), fmt::format("'network.model': expected mlp, found {}", model));
+  if (model != "mlp" && model != "mpnn")
+    network.fail(*network.table().get("model"), fmt::format("'network.model': expected mlp, or mpnn of graphs, found {}", model));
+  for (const char* key : {"state", "rounds", "directed"})
+    if (model != "mpnn" && network.table().contains(key))
+      network.fail(*network.table().get(key), fmt::format("'network.{}': only model mpnn has it, found {}", key, model));
+  network.read("state", protocol.training.generator.graph.state, "a whole number");
+  network.read("rounds", protocol.training.generator.graph.rounds, "a whole number");
+  network.read("directed", protocol.training.generator.graph.directed, "true or false");
   MlpOptions& mlp = protocol.training.network;
   network.read_list("hidden", mlp.hidden, "widths");
   network.read("activation", mlp.activation, "text");

@@ -2,6 +2,8 @@
 #include "calibration.hpp"
 #include "commands.hpp"
 #include "generator_options.hpp"
+#include "graph_samples.hpp"
+#include "graph_scores.hpp"
 #include "kokkos_session.hpp"
 #include "marginal_scores.hpp"
 #include "processes.hpp"
@@ -105,9 +107,9 @@ TrainingOptions options_from(const Arguments& arguments) {
     throw UsageError("--scratch: only a training with --buffer-size has scratch files");
   }
   if (arguments.flag("calibrate") &&
-      (options.generator.name != "mlp" || (options.head.family != "gaussian" && options.head.family != "mixed") ||
+      ((options.generator.name != "mlp" && options.generator.name != "mpnn") || (options.head.family != "gaussian" && options.head.family != "mixed") ||
        options.network.deviation != "per_sample" || options.network.linear_skip || options.loss == Loss::squared_error))
-    throw UsageError("--calibrate: only deviations that a network makes for each sample are calibrated: --model mlp, --head "
+    throw UsageError("--calibrate: only deviations that a network makes for each sample are calibrated: --model mlp or mpnn, --head "
                      "gaussian or mixed, --deviation per_sample, --loss other than squared_error, no --linear-skip");
   try {
     require_valid(options);
@@ -172,6 +174,7 @@ ordered_json scores_json(const MarginalScores& scores) {
   json["rmse"] = scores.mean_rmse();
   json["crps"] = scores.mean_crps();
   json["coverage90"] = scores.mean_coverage90();
+  if (!scores.mae.empty()) json["mae"] = scores.mean_mae();
   if (scores.members > 0) json["members"] = scores.members;
   json["nll"] = std::isfinite(scores.nll) ? ordered_json(scores.nll) : ordered_json(nullptr);
   json["variables"] = list;
@@ -211,6 +214,7 @@ void print_scores(const std::optional<MarginalScores>& found, const std::string&
   table.add({"mean", "", significant(scores.mean_rmse()), significant(scores.mean_crps()),
              fmt::format("{:.3f}", scores.mean_coverage90())});
   fmt::print("{}", table.text());
+  if (!scores.mae.empty()) fmt::print("mean absolute deviation {}\n", significant(scores.mean_mae()));
   if (scores.members > 0) fmt::print("scores of {} members a sample\n", scores.members);
 }
 
@@ -273,7 +277,7 @@ const Command& train_command() {
            false},
           {"log", "FILE", "a line of JSON an epoch (default: DIR/training.jsonl with --checkpoint DIR)", "", false},
           {"calibrate", "", "at the end multiply all deviations by the one factor with which 90 % intervals cover 90 % of the "
-                            "validation samples (mlp, --head gaussian or mixed, no --linear-skip)", "", false},
+                            "validation samples (mlp, mpnn, --head gaussian or mixed, no --linear-skip)", "", false},
           {"drop-incomplete", "", "drop rows with missing values instead of refusing them", "", false},
           {"device", "NAME", "cpu or cuda", "cpu", false},
           {"threads", "N", "0: all, under mpirun one a process", "0", false},
@@ -287,7 +291,7 @@ const Command& train_command() {
 
 namespace {
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const TrainingSamples& data,
+void write_result(const Arguments& arguments, const Domain& domain, const TrainingOptions& options, const TrainingSamples& data,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log);
 
 /// `log` may be null.
@@ -304,7 +308,7 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   std::optional<LinearConstraints> laws;
   together(processes, [&] {
     domain = load_domain(arguments.text("domain"));
-    options.unseen = domain.unseen;
+    fit_to_domain(options, domain);
     if (first) {
       require_writable(output);
       for (const char* name : {"json", "log"}) {
@@ -350,13 +354,13 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
     // The first epoch may take long; elsewhere than on a terminal lines are for what has been done.
     if (stderr_is_terminal()) progress.update(fmt::format("{} weights: first epoch", start.weights));
   };
+  const auto listener = [&](const TrainingProgress& p) {
+    if (log != nullptr) log->epoch(logged(p));
+    progress.update(progress_line(p), p.epoch == p.epochs);
+  };
   try {
-    result = train(samples, constraints, options,
-                   [&](const TrainingProgress& p) {
-                     if (log != nullptr) log->epoch(logged(p));
-                     progress.update(progress_line(p), p.epoch == p.epochs);
-                   },
-                   &interrupted(), processes);
+    result = domain.graphs ? train(graph_set(domain, data->set()), options, listener, &interrupted(), processes)
+                           : train(samples, constraints, options, listener, &interrupted(), processes);
   } catch (const Error& error) {
     progress.clear();
     if (error.status() != Status::interrupted) throw;
@@ -370,12 +374,12 @@ int train_and_write(const Arguments& arguments, TrainingLogWriter* log) {
   }
   progress.clear();
   together(processes, [&] {
-    if (first) write_result(arguments, options, *data, constraints, result, log);
+    if (first) write_result(arguments, domain, options, *data, constraints, result, log);
   });
   return exit_ok;
 }
 
-void write_result(const Arguments& arguments, const TrainingOptions& options, const TrainingSamples& data,
+void write_result(const Arguments& arguments, const Domain& domain, const TrainingOptions& options, const TrainingSamples& data,
                   const LinearConstraints& constraints, TrainingResult& result, TrainingLogWriter* log) {
   const std::filesystem::path output = arguments.text("output");
   const bool quiet = arguments.flag("quiet");
@@ -385,7 +389,8 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   std::optional<Calibration> calibration;
   if (arguments.flag("calibrate")) {
     kokkos.emplace(options.threads);
-    calibration = calibrate_deviations(result.model, samples);
+    calibration = domain.graphs ? calibrate_deviations(result.model, select(data.set(), Subset::validation), *domain.graphs)
+                                : calibrate_deviations(result.model, samples);
     result.model.description.provenance["calibration.factor"] = fmt::format("{}", calibration->factor);
   }
   // A model that the plugin does not run has no scores; it is written all the same.
@@ -393,7 +398,8 @@ void write_result(const Arguments& arguments, const TrainingOptions& options, co
   std::string unscored;
   try {
     if (!has_marginals(result.model) && !kokkos) kokkos.emplace(options.threads);
-    scores = score_validation(result.model, constraints, samples);
+    scores = domain.graphs ? score_graphs(result.model, *domain.graphs, constraints, select(data.set(), Subset::validation), 1.0)
+                           : score_validation(result.model, constraints, samples);
     result.model.description.provenance["validation_rmse"] = fmt::format("{}", scores->mean_rmse());
     result.model.description.provenance["validation_crps"] = fmt::format("{}", scores->mean_crps());
     result.model.description.provenance["validation_coverage90"] = fmt::format("{}", scores->mean_coverage90());

@@ -55,6 +55,17 @@ std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, con
   return widths;
 }
 
+void fit_to_domain(TrainingOptions& options, const Domain& domain) {
+  options.unseen = domain.unseen;
+  const bool on_graphs = options.generator.name == "mpnn" || options.generator.name == "graph_vae";
+  if (on_graphs != domain.graphs.has_value())
+    throw UsageError(fmt::format("--model {}: samples of domain '{}' are {}", options.generator.name, domain.name,
+                                 domain.graphs ? "graphs: expected mpnn or graph_vae" : "no graphs ([samples] graphs = \"...\")"));
+  if (!on_graphs) return;
+  options.generator.graph.categories = domain.graphs->categories;
+  if (options.buffer_bytes > 0) throw UsageError("--buffer-size: graphs are trained in memory");
+}
+
 std::map<std::string, std::string> provenance_of(const Domain& domain, const std::vector<std::string>& files) {
   std::map<std::string, std::string> provenance;
   provenance["version"] = version();

@@ -23,6 +23,10 @@ const std::vector<std::string>& estimator_words();
 /// "128,128" -> widths; UsageError names the option.
 std::vector<std::int64_t> widths_from(const std::vector<std::string>& words, const std::string& name);
 
+/// What the domain decides: inputs that the network does not see, categories of graphs. UsageError where the generator is not one
+/// of graphs and the samples are, or the other way round, and for what is not to be had of graphs.
+void fit_to_domain(TrainingOptions& options, const Domain& domain);
+
 /// What a model file says of where it comes from: version, domain, data and their digests.
 std::map<std::string, std::string> provenance_of(const Domain& domain, const std::vector<std::string>& files);
 
@@ -41,6 +45,8 @@ class TrainingSamples {
   /// Of the files' levels.
   const ElementCoordinates& coordinates() const noexcept { return report_.coordinates; }
   const SampleSource& source() const { return file_ ? static_cast<const SampleSource&>(*file_) : *memory_; }
+  /// In memory: no scratch folder was given.
+  const SampleSet& set() const { return set_; }
 
  private:
   LoadReport report_;

@@ -5,6 +5,7 @@
 #include <lavoisier/units.hpp>
 
 #include "equation.hpp"
+#include "graph_section.hpp"
 #include "over_columns.hpp"
 #include "read_source.hpp"
 #include "section.hpp"
@@ -63,8 +64,11 @@ class DomainParser {
     blocks(top);
     constants(top);
     context_.reading = true;
+    graphs(top);
     variables(top, "inputs", Role::input);
+    if (domain_.graphs) detail::add_edge_ends(domain_, variables_);
     variables(top, "outputs", Role::output);
+    if (domain_.graphs) detail::require_graph_variables(text_, variables_, *domain_.graphs, variable_positions_);
     context_.reading = false;
     if (!any_of_role(Role::input)) text_.fail(Status::invalid_format, "a domain needs at least one input", {1, 1});
     if (!any_of_role(Role::output)) text_.fail(Status::invalid_format, "a domain needs at least one output", {1, 1});
@@ -89,6 +93,7 @@ class DomainParser {
   std::int64_t elements_ = 0;  ///< of all variables
   std::vector<Variable> variables_;
   std::map<std::string, Position> declared_;  ///< every name of an equation
+  std::map<std::string, Position> variable_positions_;
   detail::EquationContext context_;
 
   std::vector<std::string> names_of(Role role) const {
@@ -144,6 +149,12 @@ class DomainParser {
       if (!images.boolean("images")) images.fail(Status::invalid_format, "expected images = true, or no such key", "images");
       domain_.images = ImageOptions{images.boolean("dequantise")};
       domain_.sample_dimensions = domain_.column_dimensions = {"image"};
+      return;
+    }
+    if (node.is_table() && node.as_table()->contains("graphs")) {
+      const Section graphs = section(node, "[samples] of graphs", position(node), {"graphs"});
+      domain_.graphs.emplace();
+      domain_.sample_dimensions = domain_.column_dimensions = {graphs.string("graphs", "what a sample is called: \"structure\"")};
       return;
     }
     if (node.is_table() && node.as_table()->contains("table")) {
@@ -284,6 +295,15 @@ class DomainParser {
     domain_.blocks = made;
   }
 
+  /// Which dimensions number the nodes and edges of graphs; declares the inputs that come of them.
+  void graphs(const Section& top) {
+    if (!domain_.graphs) return;
+    detail::read_graph_dimensions(top, layout_dimensions_, domain_);
+    const Position at = position(top.required("dimensions", ""));
+    for (const std::string& name : {domain_.graphs->count(), domain_.graphs->from(), domain_.graphs->to()}) declare(name, at);
+    detail::add_node_count(domain_, variables_);
+  }
+
   void fits_blocks(const Section& one, const Variable& variable, const Source& source) const {
     if (!domain_.blocks || !source.is_field() || source.block != BlockQuantity::none) return;
     if (!source.magnitude.empty())
@@ -300,6 +320,8 @@ class DomainParser {
   void split(const Section& top) {
     if (!top.has("split")) return;
     domain_.split = detail::read_split(top, domain_.sample_dimensions);
+    if (const std::string found = detail::misfit_of_graphs(*domain_.split, domain_); !found.empty())
+      top.fail(Status::unsupported, found, "split");
     if (domain_.blocks && domain_.split && domain_.split->kind == Split::Kind::groups)
       top.fail(Status::unsupported, "blocks of cells have no groups: a split by a variable; boxes and bands of an axis divide them", "split");
   }
@@ -336,7 +358,7 @@ class DomainParser {
       if (dimension.extent > most_elements)
         one.fail(Status::invalid_format,
                  fmt::format("expected an extent of at most {}, found {}", most_elements, dimension.extent), "extent");
-      dimension.ragged = one.boolean("ragged");
+      dimension.ragged = one.boolean("ragged") && !domain_.graphs;  // graphs: the layout is at capacity
       domain_.file_dimensions[entry.key] = file_dimension(one, entry.key);
       layout_dimensions_.push_back(dimension);
       context_.dimensions.push_back(entry.key);
@@ -346,6 +368,7 @@ class DomainParser {
   FileDimension file_dimension(const Section& dimension, const std::string& name) const {
     FileDimension result{name, 0, false};
     if (!dimension.has("source")) return result;
+    if (domain_.graphs && dimension.boolean("ragged")) return result;  // offsets: read_graph_dimensions
     if (domain_.table) dimension.fail(Status::invalid_format, "a table has no dimensions of its own", "source");
     const auto& node = dimension.required("source", "");
     if (node.is_string()) {
@@ -465,8 +488,9 @@ class DomainParser {
   void variables(const Section& top, const std::string& key, Role role) {
     for (const auto& entry : top.entries(key)) {
       const Section one = section(*entry.value, "[" + key + "." + entry.key + "]", entry.at,
-                                  {"units", "source", "value", "of_outputs", "source_units", "standard_name", "long_name", "dimensions", "network"});
+                                  {"units", "source", "value", "of_outputs", "source_units", "standard_name", "long_name", "dimensions", "network", "category"});
       declare(entry.key, entry.at);
+      variable_positions_[entry.key] = entry.at;
       if (domain_.table && (entry.key == "sample" || entry.key == "member"))
         text_.fail(Status::invalid_format,
                    fmt::format("\"{}\" is what a column of every generated table is called: choose another name", entry.key),
@@ -484,6 +508,7 @@ class DomainParser {
                       : one.has("of_outputs") ? read_of_outputs(one, variable)
                                               : detail::read_source(one, variable, own, domain_);
       fits_blocks(one, variable, source);
+      detail::read_category(one, variable, source, domain_);
       if (one.has("network")) {
         if (role == Role::output) one.fail(Status::invalid_format, "\"network\" says whether it is given an input", "network");
         if (!one.boolean("network")) domain_.unseen.push_back(variable.name);
@@ -505,6 +530,7 @@ class DomainParser {
   /// Laws over all columns, and what they need, know cells as NetCDF files and tables have them.
   void require_plain_samples(const std::string& what, Position at) const {
     const char* const other = domain_.images           ? "are images"
+                              : domain_.graphs         ? "are graphs"
                               : domain_.blocks         ? "are blocks of cells"
                               : !domain_.within.empty() ? "are cells \"within\" ranges"
                                                         : nullptr;

@@ -4,6 +4,7 @@
 
 #include "block_reader.hpp"
 #include "field.hpp"
+#include "graph_fields.hpp"
 #include "image_fields.hpp"
 #include "over_columns.hpp"
 #include "split.hpp"
@@ -52,7 +53,7 @@ struct SampleReader::Implementation {
   };
 
   std::filesystem::path path;
-  std::optional<NetcdfReader> file;  ///< one of the three
+  std::optional<NetcdfReader> file;  ///< one of these: file, table, images, graphs
   std::optional<CsvReader> table;
   std::optional<detail::BlockReader> blocks;  ///< of the file's grid
   struct Interval {
@@ -62,6 +63,7 @@ struct SampleReader::Implementation {
   };
   std::vector<Interval> within;
   std::optional<detail::ImageFields> images;
+  std::optional<detail::GraphFields> graphs;
   std::vector<FileAxis> axes;
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
@@ -82,6 +84,8 @@ struct SampleReader::Implementation {
   Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source), of(domain) {
     if (domain.images && detail::holds_images(path)) {
       images.emplace(domain, path, with_outputs);
+    } else if (domain.graphs) {
+      graphs.emplace(domain, path, with_outputs);
     } else if (domain.by_rows() && (domain.table || path.extension() == ".csv")) {
       table.emplace(path, domain.table.value_or(CsvOptions()));
     } else {
@@ -114,6 +118,7 @@ struct SampleReader::Implementation {
     for (const ArrayConstant& constant : domain.array_constants)
       constants[constant.name] = {constant.dimensions, detail::extents_of(domain, constant.dimensions), constant.values, {}};
     if (domain.images && !file) element_axes = detail::pixel_axes(domain);
+    if (graphs) element_axes = detail::node_axes(domain);
     if (file) {
       if (!blocks) element_axes = detail::element_axes(domain, *file);
       if (!blocks) element_coordinates = detail::element_coordinates(domain, *file);
@@ -131,6 +136,8 @@ struct SampleReader::Implementation {
   void read_split(const Domain& domain, const Split& rule) {
     if (rule.kind == Split::Kind::groups) {
       read_groups(domain, rule);
+    } else if (graphs) {
+      split = graphs->split(rule);
     } else if (rule.kind == Split::Kind::boxes) {
       for (std::int64_t cell = 0; cell < cells; ++cell) {
         const auto at = indices(cell);
@@ -181,8 +188,10 @@ struct SampleReader::Implementation {
     FileAxis axis;
     axis.name = name;
     axis.units = "1";
-    axis.attributes["long_name"] = images ? "number of the image, from 0" : "row of the table, from 0";
-    axis.values.resize(static_cast<std::size_t>(images ? images->images() : table->rows()));
+    axis.attributes["long_name"] = images   ? "number of the image, from 0"
+                                   : graphs ? fmt::format("number of the {}, from 0", name)
+                                            : "row of the table, from 0";
+    axis.values.resize(static_cast<std::size_t>(images ? images->images() : graphs ? graphs->graphs() : table->rows()));
     std::iota(axis.values.begin(), axis.values.end(), 0.0);
     return axis;
   }
@@ -219,7 +228,7 @@ struct SampleReader::Implementation {
       }
       return result;
     }
-    if (source.value || images) return result;
+    if (source.value || images || graphs) return result;
     const auto& names = source.magnitude.empty() ? std::vector<std::string>{source.variable} : source.magnitude;
     for (const std::string& name : names) result.parts.push_back(part(domain, variable, source, name));
     const auto& rule = domain.empty;
@@ -267,7 +276,14 @@ struct SampleReader::Implementation {
       for (const Part& part : field.parts) columns.push_back(part.column);
     }
     values.resize(static_cast<std::size_t>(count * width));
-    if (images && !fields.empty()) images->fill(&fields == &inputs ? Role::input : Role::output, first, count, values);
+    const Role role = &fields == &inputs ? Role::input : Role::output;
+    if (images && !fields.empty()) images->fill(role, first, count, values);
+    if (graphs && !fields.empty()) {
+      graphs->fill(role, first, count, values);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (!std::isfinite(values[i])) complete[i / static_cast<std::size_t>(width)] = 0;
+      return;
+    }
     const std::vector<double> rows = table ? table->read(columns, first, count) : std::vector<double>();
     std::size_t next_column = 0;
     const Block block{values, width, first, count, complete, empty};
@@ -402,6 +418,7 @@ struct SampleReader::Implementation {
   std::string describe(std::int64_t cell) const {
     if (table) return fmt::format("sample {}, line {}", cell, table->line(cell));
     if (images) return images->describe(cell);
+    if (graphs) return graphs->describe(cell);
     const auto at = indices(cell);
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
@@ -478,6 +495,7 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
   self.fill(self.outputs, piece.outputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
   self.leave_out(piece);
   if (blocks) piece.masked = self.masks(*blocks, size);
+  if (self.graphs) piece.masked = self.graphs->masked(first, count);
   piece.column.resize(size);
   piece.step.resize(size);
   if (!self.split.empty()) piece.subset.resize(size);
@@ -494,7 +512,7 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
     const std::int64_t split_at = self.split_axis ? at[*self.split_axis] : first + i;
     if (!self.split.empty()) piece.subset[i] = self.split[static_cast<std::size_t>(split_at)];
     // A file without any field (coordinates alone) has no empty cells.
-    if (piece.complete[i] != 0 || self.table) piece.empty[i] = 0;
+    if (piece.complete[i] != 0 || self.table || self.graphs) piece.empty[i] = 0;
     if (piece.complete[i] != 0 && std::binary_search(self.groupless.begin(), self.groupless.end(), first + i))
       throw Error(Status::non_finite,
                   fmt::format("\"{}\", row {} ({}): expected a number of \"{}\", by which the domain splits, found none",

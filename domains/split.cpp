@@ -117,10 +117,11 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups", "boxes", "files"};
   const auto known = std::find(kinds.begin(), kinds.end(), kind);
   std::vector<std::string> legal = {"kind", "test", "validation"};
-  if (known == kinds.end()) legal.insert(legal.end(), {"axis", "width", "modulus", "variable", "seed", "file"});
+  if (known == kinds.end()) legal.insert(legal.end(), {"axis", "width", "modulus", "variable", "seed", "covering", "file"});
   if (kind == "block") legal.insert(legal.end(), {"axis", "width", "modulus"});
   if (kind == "groups") legal.insert(legal.end(), {"variable", "modulus"});
   if (kind == "random" || kind == "files") legal.emplace_back("seed");
+  if (kind == "random") legal.emplace_back("covering");
   if (kind == "indices") legal.emplace_back("file");
   const Section split(top.text(), table, "[split]", position(node), legal);
   if (split.has("kind")) kind = split.string("kind", "");
@@ -165,6 +166,7 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
       if (seed < 0) split.fail(Status::invalid_format, fmt::format("expected a seed from 0, found {}", seed), "seed");
       result.seed = static_cast<std::uint64_t>(seed);
     }
+    result.covering = split.string_or_empty("covering");
     return result;
   }
   if (!split.has("file")) {
@@ -235,7 +237,7 @@ std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
   if (split.kind == Split::Kind::random) {
     const random::Key key{split.seed, detail::split_stream};
     for (std::size_t at = order.size(); at-- > 1;) {
-      const auto words = random::words(key, {.element = static_cast<std::uint64_t>(at)});
+      const auto words = random::words(key, {.step = split.permutation, .element = static_cast<std::uint64_t>(at)});
       __extension__ using Wide = unsigned __int128;
       std::swap(order[at], order[static_cast<std::size_t>((static_cast<Wide>(words[0]) * (at + 1)) >> 64)]);
     }
@@ -289,7 +291,8 @@ std::string describe(const Split& split) {
       return fmt::format("rows in file order: first training, then {:g} validation, last {:g} test",
                          split.validation_share, split.test_share);
     case Split::Kind::random:
-      return fmt::format("rows at random (seed {}): {:g} validation, {:g} test, training the rest", split.seed,
+      return fmt::format("rows at random (seed {}{}): {:g} validation, {:g} test, training the rest", split.seed,
+                         split.covering.empty() ? "" : fmt::format(", drawn until training has every {}", split.covering),
                          split.validation_share, split.test_share);
     case Split::Kind::indices:
       return fmt::format("rows as listed: {} validation, {} test, training the rest", split.validation_rows.size(),

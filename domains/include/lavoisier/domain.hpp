@@ -70,6 +70,21 @@ struct Blocks {
   std::int64_t halo_y = 0, halo_x = 0;       ///< blocks on each side
 };
 
+/// Of a domain whose samples are graphs of different sizes, which a NetCDF file holds as contiguous ragged arrays: the
+/// values of all graphs one after another, and offsets that say where each begins. The layout has them at their capacity
+/// (docs/generators-graphs.md, "The exported model"): its first input is `count`, its last ones are `from` and `to`.
+/// What a graph does not have is 0, of an index or category -1.
+struct Graphs {
+  std::string node, edge;                  ///< dimensions of the layout; their extents are the most that a graph may have
+  std::string node_offsets, edge_offsets;  ///< the file's variables: graphs + 1 numbers, the first 0
+  std::string from_source, to_source;      ///< the file's variables: of each edge the node where it begins and ends, from 0 in
+                                           ///< its own graph
+  std::vector<std::string> categories;     ///< inputs over the nodes that are whole numbers from 0
+  std::string count() const { return node + "_count"; }  ///< input: nodes that are there
+  std::string from() const { return edge + "_from"; }    ///< inputs over the edges
+  std::string to() const { return edge + "_to"; }
+};
+
 /// A constant with a number for each element of dimensions (the thickness of layers). `value` of inputs may use it; it is
 /// no part of a model file.
 struct ArrayConstant {
@@ -128,6 +143,9 @@ struct Split {
   std::vector<int> test, validation;              ///< numbers of blocks or groups, mod modulus
   double test_share = 0.0, validation_share = 0.0;  ///< sequential, random: of the rows, rounded down; the rest: training
   std::uint64_t seed = 0;
+  std::string covering;                           ///< random, of graphs: an input of categories. Permutations are drawn until the
+                                                  ///< training graphs have every category that any graph of the file has
+  std::uint64_t permutation = 0;                  ///< random: which one of the seed
   std::vector<std::int64_t> test_rows, validation_rows;
   std::vector<Box> test_boxes, validation_boxes;
   std::vector<std::string> test_files;            ///< files: one whose name (without folders) has one of these in it
@@ -172,9 +190,10 @@ struct Domain {
   std::optional<Blocks> blocks;     ///< samples are blocks of cells
   std::optional<CsvOptions> table;  ///< samples are the rows of a CSV file; then both lists of dimensions are {"sample"}
   std::optional<ImageOptions> images;  ///< samples are images; then both lists of dimensions are {"image"}
+  std::optional<Graphs> graphs;     ///< samples are graphs; then both lists of dimensions have one name
   std::optional<Split> split;
-  /// Whether a sample is a row of its file, a table's or an image: columns count on from file to file.
-  bool by_rows() const { return table || images; }
+  /// Whether a sample is a row of its file, a table's, an image or a graph: columns count on from file to file.
+  bool by_rows() const { return table || images || graphs; }
   std::vector<std::string> notes;                    ///< conversions done inside laws, for people
   std::string digest;                                ///< SHA-256 of the domain file
 };
@@ -195,7 +214,7 @@ std::string read_toml_file(const std::filesystem::path& path, std::uintmax_t mos
 
 /// Reads samples of one file in pieces: NetCDF, or a CSV table or images where the domain says so; inputs of a domain of
 /// images from a table or NetCDF too. A sample is one cell of the
-/// domain's sample dimensions (one row of a table); cell index is flat, row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
+/// domain's sample dimensions (one row of a table, one graph); cell index is flat, row-major over them. Units are converted to the layout's; a spelling that neither UDUNITS nor `source_units` knows
 /// is Error(unit_mismatch) naming variable, spelling and what was expected.
 class SampleReader {
  public:
@@ -231,8 +250,8 @@ class SampleReader {
     std::vector<std::uint8_t> empty;                ///< one a cell: all fields missing (land), not an error
     std::vector<std::uint64_t> column, step;
     std::vector<Subset> subset;                     ///< if has_split()
-    /// Of blocks: cells x output elements, 1 where the grid's cell has no value. There `outputs` are the block's mean, which
-    /// no law weighs.
+    /// Cells x output elements. Of blocks: 1 where the grid's cell has no value; there `outputs` are the block's mean, which
+    /// no law weighs. Of graphs: 1 behind a graph's nodes, where `outputs` are 0.
     std::vector<std::uint8_t> masked;
   };
   Piece read(std::int64_t first, std::int64_t count) const;
