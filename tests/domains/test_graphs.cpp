@@ -109,7 +109,9 @@ TEST_F(Graphs, ASplitCoversEveryCategory) {
     const SampleSet free = load_samples(domain("covering = \"element\", validation = 0.2, test = 0.2, seed = 3",
                                                "validation = 0.2, test = 0.2, seed = " + std::to_string(seed)), {file_});
     elsewhere += free.subset[0] != Subset::training ? 1 : 0;
-    if (free.subset[0] == Subset::training) EXPECT_EQ(free.subset, set.subset) << "the first permutation that covers is taken";
+    if (free.subset[0] == Subset::training) {
+      EXPECT_EQ(free.subset, set.subset) << "the first permutation that covers is taken";
+    }
   }
   EXPECT_GT(elsewhere, 0);
 }
@@ -126,7 +128,7 @@ TEST_F(Graphs, FilesOfInputsAloneAreRead) {
 TEST_F(Graphs, DomainFilesAreRefusedWithTheirPlace) {
   refused(Status::invalid_format, ", from = \"a\", to = \"b\"", "", "rings.toml:8");
   refused(Status::invalid_format, ", to = \"b\"", "", "\"to\"");
-  refused(Status::invalid_format, "ragged = true, extent = 8", "extent = 8", "graphs need two dimensions");
+  refused(Status::invalid_format, "ragged = true, extent = 8, source = { offsets = \"first_bond\", from = \"a\", to = \"b\" }", "extent = 8", "graphs need two dimensions");
   refused(Status::invalid_format, "{ offsets = \"first_atom\" }", "\"first_atom\"", "rings.toml:7");
   refused(Status::shape_mismatch, "outputs.charge = { units = \"e\", dimensions = [\"atom\"]",
           "outputs.charge = { units = \"e\", dimensions = [\"bond\"]", "rings.toml:14");
@@ -135,13 +137,14 @@ TEST_F(Graphs, DomainFilesAreRefusedWithTheirPlace) {
   refused(Status::shape_mismatch, "dimensions = [\"bond\"], source = \"bond_length\"",
           "dimensions = [\"bond\"], source = \"bond_length\", category = true", "rings.toml:12");
   refused(Status::shape_mismatch, "[\"atom\", \"axis\"]", "[\"axis\", \"atom\"]", "\"place\"");
-  refused(Status::unsupported, "inputs.total = { units = \"e\" }", "inputs.total = { units = \"e\", value = \"length\" }", "rings.toml:13");
+  refused(Status::unsupported, "inputs.total = { units = \"e\" }", "inputs.total = { units = \"angstrom\", value = \"sum(bond, length)\" }", "rings.toml:13");
   refused(Status::unsupported, "covering = \"element\"", "covering = \"elment\"", "did you mean \"element\"?");
   refused(Status::unsupported, "kind = \"random\", covering = \"element\", validation = 0.2, test = 0.2, seed = 3",
           "kind = \"groups\", variable = \"a\", modulus = 3, test = [1], validation = [2]", "graphs are split by rows");
   refused(Status::invalid_format, "inputs.total = { units = \"e\" }", "inputs.bond_from = { units = \"1\" }\ninputs.total = { units = \"e\" }",
           "\"bond_from\" is declared twice");
-  refused(Status::unsupported, "tolerance = 1e-12 }", "tolerance = 1e-12, scope = \"global\" }", "are graphs");
+  refused(Status::unsupported, "sum(atom, charge) = total\", tolerance = 1e-12 }",
+          "sum(columns, sum(atom, charge)) = 0\", tolerance = 1e-12, scope = \"global\" }", "are graphs");
   expect_error(Status::unsupported,
                [] {
                  parse_domain("format = 1\nname = \"t\"\ntitle = \"t\"\nsamples = { table = true }\n"
@@ -153,7 +156,7 @@ TEST_F(Graphs, DomainFilesAreRefusedWithTheirPlace) {
 TEST_F(Graphs, FilesAreRefusedWithGraphAndElement) {
   refused_file(Status::invalid_format, [](Rings& r) { r.first_atom[0] = 1; }, "first_atom", "found 1 at index 0");
   refused_file(Status::invalid_format, [](Rings& r) { r.first_bond[4] = 2; }, "first_bond", "found 2 at index 4");
-  refused_file(Status::out_of_range, [](Rings& r) { r.first_atom[3] = r.first_atom[2]; }, "ring 2", "at least one atom");
+  refused_file(Status::out_of_range, [](Rings& r) { r.first_atom[1] = 0; }, "ring 0", "at least one atom");
   refused_file(Status::out_of_range, [](Rings& r) { r.first_atom[5] += 2; }, "ring 4", "at most 7 elements of \"atom\", found 9");
   refused_file(Status::shape_mismatch, [](Rings& r) { r.first_bond.pop_back(); }, "offsets of 10 graphs", "of 9");
   refused_file(Status::shape_mismatch, [](Rings& r) { r.first_atom[10] -= 1; }, "\"kind\" has extents (50), expected (49)");
