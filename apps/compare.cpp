@@ -252,6 +252,10 @@ int run_compare(const Arguments& arguments) {
   const LinearConstraints constraints(domain.layout, domain.laws, domain.constants);
   for (const Protocol::Row& row : protocol.rows) {
     if (constraints.rows() > 0) require_admitted(row.strategy, row.loss, constraints.rows() == 1 && constraints.shared());
+    TrainingOptions options = protocol.training;
+    options.strategy = row.strategy;
+    options.loss = row.loss;
+    require_valid(options);  // before hours of training the rows before it
   }
   const auto threads = static_cast<int>(arguments.integer("threads", 0, 4096));
 

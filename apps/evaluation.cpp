@@ -285,7 +285,7 @@ class Accumulator {
 
  private:
   struct Sums {
-    double square = 0.0, error = 0.0, variance = 0.0, crps = 0.0, crps_plain = 0.0;
+    double square = 0.0, absolute = 0.0, error = 0.0, variance = 0.0, crps = 0.0, crps_plain = 0.0;
     std::int64_t covered = 0, count = 0;
     std::vector<std::int64_t> ranks, pit;
     Wasserstein wasserstein;
@@ -306,7 +306,7 @@ class Accumulator {
       }
     }
     static_cast<ElementScore&>(score) = ElementScore();
-    for (const auto field : {&ElementScore::rmse, &ElementScore::bias, &ElementScore::spread, &ElementScore::crps,
+    for (const auto field : {&ElementScore::rmse, &ElementScore::mae, &ElementScore::bias, &ElementScore::spread, &ElementScore::crps,
                              &ElementScore::crps_plain, &ElementScore::coverage90, &ElementScore::wasserstein,
                              &ElementScore::reference_mean, &ElementScore::reference_deviation,
                              &ElementScore::crps_scaled, &ElementScore::r2}) {
@@ -323,6 +323,7 @@ class Accumulator {
     ElementScore score;
     score.spread = members > 1 ? std::sqrt(s.variance / count) : nan;
     score.rmse = has_reference_ ? std::sqrt(s.square / count) : nan;
+    score.mae = has_reference_ ? s.absolute / count : nan;
     score.bias = has_reference_ ? s.error / count : nan;
     score.crps = has_reference_ ? s.crps / count : nan;
     score.crps_plain = has_reference_ ? s.crps_plain / count : nan;
@@ -388,6 +389,7 @@ class Accumulator {
       zonal_[4 * v + 3].add(band, y);
       bias_[v].add(pixel, mean - y);
       s.square += (mean - y) * (mean - y);
+      s.absolute += std::abs(mean - y);
       s.error += mean - y;
       const EnsembleCrps crps = ensemble_crps(sorted, y);
       s.crps += crps.fair;

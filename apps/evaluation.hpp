@@ -22,6 +22,7 @@ namespace lavoisier::cli {
 /// Scores over the cells compared. NaN where there is no reference or only one member.
 struct ElementScore {
   double rmse = 0.0, bias = 0.0;             ///< of the ensemble mean
+  double mae = 0.0;                          ///< mean absolute deviation of the ensemble mean
   double spread = 0.0;                       ///< root of the mean ensemble variance
   double crps = 0.0, crps_plain = 0.0;       ///< fair estimator; of the empirical distribution
   double coverage90 = 0.0;                   ///< share of randomised PITs within [.05, .95]

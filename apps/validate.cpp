@@ -164,6 +164,7 @@ ordered_json laws_json(const std::vector<LawStatistics>& laws, const Evaluation&
 
 void put_scores(ordered_json& entry, const ElementScore& s) {
   entry["rmse"] = number(s.rmse);
+  entry["mae"] = number(s.mae);
   entry["crps"] = number(s.crps);
   entry["coverage90"] = number(s.coverage90);
   entry["bias"] = number(s.bias);

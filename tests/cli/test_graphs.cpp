@@ -89,7 +89,7 @@ TEST(Graphs, GenerateAndValidate) {
   const json report = json::parse(content(folder / "v.json"));
   EXPECT_EQ(report["pass"], true);
   // By hand, over all atoms of all rings.
-  double square = 0.0, crps = 0.0, atoms = 0.0, sum = 0.0, squares = 0.0;
+  double square = 0.0, absolute = 0.0, crps = 0.0, atoms = 0.0, sum = 0.0, squares = 0.0;
   for (int r = 0; r < rings; ++r)
     for (int i = 0; i < 3 + r % 5; ++i) {
       const double y = truth.q[static_cast<std::size_t>(truth.first_atom[static_cast<std::size_t>(r)]) + static_cast<std::size_t>(i)];
@@ -101,6 +101,7 @@ TEST(Graphs, GenerateAndValidate) {
         for (const auto& b : members) pairs += std::abs(x - b[static_cast<std::size_t>(r * most + i)]) / 12;
       }
       square += (mean - y) * (mean - y);
+      absolute += std::abs(mean - y);
       crps += error - 0.5 * pairs;
       sum += y;
       squares += y * y;
@@ -109,6 +110,7 @@ TEST(Graphs, GenerateAndValidate) {
   const double rmse = std::sqrt(square / atoms), variance = squares / atoms - sum * sum / atoms / atoms;
   const json& score = report["scores"][0];
   EXPECT_NEAR(score["rmse"].get<double>(), rmse, 1e-9);
+  EXPECT_NEAR(score["mae"].get<double>(), absolute / atoms, 1e-9);
   EXPECT_NEAR(score["crps"].get<double>(), crps / atoms, 1e-9);
   EXPECT_NEAR(score["r2"].get<double>(), 1.0 - square / atoms / variance, 1e-9);
   EXPECT_FALSE(score.contains("elements"));

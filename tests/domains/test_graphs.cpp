@@ -184,5 +184,32 @@ TEST_F(Graphs, ACategoryThatNoSplitCoversIsRefused) {
                "all 3 categories of \"element\"");
 }
 
+TEST(PartialCharges, TheReferenceDataLoadAndClose) {
+  const std::filesystem::path path = "../shared/data/mof_charges.nc";
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here: charges of metal-organic frameworks";
+  const Domain d = load_domain("partial_charges");
+  const SampleSet set = load_samples(d, {path});
+  EXPECT_EQ(set.samples, 1957);
+  EXPECT_EQ(std::count(set.subset.begin(), set.subset.end(), Subset::training), 1371);
+  EXPECT_EQ(std::count(set.subset.begin(), set.subset.end(), Subset::validation), 195);
+  double atoms = 0.0, largest = 0.0;
+  const std::int64_t width = set.input_elements(), nodes = set.output_elements();
+  std::vector<bool> trained(100), all(100);
+  for (std::int64_t s = 0; s < set.samples; ++s) {
+    const double* const x = &set.inputs[static_cast<std::size_t>(s * width)];
+    const double* const y = &set.outputs[static_cast<std::size_t>(s * nodes)];
+    atoms += x[0];
+    largest = std::max(largest, std::abs(std::accumulate(y, y + nodes, 0.0)));
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(x[0]); ++i) {
+      const auto element = static_cast<std::size_t>(x[d.layout.offset("element") + i]);
+      all.at(element) = true;
+      if (set.subset[static_cast<std::size_t>(s)] == Subset::training) trained.at(element) = true;
+    }
+  }
+  EXPECT_EQ(atoms, 290807.0);
+  EXPECT_LE(largest, d.laws.front().physics_tolerance);
+  EXPECT_EQ(trained, all);
+}
+
 }  // namespace
 }  // namespace lavoisier::test
