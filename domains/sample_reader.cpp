@@ -6,6 +6,8 @@
 #include "field.hpp"
 #include "image_fields.hpp"
 #include "over_columns.hpp"
+#include "series_fields.hpp"
+#include "series_section.hpp"
 #include "split.hpp"
 
 #include <fmt/format.h>
@@ -52,7 +54,7 @@ struct SampleReader::Implementation {
   };
 
   std::filesystem::path path;
-  std::optional<NetcdfReader> file;  ///< one of the three
+  std::optional<NetcdfReader> file;  ///< one of these, of images and series
   std::optional<CsvReader> table;
   std::optional<detail::BlockReader> blocks;  ///< of the file's grid
   struct Interval {
@@ -62,6 +64,7 @@ struct SampleReader::Implementation {
   };
   std::vector<Interval> within;
   std::optional<detail::ImageFields> images;
+  std::optional<detail::SeriesFields> series;
   std::vector<FileAxis> axes;
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
@@ -82,6 +85,8 @@ struct SampleReader::Implementation {
   Implementation(const Domain& domain, const std::filesystem::path& source, bool with_outputs) : path(source), of(domain) {
     if (domain.images && detail::holds_images(path)) {
       images.emplace(domain, path, with_outputs);
+    } else if (domain.series) {
+      series.emplace(domain, path, with_outputs);
     } else if (domain.by_rows() && (domain.table || path.extension() == ".csv")) {
       table.emplace(path, domain.table.value_or(CsvOptions()));
     } else {
@@ -129,6 +134,12 @@ struct SampleReader::Implementation {
   }
 
   void read_split(const Domain& domain, const Split& rule) {
+    if (series) detail::require_series_split(rule);  // a protocol may have its own
+    if (rule.kind == Split::Kind::dates) {
+      if (!series) throw Error(Status::unsupported, fmt::format("\"{}\": only series have dates to split by", path.string()));
+      split = series->subsets(rule);
+      return;
+    }
     if (rule.kind == Split::Kind::groups) {
       read_groups(domain, rule);
     } else if (rule.kind == Split::Kind::boxes) {
@@ -181,8 +192,10 @@ struct SampleReader::Implementation {
     FileAxis axis;
     axis.name = name;
     axis.units = "1";
-    axis.attributes["long_name"] = images ? "number of the image, from 0" : "row of the table, from 0";
-    axis.values.resize(static_cast<std::size_t>(images ? images->images() : table->rows()));
+    axis.attributes["long_name"] = images   ? "number of the image, from 0"
+                                   : series ? "date of the table, numbered from 0"
+                                            : "row of the table, from 0";
+    axis.values.resize(static_cast<std::size_t>(images ? images->images() : series ? series->dates() : table->rows()));
     std::iota(axis.values.begin(), axis.values.end(), 0.0);
     return axis;
   }
@@ -219,7 +232,7 @@ struct SampleReader::Implementation {
       }
       return result;
     }
-    if (source.value || images) return result;
+    if (source.value || images || series) return result;
     const auto& names = source.magnitude.empty() ? std::vector<std::string>{source.variable} : source.magnitude;
     for (const std::string& name : names) result.parts.push_back(part(domain, variable, source, name));
     const auto& rule = domain.empty;
@@ -268,6 +281,7 @@ struct SampleReader::Implementation {
     }
     values.resize(static_cast<std::size_t>(count * width));
     if (images && !fields.empty()) images->fill(&fields == &inputs ? Role::input : Role::output, first, count, values);
+    if (series && !fields.empty()) series->fill(&fields == &inputs ? Role::input : Role::output, first, count, values);
     const std::vector<double> rows = table ? table->read(columns, first, count) : std::vector<double>();
     std::size_t next_column = 0;
     const Block block{values, width, first, count, complete, empty};
@@ -281,7 +295,7 @@ struct SampleReader::Implementation {
         put(field, block, field.source.block == BlockQuantity::none
                               ? piece->values(part)
                               : piece->quantity(part, field.source, field.elements, field.name));
-      } else if (!images) {
+      } else if (!images && !series) {
         std::vector<double> read;
         for (const Part& part : field.parts) {
           std::vector<double> more = table ? column_of(rows, next_column++, columns.size())
@@ -402,6 +416,7 @@ struct SampleReader::Implementation {
   std::string describe(std::int64_t cell) const {
     if (table) return fmt::format("sample {}, line {}", cell, table->line(cell));
     if (images) return images->describe(cell);
+    if (series) return series->describe(cell);
     const auto at = indices(cell);
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
@@ -456,6 +471,7 @@ std::string SampleReader::describe(std::int64_t cell) const {
 
 std::string SampleReader::place(std::int64_t cell, const std::string& variable) const {
   const auto& self = *implementation_;
+  if (self.series) return self.series->missing(cell);
   LAVOISIER_REQUIRE(self.table.has_value(), "cells have places in tables");
   for (const auto* const list : {&self.inputs, &self.outputs})
     for (const auto& field : *list)
@@ -477,6 +493,7 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
   self.fill(self.inputs, piece.inputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
   self.fill(self.outputs, piece.outputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
   self.leave_out(piece);
+  if (self.series) self.series->judge(first, self.split, piece.complete, piece.empty);
   if (blocks) piece.masked = self.masks(*blocks, size);
   piece.column.resize(size);
   piece.step.resize(size);
