@@ -17,6 +17,8 @@ const Command& validate_command();
 int run_validate(const Arguments& arguments);
 const Command& compare_command();
 int run_compare(const Arguments& arguments);
+const Command& backtest_command();
+int run_backtest(const Arguments& arguments);
 const Command& inspect_command();
 int run_inspect(const Arguments& arguments);
 const Command& domains_command();

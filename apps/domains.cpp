@@ -109,6 +109,22 @@ void print_global(const Domain& domain) {
   }
 }
 
+void print_series(const Domain& domain) {
+  static const char* const objectives[] = {"largest mean log growth", "least variance", "best mean less variance"};
+  const SeriesOptions& series = *domain.series;
+  const PortfolioTarget& target = series.target;
+  fmt::print("\nSamples are dates of a table of prices: column \"{}\"{}", series.date,
+             series.asset.empty() ? ", a column an asset" : fmt::format(", assets in \"{}\", prices in \"{}\"", series.asset, series.price));
+  if (series.from) fmt::print(", from {}", date_text(*series.from));
+  if (series.until) fmt::print(", until {}", date_text(*series.until));
+  fmt::print("\n  outputs: weights with the {}{} over the {} periods behind a date, {}\n", objectives[static_cast<std::size_t>(target.objective)],
+             target.objective == PortfolioTarget::Objective::mean_variance ? fmt::format(" (risk aversion {:g})", target.risk_aversion) : "",
+             series.horizon, target.short_sales ? "short sales allowed" : "no short sales");
+  fmt::print("    {:g} of them, {:g} of weights as equal as the laws allow{}\n", 1.0 - target.equal_share, target.equal_share,
+             target.ridge > 0.0 ? fmt::format("; ridge {:g}", target.ridge) : "");
+  print_sources(domain);
+}
+
 /// The values of a step value, all of a few and else their range.
 std::string step_values_text(const std::vector<double>& values) {
   constexpr std::size_t few = 24;
@@ -150,7 +166,9 @@ int run_domains(const Arguments& arguments) {
     fmt::print("file: {} (sha256 {})\n\nVariables\n{}\nLaws\n{}", domain.file.string(), domain.digest,
                describe_variables(domain.layout), describe_laws(domain.layout, all_laws(domain), domain.constants));
     print_global(domain);
-    if (domain.table) {
+    if (domain.series) {
+      print_series(domain);
+    } else if (domain.table) {
       fmt::print("\nColumns of a CSV file; its rows are the samples\n");
       for (const Variable& v : domain.layout.variables()) {
         if (v.role == Role::diagnostic) continue;

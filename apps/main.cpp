@@ -41,7 +41,8 @@ std::vector<Subcommand> subcommands() {
 #ifndef LAVOISIER_WITHOUT_TRAINING
       {compare_command, run_compare},
 #endif
-      {inspect_command, run_inspect},   {domains_command, run_domains}};
+      {backtest_command, run_backtest}, {inspect_command, run_inspect},
+      {domains_command, run_domains}};
 }
 
 void print_overview() {

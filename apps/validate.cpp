@@ -2,6 +2,7 @@
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "global_terms.hpp"
+#include "named_paths.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "training_log.hpp"
@@ -22,45 +23,6 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr); }
-
-/// "NAME=PATH" where NAME holds no slash and no such file exists as written; else a path without a name.
-std::pair<std::string, std::string> named(const std::string& word) {
-  const std::size_t equal = word.find('=');
-  if (equal == std::string::npos || equal == 0 || word.substr(0, equal).find('/') != std::string::npos ||
-      std::filesystem::exists(word)) {
-    return {"", word};
-  }
-  return {word.substr(0, equal), word.substr(equal + 1)};
-}
-
-std::vector<NamedPaths> candidates_from(const Arguments& arguments) {
-  std::vector<NamedPaths> result;
-  NamedPaths candidate;
-  for (const std::string& word : arguments.list("candidate")) {
-    const auto [name, path] = named(word);
-    if (!name.empty() && !candidate.name.empty() && name != candidate.name) {
-      throw UsageError(fmt::format("--candidate: one candidate a call, found '{}' and '{}'; others go to --baseline",
-                                   candidate.name, name));
-    }
-    if (!name.empty()) candidate.name = name;
-    candidate.paths.emplace_back(path);
-  }
-  if (candidate.name.empty()) candidate.name = "candidate";
-  result.push_back(candidate);
-  if (!arguments.has("baseline")) return result;
-  for (const std::string& word : arguments.list("baseline")) {
-    auto [name, path] = named(word);
-    if (name.empty()) name = std::filesystem::path(path).lexically_normal().filename().string();
-    const auto same = std::find_if(result.begin() + 1, result.end(), [&n = name](const NamedPaths& c) { return c.name == n; });
-    if (name == candidate.name) throw UsageError(fmt::format("--baseline: '{}' is the candidate's name", name));
-    if (same != result.end()) {
-      same->paths.emplace_back(path);
-    } else {
-      result.push_back({name, {path}});
-    }
-  }
-  return result;
-}
 
 /// The logs of --training-log: named as asked, else by the model that they tell of.
 std::vector<TrainingRecord> training_from(const Arguments& arguments) {

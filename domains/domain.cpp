@@ -9,6 +9,7 @@
 #include "over_columns.hpp"
 #include "read_source.hpp"
 #include "section.hpp"
+#include "series_section.hpp"
 #include "shipped.hpp"
 #include "split.hpp"
 
@@ -56,7 +57,8 @@ class DomainParser {
     const toml::table root = detail::parse_toml(text_);
     const Section top(text_, root, "the domain file", {1, 1},
                       {"format", "name", "title", "description", "reference", "samples", "split", "source_units",
-                       "dimensions", "constants", "definitions", "inputs", "outputs", "weights", "step_values", "laws"});
+                       "dimensions", "constants", "definitions", "inputs", "outputs", "weights", "step_values", "laws",
+                       "target"});
     head(top);
     samples(top);
     source_units(top, "source_units", domain_.source_units);
@@ -82,6 +84,7 @@ class DomainParser {
     references(top);
     made_of_outputs();
     laws(top);
+    if (domain_.series) detail::check_series(domain_, top);
     domain_.digest = sha256(std::as_bytes(std::span(text_.text().data(), text_.text().size())));
     return std::move(domain_);
   }
@@ -157,10 +160,16 @@ class DomainParser {
       domain_.sample_dimensions = domain_.column_dimensions = {graphs.string("graphs", "what a sample is called: \"structure\"")};
       return;
     }
-    if (node.is_table() && node.as_table()->contains("table")) {
-      const Section table =
-          section(node, "[samples] of a table", position(node), {"table", "delimiter", "comment", "missing"});
-      if (!table.boolean("table")) table.fail(Status::invalid_format, "expected table = true, or no such key", "table");
+    const bool series = node.is_table() && node.as_table()->contains("series");
+    if (!series && top.has("target"))
+      top.fail(Status::invalid_format, "\"target\" goes with [samples] of a series: series = true", "target");
+    if (series || (node.is_table() && node.as_table()->contains("table"))) {
+      const Section table = series ? section(node, "[samples] of a series", position(node), detail::series_keys())
+                                   : section(node, "[samples] of a table", position(node), {"table", "delimiter", "comment", "missing"});
+      if (series)
+        domain_.series = detail::read_series(table, top);
+      else if (!table.boolean("table"))
+        table.fail(Status::invalid_format, "expected table = true, or no such key", "table");
       domain_.table = CsvOptions();
       domain_.table->delimiter = character(table, "delimiter", ',');
       domain_.table->comment = character(table, "comment", '\0');
@@ -322,6 +331,8 @@ class DomainParser {
     domain_.split = detail::read_split(top, domain_.sample_dimensions);
     if (const std::string found = detail::misfit_of_graphs(*domain_.split, domain_); !found.empty())
       top.fail(Status::unsupported, found, "split");
+    if (domain_.split->kind == Split::Kind::dates && !domain_.series)
+      top.fail(Status::unsupported, "a split by dates is of a series: [samples] with series = true", "split");
     if (domain_.blocks && domain_.split && domain_.split->kind == Split::Kind::groups)
       top.fail(Status::unsupported, "blocks of cells have no groups: a split by a variable; boxes and bands of an axis divide them", "split");
   }
@@ -531,6 +542,7 @@ class DomainParser {
   void require_plain_samples(const std::string& what, Position at) const {
     const char* const other = domain_.images           ? "are images"
                               : domain_.graphs         ? "are graphs"
+                              : domain_.series         ? "are dates of a series"
                               : domain_.blocks         ? "are blocks of cells"
                               : !domain_.within.empty() ? "are cells \"within\" ranges"
                                                         : nullptr;

@@ -20,6 +20,9 @@ std::string shape(const std::vector<std::string>& names, const std::vector<std::
 
 [[noreturn]] void refuse_incomplete(const Domain& domain, const std::filesystem::path& path, const SampleReader& reader,
                                     std::int64_t cell, const double* x, const double* y) {
+  if (const std::string price = domain.series ? reader.place(cell, {}) : std::string(); !price.empty())
+    throw Error(Status::non_finite, fmt::format("{}, which {} needs; dates like this can be left out (drop incomplete)", price,
+                                                reader.describe(cell)));
   std::vector<std::string> missing, variables;
   const auto look = [&](Role role, const double* values) {
     for (const auto& variable : domain.layout.with_role(role)) {
@@ -37,7 +40,7 @@ std::string shape(const std::vector<std::string>& names, const std::vector<std::
       "expected a number for every variable, found none for {}; rows like this can be "
       "left out (drop incomplete)",
       fmt::join(missing, ", "));
-  if (domain.table) throw Error(Status::non_finite, fmt::format("{}: {}", reader.place(cell, variables.front()), found));
+  if (domain.table && !domain.series) throw Error(Status::non_finite, fmt::format("{}: {}", reader.place(cell, variables.front()), found));
   throw Error(Status::non_finite,
               fmt::format("\"{}\", row {} ({}): {}", path.string(), cell, reader.describe(cell), found));
 }

@@ -7,6 +7,8 @@
 #include "graph_fields.hpp"
 #include "image_fields.hpp"
 #include "over_columns.hpp"
+#include "series_fields.hpp"
+#include "series_section.hpp"
 #include "split.hpp"
 
 #include <fmt/format.h>
@@ -53,7 +55,7 @@ struct SampleReader::Implementation {
   };
 
   std::filesystem::path path;
-  std::optional<NetcdfReader> file;  ///< one of these: file, table, images, graphs
+  std::optional<NetcdfReader> file;  ///< one of these, of images, graphs and series
   std::optional<CsvReader> table;
   std::optional<detail::BlockReader> blocks;  ///< of the file's grid
   struct Interval {
@@ -64,6 +66,7 @@ struct SampleReader::Implementation {
   std::vector<Interval> within;
   std::optional<detail::ImageFields> images;
   std::optional<detail::GraphFields> graphs;
+  std::optional<detail::SeriesFields> series;
   std::vector<FileAxis> axes;
   std::vector<std::int64_t> extents;
   std::vector<bool> numbers_columns;  ///< per sample dimension
@@ -86,6 +89,8 @@ struct SampleReader::Implementation {
       images.emplace(domain, path, with_outputs);
     } else if (domain.graphs) {
       graphs.emplace(domain, path, with_outputs);
+    } else if (domain.series) {
+      series.emplace(domain, path, with_outputs);
     } else if (domain.by_rows() && (domain.table || path.extension() == ".csv")) {
       table.emplace(path, domain.table.value_or(CsvOptions()));
     } else {
@@ -134,6 +139,12 @@ struct SampleReader::Implementation {
   }
 
   void read_split(const Domain& domain, const Split& rule) {
+    if (series) detail::require_series_split(rule);  // a protocol may have its own
+    if (rule.kind == Split::Kind::dates) {
+      if (!series) throw Error(Status::unsupported, fmt::format("\"{}\": only series have dates to split by", path.string()));
+      split = series->subsets(rule);
+      return;
+    }
     if (rule.kind == Split::Kind::groups) {
       read_groups(domain, rule);
     } else if (graphs) {
@@ -190,8 +201,12 @@ struct SampleReader::Implementation {
     axis.units = "1";
     axis.attributes["long_name"] = images   ? "number of the image, from 0"
                                    : graphs ? fmt::format("number of the {}, from 0", name)
+                                   : series ? "date of the table, numbered from 0"
                                             : "row of the table, from 0";
-    axis.values.resize(static_cast<std::size_t>(images ? images->images() : graphs ? graphs->graphs() : table->rows()));
+    axis.values.resize(static_cast<std::size_t>(images   ? images->images()
+                                                : graphs ? graphs->graphs()
+                                                : series ? series->dates()
+                                                         : table->rows()));
     std::iota(axis.values.begin(), axis.values.end(), 0.0);
     return axis;
   }
@@ -228,7 +243,7 @@ struct SampleReader::Implementation {
       }
       return result;
     }
-    if (source.value || images || graphs) return result;
+    if (source.value || images || graphs || series) return result;
     const auto& names = source.magnitude.empty() ? std::vector<std::string>{source.variable} : source.magnitude;
     for (const std::string& name : names) result.parts.push_back(part(domain, variable, source, name));
     const auto& rule = domain.empty;
@@ -278,6 +293,7 @@ struct SampleReader::Implementation {
     values.resize(static_cast<std::size_t>(count * width));
     const Role role = &fields == &inputs ? Role::input : Role::output;
     if (images && !fields.empty()) images->fill(role, first, count, values);
+    if (series && !fields.empty()) series->fill(role, first, count, values);
     if (graphs && !fields.empty()) {
       graphs->fill(role, first, count, values);
       for (std::size_t i = 0; i < values.size(); ++i)
@@ -297,7 +313,7 @@ struct SampleReader::Implementation {
         put(field, block, field.source.block == BlockQuantity::none
                               ? piece->values(part)
                               : piece->quantity(part, field.source, field.elements, field.name));
-      } else if (!images) {
+      } else if (!images && !series) {
         std::vector<double> read;
         for (const Part& part : field.parts) {
           std::vector<double> more = table ? column_of(rows, next_column++, columns.size())
@@ -419,6 +435,7 @@ struct SampleReader::Implementation {
     if (table) return fmt::format("sample {}, line {}", cell, table->line(cell));
     if (images) return images->describe(cell);
     if (graphs) return graphs->describe(cell);
+    if (series) return series->describe(cell);
     const auto at = indices(cell);
     std::string text;
     for (std::size_t d = 0; d < axes.size(); ++d)
@@ -473,6 +490,7 @@ std::string SampleReader::describe(std::int64_t cell) const {
 
 std::string SampleReader::place(std::int64_t cell, const std::string& variable) const {
   const auto& self = *implementation_;
+  if (self.series) return self.series->missing(cell);
   LAVOISIER_REQUIRE(self.table.has_value(), "cells have places in tables");
   for (const auto* const list : {&self.inputs, &self.outputs})
     for (const auto& field : *list)
@@ -494,6 +512,7 @@ SampleReader::Piece SampleReader::read(std::int64_t first, std::int64_t count) c
   self.fill(self.inputs, piece.inputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
   self.fill(self.outputs, piece.outputs, first, count, piece.complete, piece.empty, blocks ? &*blocks : nullptr);
   self.leave_out(piece);
+  if (self.series) self.series->judge(first, self.split, piece.complete, piece.empty);
   if (blocks) piece.masked = self.masks(*blocks, size);
   if (self.graphs) piece.masked = self.graphs->masked(first, count);
   piece.column.resize(size);

@@ -1,5 +1,7 @@
 #include "split.hpp"
 
+#include "series_section.hpp"
+
 #include <lavoisier/files.hpp>
 #include <lavoisier/random.hpp>
 
@@ -114,7 +116,7 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   std::string kind = "block";
   if (const auto* const word = table.get("kind"); word != nullptr && word->is_string())
     kind = *word->value<std::string>();
-  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups", "boxes", "files"};
+  const std::vector<std::string> kinds = {"block", "sequential", "random", "indices", "groups", "boxes", "files", "dates"};
   const auto known = std::find(kinds.begin(), kinds.end(), kind);
   std::vector<std::string> legal = {"kind", "test", "validation"};
   if (known == kinds.end()) legal.insert(legal.end(), {"axis", "width", "modulus", "variable", "seed", "covering", "file"});
@@ -152,6 +154,13 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
                fmt::format("a {} split counts rows: it needs one sample dimension, this domain has {}", kind,
                            listed(dimensions)),
                "kind");
+  if (result.kind == Split::Kind::dates) {
+    result.validation_from = read_day(split, "validation", "the first date for validation");
+    result.test_from = read_day(split, "test", "the first date for test");
+    if (result.test_from <= result.validation_from)
+      split.fail(Status::invalid_format, "expected test dates behind those for validation", "test");
+    return result;
+  }
   if (result.kind != Split::Kind::indices) {
     if (result.kind == Split::Kind::files) {
       read_files(split, result);
@@ -217,8 +226,8 @@ Subset GroupNumbers::subset(double value) {
 
 std::vector<Subset> subsets_of_rows(const Split& split, std::int64_t rows) {
   LAVOISIER_REQUIRE(split.kind != Split::Kind::block && split.kind != Split::Kind::groups && split.kind != Split::Kind::boxes &&
-                        split.kind != Split::Kind::files,
-                    "a split by blocks, groups, boxes or files needs more than rows");
+                        split.kind != Split::Kind::files && split.kind != Split::Kind::dates,
+                    "a split by blocks, groups, boxes, files or dates needs more than rows");
   std::vector<Subset> subsets(static_cast<std::size_t>(rows), Subset::training);
   if (split.kind == Split::Kind::indices) {
     for (const auto& [subset, list] :
@@ -306,6 +315,9 @@ std::string describe(const Split& split) {
     case Split::Kind::files:
       return fmt::format("files with {} in their names: test; of others {:g} at random (seed {}) validation, training the rest",
                          fmt::join(split.test_files, " or "), split.validation_share, split.seed);
+    case Split::Kind::dates:
+      return fmt::format("training before {}, then validation, test from {} on; dates whose periods overlap a later one's part are left out",
+                         date_text(split.validation_from), date_text(split.test_from));
   }
   return {};
 }

@@ -403,6 +403,13 @@ std::vector<double> CsvReader::read(const std::vector<std::size_t>& columns, std
   return values;
 }
 
+std::string CsvReader::text(std::int64_t row, std::size_t column) const {
+  const auto& self = *implementation_;
+  self.require(row, 1);
+  self.go_to(row);
+  return std::string(value_of(self.record.cells.at(column)));
+}
+
 std::string CsvReader::place(std::int64_t row, std::size_t column) const {
   const auto& self = *implementation_;
   self.require(row, 1);

@@ -43,6 +43,9 @@ class CsvReader {
   /// NaN, one of `missing`) is NaN. Error(invalid_format) for a cell that is no number or beyond the range of double.
   std::vector<double> read(const std::vector<std::size_t>& columns, std::int64_t first, std::int64_t count) const;
 
+  /// A cell's text: as it stands between its quotes, else without the blanks around it.
+  std::string text(std::int64_t row, std::size_t column) const;
+
   /// "file:line:column" of a cell, for messages.
   std::string place(std::int64_t row, std::size_t column) const;
   /// Line in which a row begins, from 1.

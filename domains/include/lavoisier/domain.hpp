@@ -7,6 +7,7 @@
 #include <lavoisier/law.hpp>
 #include <lavoisier/layout.hpp>
 #include <lavoisier/netcdf_reader.hpp>
+#include <lavoisier/price_table.hpp>
 #include <lavoisier/sample_file.hpp>
 #include <lavoisier/sample_set.hpp>
 #include <lavoisier/units.hpp>
@@ -133,7 +134,8 @@ struct Split {
     indices,     ///< by rows, from 0, as listed; rows that are not listed: training
     groups,      ///< by a variable of the file: its distinct values are numbered from 0, ascending; number mod modulus
     boxes,       ///< by regions of the samples' coordinates; test where test and validation overlap; the rest: training
-    files        ///< by the names of files: all of one for test, or a share at random for validation, the rest for training
+    files,       ///< by the names of files: all of one for test, or a share at random for validation, the rest for training
+    dates        ///< of a series: training, from a date on validation, from a later one on test
   };
   Kind kind = Kind::block;
   std::string axis;
@@ -148,6 +150,7 @@ struct Split {
   std::uint64_t permutation = 0;                  ///< random: which one of the seed
   std::vector<std::int64_t> test_rows, validation_rows;
   std::vector<Box> test_boxes, validation_boxes;
+  std::int64_t test_from = 0, validation_from = 0;  ///< dates: days since 1970-01-01
   std::vector<std::string> test_files;            ///< files: one whose name (without folders) has one of these in it
 };
 
@@ -189,6 +192,7 @@ struct Domain {
   std::vector<std::string> unseen;  ///< inputs that laws alone read
   std::optional<Blocks> blocks;     ///< samples are blocks of cells
   std::optional<CsvOptions> table;  ///< samples are the rows of a CSV file; then both lists of dimensions are {"sample"}
+  std::optional<SeriesOptions> series;  ///< samples are dates of a table of prices, and `table` is how that is read
   std::optional<ImageOptions> images;  ///< samples are images; then both lists of dimensions are {"image"}
   std::optional<Graphs> graphs;     ///< samples are graphs; then both lists of dimensions have one name
   std::optional<Split> split;
@@ -239,8 +243,9 @@ class SampleReader {
   /// Those of the domain's that the file has. Error(shape_mismatch) for one that has other dimensions than the samples.
   std::vector<FileCoordinate> coordinates() const;
   std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ...";
-                                                    ///< of a table: "sample 15, line 17"; "image 15"
-  /// Of a table, "file:line:column" of a variable's cell.
+                                                    ///< of a table: "sample 15, line 17"; "image 15"; "sample 15, 2001-04-01"
+  /// Of a table, "file:line:column" of a variable's cell; of a series, where the first price that the date lacks would be, whatever
+  /// the variable, and which it is (empty: it lacks none).
   std::string place(std::int64_t cell, const std::string& variable) const;
 
   struct Piece {
@@ -268,6 +273,11 @@ class SampleReader {
   struct Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
+
+/// Of a domain whose samples are dates: the prices of its assets, one an output in their order. Errors: those of PriceTable.
+PriceTable load_prices(const Domain& domain, const std::filesystem::path& file);
+/// Of such a domain: weights, one an output, as equal as its laws allow.
+std::vector<double> equal_weights(const Domain& domain);
 
 struct LoadOptions {
   bool with_outputs = true;
