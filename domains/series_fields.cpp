@@ -76,7 +76,7 @@ void SeriesFields::fill(Role role, std::int64_t first, std::int64_t count, std::
     }
     double* const to = values.data() + i * static_cast<std::int64_t>(assets);
     std::fill_n(to, assets, nan);
-    if (date + horizon_ >= dates()) continue;
+    if (date < lags_ || date + horizon_ >= dates()) continue;  // no sample
     Eigen::MatrixXd returns(horizon_, static_cast<Eigen::Index>(assets));
     for (std::int64_t k = 0; k < horizon_; ++k)
       for (std::size_t a = 0; a < assets; ++a) returns(k, static_cast<Eigen::Index>(a)) = table_.simple_return(date + 1 + k, a);

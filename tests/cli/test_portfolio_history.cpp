@@ -83,7 +83,7 @@ TEST_F(History, WhatIsHeldDriftsWithoutTurnover) {
   EXPECT_NEAR(held.value, 1.0, 1e-15);
   EXPECT_NEAR(held.periods[1].weights[0], 2.0 / 3.0, 1e-15);
   EXPECT_NEAR(held.periods[2].weights[0], 0.8, 1e-15);
-  EXPECT_NEAR(held.drawdown, 1.0 - 1.25 / 1.5, 1e-15);
+  EXPECT_NEAR(held.drawdown, 1.0 / 3.0, 1e-15);
   // To rebalance to where it has drifted is no turnover.
   const PortfolioHistory same = portfolio_history(prices, {{0, {.5, .5}}, {1, {2.0 / 3.0, 1.0 / 3.0}}}, 3, {.cost = 0.5, .periods_per_year = 12.0});
   EXPECT_NEAR(same.value, held.value, 1e-15);

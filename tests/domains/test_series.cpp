@@ -212,6 +212,19 @@ TEST_F(Series, SubsetsDoNotShareTheirPeriods) {
   }
 }
 
+TEST_F(Series, TrainingBehindATestSharesNoPeriodsEither) {
+  // Dates 15 to 29 are for test, 30 to 44 for validation.
+  const std::string split = "[split]\naxis = \"sample\"\nwidth = 15.0\nmodulus = 4\ntest = [1]\nvalidation = [2]\n";
+  const SampleSet set = load(series_domain(2, "horizon = 3", growth, "", split), wide_table(random_prices(60, 2)));
+  std::vector<std::uint64_t> training, validation;
+  for (std::size_t s = 0; s < set.column.size(); ++s) {
+    if (set.subset[s] == Subset::training) training.push_back(set.column[s]);
+    if (set.subset[s] == Subset::validation) validation.push_back(set.column[s]);
+  }
+  EXPECT_EQ(training, (std::vector<std::uint64_t>{3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56}));
+  EXPECT_EQ(validation, (std::vector<std::uint64_t>{32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44}));
+}
+
 TEST_F(Series, MissingPricesAreNamedOrLeftOut) {
   Prices prices = random_prices(20, 2);
   std::string table = wide_table(prices);
@@ -291,7 +304,7 @@ TEST(SeriesDomain, IsRefusedWhereItMakesNoSense) {
            {with("extent = 2", "extent = 3"), "input returns: expected two dimensions, the first of the kind lag, the second with the extent 2"},
            {with("source = \"log_return\"", "source = \"price\""), "input returns: expected source = \"log_return\""},
            {with("source = \"B\"", "source = \"A\""), "output w_B: the asset \"A\" has two outputs"},
-           {with("{ units = \"1\", source = \"B\" }", "{ units = \"kg\", source = \"B\" }"), "output w_B: a weight has units = \"1\", found \"kg\""},
+           {with("{ units = \"1\", source = \"B\" }", "{ units = \"percent\", source = \"B\" }"), "output w_B: a weight has units = \"1\", found \"percent\""},
            {with("w_A + w_B = 1", "w_A + w_B = -1"), "without short sales weights are above 0: none such meet all the laws"},
            {with("w_A + w_B = 1", "w_A - w_B = 0"), "or these leave one without a bound"},
            {series_domain(2, "horizon = 3", growth, "", "[split]\nkind = \"random\"\nvalidation = 0.1\ntest = 0.1\n"), "dates of a series follow each other"},
@@ -319,7 +332,7 @@ TEST_P(ShippedSeries, ObeysItsLawsOnRealPrices) {
   const Eigen::Map<const RowMatrix> y(set.outputs.data(), set.samples, set.output_elements());
   for (const Law& law : domain.laws)
     EXPECT_LE(closure(law, domain.layout, domain.constants, x, y).residual.cwiseAbs().maxCoeff(), 2e-15) << law.name;
-  if (!domain.series->target.short_sales) EXPECT_GT(y.minCoeff(), 0.0);
+  EXPECT_EQ(y.minCoeff() > 0.0, !domain.series->target.short_sales);
   EXPECT_LE(x.cwiseAbs().maxCoeff(), 1.0);
 }
 
