@@ -212,7 +212,7 @@ TEST(DomainFile, OneThatIsMissingOrUnknownSaysWhatThereIs) {
     EXPECT_EQ(std::string(error.what()),
               "no domain \"ocean_heat_bugdet\"; shipped are atmospheric_column, atmospheric_column_partial, "
               "chemical_process_cstr, chemical_process_plant, downscaling, downscaling_masked, images, images_blocks, images_cifar10, "
-              "ocean_heat_budget (did you mean \"ocean_heat_budget\"?); a file "
+              "ocean_heat_budget, partial_charges, portfolio, portfolio_long_short, portfolio_sectors (did you mean \"ocean_heat_budget\"?); a file "
               "of your own is given by its path (NAME.toml)");
   }
   try {
