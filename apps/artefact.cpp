@@ -132,8 +132,9 @@ std::string Grid::text(std::int64_t cell) const {
   for (std::size_t i = 0; i < axes_.size(); ++i) {
     const double value = axes_[i].values[static_cast<std::size_t>(index[i])];
     const bool on_sphere = static_cast<int>(i) == latitude_ || static_cast<int>(i) == longitude_;
-    // Of a table, and images: numbered from 0, as in their files.
-    const bool row = axes_.size() == 1 && (axes_[i].name == "sample" || axes_[i].name == "image");
+    // Samples that are rows of their file (of a table, images, graphs) are numbered from 0, as their axis says.
+    const auto meaning = axes_[i].attributes.find("long_name");
+    const bool row = axes_.size() == 1 && meaning != axes_[i].attributes.end() && meaning->second.ends_with("from 0");
     parts.push_back(on_sphere ? coordinate(value, axes_[i].units)
                               : fmt::format("{} {}", axes_[i].name, index[i] + (row ? 0 : 1)));
   }

@@ -185,7 +185,7 @@ Calibration calibrate_deviations(ModelFile& model, const SampleSet& samples, con
     for (Eigen::Index i = 0; i < nodes[s]; ++i) {
       const auto row = static_cast<Eigen::Index>(s);
       const double y = samples.outputs[s * static_cast<std::size_t>(samples.output_elements()) + static_cast<std::size_t>(i)];
-      if (p.variance(row, i) > 0.0) ratios.push_back(std::abs(y - p.mean(row, i)) / std::sqrt(p.variance(row, i)));
+      if (!determined(p.variance(row, i), p.network_standard_deviation(row, i))) ratios.push_back(std::abs(y - p.mean(row, i)) / std::sqrt(p.variance(row, i)));
     }
   if (ratios.empty()) throw Error(Status::invalid_argument, "expected graphs with nodes that vary, to calibrate deviations on");
   std::sort(ratios.begin(), ratios.end());

@@ -94,6 +94,7 @@ LawVerdict judge(const LawStatistics& statistics, bool physics, double identity_
 
 void require_subsets(const Domain& domain, const SampleReader& reader, const std::filesystem::path& file) {
   if (reader.has_split() || reader.cells() == 0) return;
+  reader.require_split();
   throw Error(Status::not_found,
               fmt::format("{}: expected the variable '{}', by which domain '{}' splits, found none: its cells have no subsets",
                           file.string(), domain.split ? domain.split->variable : "", domain.name));

@@ -139,7 +139,7 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
   const bool as_table = is_csv(folder);
   if (as_table) {
     if (!domain.table) {
-      throw UsageError(fmt::format("--output {}: domain '{}' is on a grid: give a folder for NetCDF files", folder.string(),
+      throw UsageError(fmt::format("--output {}: domain '{}' has no table: give a folder for NetCDF files", folder.string(),
                                    domain.name));
     }
     require_writable(folder);

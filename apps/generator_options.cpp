@@ -70,8 +70,8 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
         throw UsageError(fmt::format("--{}: only {} has it, found --model {}", name, who, generator.name));
   };
   const bool series = generator.name == "spectral_temporal";
-  only(!series && !on_graphs, {"backbone", "field-size", "radius"}, "a generator other than spectral_temporal, mpnn and graph_vae");
-  only(!on_graphs, {"channels", "blocks"}, "a generator other than mpnn and graph_vae");
+  only(!series && !on_graphs, {"backbone", "field-size", "radius"}, "a generator of fields (not spectral_temporal, mpnn or graph_vae)");
+  only(!on_graphs, {"channels", "blocks"}, "a generator of fields (not mpnn or graph_vae)");
   only(on_graphs, {"state", "rounds", "directed"}, "mpnn or graph_vae");
   only(series, {"series", "window"}, "spectral_temporal");
   only(latent, {"latents", "kl-weight", "kl-warm-up"}, "vae, ladder_vae or graph_vae");
@@ -107,8 +107,8 @@ void read_generator(const Arguments& arguments, TrainingOptions& options) {
     generator.window = arguments.integer("window", 2, 1000000);
   }
   fields.frequencies = arguments.integer("frequencies", 1, 1024);
-  generator.graph.state = arguments.integer("state", 1, 65536);
-  generator.graph.rounds = arguments.integer("rounds", 0, 1000);
+  generator.graph.state = arguments.integer("state", 1, 4096);
+  generator.graph.rounds = arguments.integer("rounds", 1, 64);
   generator.graph.directed = arguments.flag("directed");
   generator.latents = widths_from(arguments.words("latents"), "--latents");
   generator.kl_weight = arguments.number("kl-weight", 1e-9, 1e9);

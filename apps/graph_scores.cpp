@@ -61,8 +61,9 @@ Totals of_marginals(const ModelFile& model, const LinearConstraints& constraints
     const RowMatrix y = outputs.row(s).leftCols(n), mean = p.mean.row(s).leftCols(n), variance = p.variance.row(s).leftCols(n);
     const GaussianCrps crps = gaussian_crps(mean, variance, y);
     for (Index i = 0; i < n; ++i) {
-      const double error = mean(0, i) - y(0, i);
-      totals.add(error, crps.value(0, i), std::abs(error) <= z90 * std::sqrt(variance(0, i)) ? 1.0 : 0.0);
+      const double error = mean(0, i) - y(0, i), deviation = std::sqrt(variance(0, i));
+      const bool known = determined(variance(0, i), p.network_standard_deviation(s, i));
+      totals.add(error, crps.value(0, i), known || std::abs(error) <= z90 * deviation ? 1.0 : 0.0);
     }
     const RowMatrix A = constraints.A().leftCols(n);
     nll += negative_log_density(model, A, d.row(s), p.network_mean.row(s).leftCols(n),
@@ -105,6 +106,11 @@ void each_node(const Graphs& graphs, const SampleSet& samples, const Take& take)
 }
 
 }  // namespace
+
+bool determined(double variance, double network_deviation) {
+  constexpr double rounding = 1e-7;
+  return std::sqrt(variance) <= rounding * network_deviation;
+}
 
 std::vector<std::int64_t> node_counts(const Graphs& graphs, const SampleSet& samples) {
   const auto at = static_cast<std::size_t>(samples.layout.offset(graphs.count()));

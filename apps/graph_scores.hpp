@@ -18,6 +18,9 @@ MarginalScores score_graphs(const ModelFile& model, const Graphs& graphs, const 
 double node_deviation(const Graphs& graphs, const SampleSet& samples);
 double node_magnitude(const Graphs& graphs, const SampleSet& samples);
 
+/// Whether the laws leave nothing of a node's own deviation but rounding: its error is rounding too and says nothing.
+bool determined(double variance, double network_deviation);
+
 /// Nodes of each graph.
 std::vector<std::int64_t> node_counts(const Graphs& graphs, const SampleSet& samples);
 

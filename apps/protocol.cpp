@@ -119,12 +119,8 @@ std::vector<Protocol::Row> admissible_rows() {
 
 void use_split(const Protocol& protocol, Domain& domain) {
   if (protocol.text.empty()) return;
-  if (std::optional<Split> split = read_split(protocol.text, protocol.file, domain.sample_dimensions)) {
-    if (domain.blocks && split->kind == Split::Kind::groups)
-      throw Error(Status::unsupported, fmt::format("{}: domain '{}' has blocks of cells, which have no groups: a split by a variable",
-                                                   protocol.file, domain.name));
-    domain.split = std::move(*split);
-  }
+  if (std::optional<Split> split = read_split(protocol.text, protocol.file, domain.sample_dimensions))
+    use_split(domain, std::move(*split), protocol.file);
 }
 
 Protocol load_protocol(const std::string& name_or_file) {

@@ -169,6 +169,7 @@ ordered_json scores_json(const MarginalScores& scores) {
                     {"rmse", scores.rmse[i]},
                     {"crps", scores.crps[i]},
                     {"coverage90", scores.coverage90[i]}});
+    if (!scores.mae.empty()) list.back()["mae"] = scores.mae[i];
   }
   ordered_json json;
   json["rmse"] = scores.mean_rmse();

@@ -1,5 +1,7 @@
 #include "domain_parser.hpp"
 
+#include "graph_section.hpp"
+
 #include <lavoisier/linear_constraints.hpp>
 #include <lavoisier/tolerances.hpp>
 
@@ -146,6 +148,15 @@ void DomainParser::laws(const Section& top) {
     checked(law, what, entry.at);
     law_positions_[entry.key] = entry.at;
     if (global) require_plain_samples(what, entry.at);
+    if (domain_.graphs && !global) {
+      std::string flaw;
+      try {
+        flaw = detail::flaw_of_graph_law(law, domain_);
+      } catch (const Error& error) {
+        text_.fail(error.status(), error.what(), entry.at);
+      }
+      if (!flaw.empty()) text_.fail(Status::unsupported, what + ": " + flaw, entry.at);
+    }
     if (!global) {
       domain_.laws.push_back(std::move(law));
       continue;

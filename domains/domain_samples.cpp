@@ -7,6 +7,17 @@
 #include <algorithm>
 #include <limits>
 
+namespace lavoisier {
+
+void use_split(Domain& domain, Split split, const std::string& origin) {
+  if (const std::string found = detail::misfit(split, domain); !found.empty())
+    throw Error(Status::unsupported, fmt::format("{}: domain '{}': {}", origin, domain.name, found));
+  if (domain.series) detail::require_series_split(split);
+  domain.split = std::move(split);
+}
+
+}  // namespace lavoisier
+
 namespace lavoisier::detail {
 
 void DomainParser::samples(const Section& top) {
@@ -21,7 +32,12 @@ void DomainParser::samples(const Section& top) {
   if (node.is_table() && node.as_table()->contains("graphs")) {
     const Section graphs = section(node, "[samples] of graphs", position(node), {"graphs"});
     domain_.graphs.emplace();
-    domain_.sample_dimensions = domain_.column_dimensions = {graphs.string("graphs", "what a sample is called: \"structure\"")};
+    const std::string name = graphs.string("graphs", "what a sample is called: \"structure\"");
+    for (const char* taken : {"member", "realization"})
+      if (name == taken)
+        graphs.fail(Status::invalid_format, fmt::format("\"{}\" is a word of generated files: choose another name", name), "graphs");
+    declare(name, graphs.where("graphs"));
+    domain_.sample_dimensions = domain_.column_dimensions = {name};
     return;
   }
   const bool series = node.is_table() && node.as_table()->contains("series");
@@ -191,12 +207,7 @@ void DomainParser::fits_blocks(const Section& one, const Variable& variable, con
 void DomainParser::split(const Section& top) {
   if (!top.has("split")) return;
   domain_.split = detail::read_split(top, domain_.sample_dimensions);
-  if (const std::string found = detail::misfit_of_graphs(*domain_.split, domain_); !found.empty())
-    top.fail(Status::unsupported, found, "split");
-  if (domain_.split->kind == Split::Kind::dates && !domain_.series)
-    top.fail(Status::unsupported, "a split by dates is of a series: [samples] with series = true", "split");
-  if (domain_.blocks && domain_.split && domain_.split->kind == Split::Kind::groups)
-    top.fail(Status::unsupported, "blocks of cells have no groups: a split by a variable; boxes and bands of an axis divide them", "split");
+  if (const std::string found = misfit(*domain_.split, domain_); !found.empty()) top.fail(Status::unsupported, found, "split");
 }
 
 void DomainParser::dimensions(const Section& top) {

@@ -21,6 +21,9 @@ GraphFields::GraphFields(const Domain& domain, const std::filesystem::path& path
       file_(path),
       nodes_(offsets(graphs_.node_offsets, graphs_.node)),
       edges_(offsets(graphs_.edge_offsets, graphs_.edge)) {
+  if (nodes_.size() == 1)
+    throw Error(Status::invalid_format, fmt::format("\"{}\": expected at least one {}, found none: \"{}\" has one entry", path.string(),
+                                                    domain_.sample_dimensions.front(), graphs_.node_offsets));
   if (nodes_.size() != edges_.size())
     throw Error(Status::shape_mismatch, fmt::format("\"{}\": \"{}\" has offsets of {} graphs, \"{}\" of {}", path.string(),
                                                     graphs_.node_offsets, nodes_.size() - 1, graphs_.edge_offsets, edges_.size() - 1));
@@ -82,6 +85,12 @@ GraphFields::Field GraphFields::field(const Variable& variable) const {
   std::vector<std::int64_t> wanted = {rows};
   for (std::size_t d = made.over == Over::graph ? 0 : 1; d < variable.dimensions.size(); ++d)
     wanted.push_back(domain_.layout.dimension(variable.dimensions[d]).extent);
+  for (std::size_t d = made.over == Over::graph ? 0 : 1; d < variable.dimensions.size() && found.extents == wanted; ++d) {
+    const std::string& own = domain_.file_dimensions.at(variable.dimensions[d]).name;
+    if (const std::string& there = found.dimensions[d + (made.over == Over::graph ? 1 : 0)]; there != own)
+      throw Error(Status::shape_mismatch, fmt::format("\"{}\": \"{}\" has the dimension \"{}\" where \"{}\" was expected", file_.path().string(),
+                                                      made.variable, there, own));
+  }
   if (found.extents != wanted)
     throw Error(Status::shape_mismatch,
                 fmt::format("\"{}\": \"{}\" has extents ({}), expected ({}): all {} of the file one after another, as the offsets count "
@@ -113,7 +122,7 @@ double GraphFields::value(const Field& field, double raw, std::int64_t graph, st
     case Meaning::index:
       if (!whole || raw >= static_cast<double>(nodes(graph)))
         fail(Status::out_of_range, field, graph, element,
-             fmt::format("expected the number of a {} of this {}, from 0 to {}, found {}", graphs_.node, domain_.sample_dimensions.front(),
+             fmt::format("expected an index of \"{}\" in this {}, from 0 to {}, found {}", graphs_.node, domain_.sample_dimensions.front(),
                          nodes(graph) - 1, raw));
       return raw;
     case Meaning::category:
@@ -167,15 +176,18 @@ std::vector<Subset> GraphFields::split(Split rule) const {
   if (rule.kind == Split::Kind::files) return subsets_of_file(rule, file_.path(), rows);
   if (rule.covering.empty()) return subsets_of_rows(rule, rows);
   const auto covering = std::find_if(inputs_.begin(), inputs_.end(), [&](const Field& one) { return one.name == rule.covering; });
+  LAVOISIER_REQUIRE(covering != inputs_.end(), "a split covers an input");
   std::vector<std::set<double>> found(static_cast<std::size_t>(rows));  // categories of each graph
   std::set<double> all;
   const std::vector<double> values = file_.read(covering->variable);
   for (std::int64_t graph = 0; graph < rows; ++graph) {
     const auto [at, count] = range(*covering, graph);
-    found[static_cast<std::size_t>(graph)].insert(values.begin() + at, values.begin() + at + count);
-    all.insert(found[static_cast<std::size_t>(graph)].begin(), found[static_cast<std::size_t>(graph)].end());
+    const auto first = values.begin() + at;
+    if (std::any_of(first, first + count, [](double value) { return !std::isfinite(value); })) continue;
+    found[static_cast<std::size_t>(graph)].insert(first, first + count);
+    all.insert(first, first + count);
   }
-  constexpr std::uint64_t most = 10000;
+  constexpr std::uint64_t most = 1000;
   for (rule.permutation = 0; rule.permutation < most; ++rule.permutation) {
     std::vector<Subset> subsets = subsets_of_rows(rule, rows);
     std::set<double> seen;

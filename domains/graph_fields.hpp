@@ -31,7 +31,8 @@ class GraphFields {
   /// count x output elements: 1 behind a graph's nodes.
   std::vector<std::uint8_t> masked(std::int64_t first, std::int64_t count) const;
 
-  /// Of one row a graph. Error(invalid_argument) where no permutation is found whose training graphs have all categories.
+  /// Of one row a graph; with `covering`, graphs that lack a category's number count for none. Error(invalid_argument) where no
+  /// permutation is found whose training graphs have all categories.
   std::vector<Subset> split(Split rule) const;
 
  private:

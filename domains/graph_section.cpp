@@ -1,5 +1,7 @@
 #include "graph_section.hpp"
 
+#include <lavoisier/linear_constraints.hpp>
+
 namespace lavoisier::detail {
 namespace {
 
@@ -26,7 +28,11 @@ void read_graph_dimensions(const Section& top, const std::vector<Dimension>& dim
   for (const auto& entry : top.entries("dimensions")) {
     const Section one(top.text(), *entry.value->as_table(), "[dimensions." + entry.key + "]", entry.at,
                       {"kind", "extent", "ragged", "source"});
-    if (!one.boolean("ragged")) continue;
+    if (!one.boolean("ragged")) {
+      if (domain.file_dimensions.at(entry.key).part)
+        one.fail(Status::unsupported, "dimensions of graphs are read whole: no \"first\"", "source");
+      continue;
+    }
     const auto& node = one.required("source", "{ offsets = \"...\" }, for edges with \"from\" and \"to\" too");
     if (!node.is_table()) one.wrong_type(node, "source", "a table with \"offsets\"");
     const Section source(top.text(), *node.as_table(), "the source of " + entry.key, position(node), {"offsets", "from", "to"});
@@ -112,6 +118,50 @@ void require_graph_variables(const SourceText& text, const std::vector<Variable>
   }
   if (!over_nodes)
     text.fail(Status::invalid_format, fmt::format("graphs need at least one input over their nodes (\"{}\")", graphs.node), {1, 1});
+}
+
+namespace {
+
+/// The right-hand side of a law of a graph with 3 nodes and 2 edges, in a layout that has more of both.
+double right_hand_side(const Law& law, const Domain& domain, std::int64_t more) {
+  const Graphs& graphs = *domain.graphs;
+  std::vector<Dimension> dimensions = domain.layout.dimensions();
+  for (Dimension& dimension : dimensions) {
+    if (dimension.name == graphs.node) dimension.extent = 3 + more;
+    if (dimension.name == graphs.edge) dimension.extent = 2 + 2 * more;
+  }
+  const StateLayout layout(dimensions, domain.layout.variables());
+  RowMatrix inputs = RowMatrix::Zero(1, layout.elements(Role::input));
+  for (const Variable& variable : layout.with_role(Role::input)) {
+    const std::string first = variable.dimensions.empty() ? std::string() : variable.dimensions.front();
+    const std::int64_t elements = layout.elements(variable);
+    const std::int64_t there = first == graphs.node   ? elements / (3 + more) * 3
+                               : first == graphs.edge ? elements / (2 + 2 * more) * 2
+                                                      : elements;
+    for (std::int64_t i = 0; i < there; ++i) inputs(0, layout.offset(variable.name) + i) = 1.0 + 0.37 * static_cast<double>(i % 7);
+  }
+  return LinearConstraints(layout, {law}, domain.constants).right_hand_side(inputs)(0, 0);
+}
+
+}  // namespace
+
+std::string flaw_of_graph_law(const Law& law, const Domain& domain) {
+  std::vector<std::string> symbols = law.right_hand_side.symbols();
+  for (const LawTerm& term : law.terms)
+    for (const std::string& symbol : term.coefficient.symbols()) {
+      if (domain.layout.has_variable(symbol))
+        return fmt::format("coefficients of laws of graphs are numbers and constants; found the input \"{}\"", symbol);
+    }
+  for (const std::string& symbol : symbols) {
+    const std::vector<std::string>& categories = domain.graphs->categories;
+    if (std::find(categories.begin(), categories.end(), symbol) != categories.end())
+      return fmt::format("\"{}\" holds categories, which are names and no quantities: a law cannot read them", symbol);
+  }
+  const double least = right_hand_side(law, domain, 0), padded = right_hand_side(law, domain, 4);
+  if (std::abs(least - padded) <= 1e-12 * std::max(std::abs(least), std::abs(padded))) return {};
+  return fmt::format("its right-hand side would change with the extents of {} and {}: what is summed over them must be 0 where all inputs "
+                     "are 0; a constant part goes beside the sum, times a number of the file",
+                     domain.graphs->node, domain.graphs->edge);
 }
 
 std::string misfit_of_graphs(const Split& split, const Domain& domain) {

@@ -28,6 +28,11 @@ void read_category(const Section& one, const Variable& variable, const Source& s
 void require_graph_variables(const SourceText& text, const std::vector<Variable>& variables, const Graphs& graphs,
                              const std::map<std::string, Position>& positions);
 
+/// What is wrong with a law of graphs; empty where nothing is. Its coefficients are numbers and constants, and its right-hand side
+/// is the same of a graph at its own size and at capacity, where what is absent is 0: it reads no category, and what it sums over
+/// nodes or edges vanishes with the inputs.
+std::string flaw_of_graph_law(const Law& law, const Domain& domain);
+
 /// Why a domain can't be split so: of graphs by rows alone, covering one of their inputs of categories; empty where it can.
 std::string misfit_of_graphs(const Split& split, const Domain& domain);
 

@@ -125,6 +125,7 @@ std::string read_files(const Domain& domain, const std::vector<std::filesystem::
   std::string source;
   for (const auto& path : files) {
     const SampleReader reader(domain, path, options.with_outputs);
+    if (options.with_outputs) reader.require_split();
     begin_file(domain, files, path, reader, place);
     meet(found.coordinates, reader.element_coordinates());
     expect(reader.cells());

@@ -80,6 +80,7 @@ struct SampleReader::Implementation {
   std::optional<std::size_t> split_axis;  ///< by blocks
   std::vector<Subset> split;              ///< per index of the split's axis, or per cell; empty: none
   std::string split_variable;             ///< by groups
+  std::string split_failure;              ///< why there is none
   std::vector<std::int64_t> groupless;    ///< cells without a value of it
   Domain of;                              ///< for weights and numbers of steps, which are read when asked for
   mutable std::vector<detail::WeightField> weight_fields;
@@ -148,7 +149,12 @@ struct SampleReader::Implementation {
     if (rule.kind == Split::Kind::groups) {
       read_groups(domain, rule);
     } else if (graphs) {
-      split = graphs->split(rule);
+      try {
+        split = graphs->split(rule);
+      } catch (const Error& error) {
+        if (error.status() != Status::invalid_argument) throw;
+        split_failure = error.what();  // the samples can be read all the same
+      }
     } else if (rule.kind == Split::Kind::boxes) {
       for (std::int64_t cell = 0; cell < cells; ++cell) {
         const auto at = indices(cell);
@@ -468,6 +474,10 @@ std::optional<BlockShape> SampleReader::block_shape() const {
 }
 
 bool SampleReader::has_split() const noexcept { return !implementation_->split.empty(); }
+
+void SampleReader::require_split() const {
+  if (!implementation_->split_failure.empty()) throw Error(Status::invalid_argument, implementation_->split_failure);
+}
 
 std::vector<FileAxis> SampleReader::element_axes() const { return implementation_->element_axes; }
 

@@ -1,5 +1,7 @@
 #include "split.hpp"
 
+#include "graph_section.hpp"
+
 #include "series_section.hpp"
 
 #include <lavoisier/files.hpp>
@@ -196,6 +198,14 @@ Split read_split(const Section& top, const std::vector<std::string>& dimensions)
   const toml::table root = parse_toml(text);
   read_rows(Section(text, root, "the list of rows", {1, 1}, {"test", "validation"}), result);
   return result;
+}
+
+std::string misfit(const Split& split, const Domain& domain) {
+  using Kind = Split::Kind;
+  if (split.kind == Kind::dates && !domain.series) return "a split by dates is of a series: [samples] with series = true";
+  if (domain.blocks && split.kind == Kind::groups)
+    return "blocks of cells have no groups: a split by a variable; boxes and bands of an axis divide them";
+  return misfit_of_graphs(split, domain);
 }
 
 Subset subset_in_boxes(const Split& split, const std::function<double(const std::string& dimension)>& coordinate) {

@@ -13,6 +13,9 @@ namespace lavoisier::detail {
 /// The table [split] of `top`, which has one.
 Split read_split(const Section& top, const std::vector<std::string>& sample_dimensions);
 
+/// Why a domain's samples can't be split so; empty where they can.
+std::string misfit(const Split& split, const Domain& domain);
+
 /// Of a sample by its coordinates.
 Subset subset_in_boxes(const Split& split, const std::function<double(const std::string& dimension)>& coordinate);
 

@@ -65,7 +65,9 @@ TEST(Graphs, GenerateAndValidate) {
   const Outcome generated = run("generate --model " + made().model + " --inputs " + made().inputs + " --members 4 --seed 5 --output " +
                                 (folder / "e").string() + " --json " + (folder / "g.json").string());
   ASSERT_EQ(generated.code, 0) << generated.out << generated.err;
-  EXPECT_LE(json::parse(content(folder / "g.json"))["laws"][0]["max_relative"].get<double>(), 1e-14);
+  const json law = json::parse(content(folder / "g.json"))["laws"][0];
+  EXPECT_LE(law["max_relative"].get<double>(), 1e-14);
+  EXPECT_SAYS(generated.out, "ring " + std::to_string(law["worst"]["cell"].get<int>())) << "numbered from 0, as everywhere";
   const Rings truth(rings);
   std::vector<std::vector<double>> members;
   for (int m = 1; m <= 4; ++m) {

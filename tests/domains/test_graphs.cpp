@@ -153,7 +153,86 @@ TEST_F(Graphs, DomainFilesAreRefusedWithTheirPlace) {
                "t.toml:5", "\"category\" is for nodes of graphs");
 }
 
+TEST_F(Graphs, LawsThatWouldDependOnTheCapacityAreRefused) {
+  const std::string law = "\"sum(atom, charge) = total\"", start = "rings.toml:15";
+  const auto with = [&](const std::string& equation) { return "\"" + equation + "\""; };
+  const std::string constants = "dimensions.axis";
+  const auto say = [&](const std::string& equation, const std::string& message) {
+    expect_error(Status::unsupported,
+                 [&] {
+                   std::string text = tests::rings_domain;
+                   text.replace(text.find(law), law.size(), with(equation));
+                   text.replace(text.find(constants), 0,
+                                "constants.c = { value = 0.1, units = \"e\" }\nconstants.d = { value = 0.1, units = \"e angstrom-1\" }\n"
+                                "constants.l = { value = 1.2, units = \"angstrom\" }\n");
+                   parse_domain(text, "rings.toml");
+                 },
+                 "rings.toml:18", message);
+  };
+  say("sum(atom, charge) = c * sum(atom, element)", "\"element\" holds categories");
+  say("sum(atom, charge) = d * sum(bond, length - l)", "with the extents of atom and bond");
+  say("sum(atom, element * charge) = 0", "coefficients of laws of graphs");
+  EXPECT_NO_THROW(domain("sum(atom, charge) = total", "sum(atom, charge) = 2 * total"));
+  std::string text = tests::rings_domain;
+  text.replace(text.find(law), law.size(), with("2 * sum(atom, charge) = d * sum(bond, length) + c"));
+  text.replace(text.find(constants), 0,
+               "constants.c = { value = 0.1, units = \"e\" }\nconstants.d = { value = 0.1, units = \"e angstrom-1\" }\n");
+  EXPECT_NO_THROW(parse_domain(text, "rings.toml"));
+}
+
+TEST_F(Graphs, SamplesCanBeReadWhereTheyCannotBeSplit) {
+  Rings rings(10);
+  double next = 0.0;
+  for (double& kind : rings.kind) kind = next++;  // each atom an element of its own: none can be spared
+  rings.write(file_);
+  const SampleReader reader(domain(), file_, false);
+  EXPECT_FALSE(reader.has_split());
+  EXPECT_EQ(reader.read(0, 10).complete, std::vector<std::uint8_t>(10, 1));
+  expect_error(Status::invalid_argument, [&] { reader.require_split(); }, "do the training graphs have all 50 categories");
+  expect_error(Status::invalid_argument, [&] { load_samples(domain(), {file_}); }, "all 50 categories");
+}
+
+TEST_F(Graphs, AMissingCategoryIsAnIncompleteGraphAndNoCategory) {
+  Rings rings(40);
+  rings.kind[5] = std::nan("");
+  rings.write(file_);
+  LoadOptions options;
+  options.drop_incomplete = true;
+  LoadReport report;
+  const SampleSet set = load_samples(domain(), {file_}, options, &report);
+  EXPECT_EQ(set.samples, 39);
+  EXPECT_EQ(report.incomplete, 1);
+  EXPECT_EQ(set.subset[0], Subset::training);
+}
+
+TEST_F(Graphs, AnotherSplitIsCheckedAsTheirOwn) {
+  Domain d = domain();
+  Split groups;
+  groups.kind = Split::Kind::groups;
+  expect_error(Status::unsupported, [&] { use_split(d, groups, "other.toml"); }, "other.toml", "rings", "graphs are split by rows");
+  Split random;
+  random.kind = Split::Kind::random;
+  random.covering = "elment";
+  expect_error(Status::unsupported, [&] { use_split(d, random, "other.toml"); }, "did you mean \"element\"?");
+  random.covering = "element";
+  use_split(d, random, "other.toml");
+  EXPECT_EQ(d.split->covering, "element");
+}
+
 TEST_F(Graphs, FilesAreRefusedWithGraphAndElement) {
+  refused(Status::unsupported, "dimensions.axis = { kind = \"channel\", extent = 2 }",
+          "dimensions.axis = { kind = \"channel\", extent = 2, source = { dimension = \"axis\", first = 1 } }", "no \"first\"");
+  refused(Status::invalid_format, "graphs = \"ring\"", "graphs = \"realization\"", "choose another name");
+  refused(Status::invalid_format, "graphs = \"ring\"", "graphs = \"a b\"", "rings.toml:4");
+  refused(Status::invalid_format, "graphs = \"ring\"", "graphs = \"atom\"", "\"atom\" is declared twice");
+  {
+    Rings(10).write(file_);
+    const Domain other = domain("dimensions.axis = { kind = \"channel\", extent = 2 }",
+                                "dimensions.axis = { kind = \"channel\", extent = 2, source = \"plane\" }");
+    expect_error(Status::shape_mismatch, [&] { load_samples(other, {file_}); }, "has the dimension \"axis\" where \"plane\" was expected");
+  }
+  refused_file(Status::invalid_format, [](Rings& r) { r.first_atom = {0}; }, "expected at least one ring, found none");
+
   refused_file(Status::invalid_format, [](Rings& r) { r.first_atom[0] = 1; }, "first_atom", "found 1 at index 0");
   refused_file(Status::invalid_format, [](Rings& r) { r.first_bond[4] = 2; }, "first_bond", "found 2 at index 4");
   refused_file(Status::out_of_range, [](Rings& r) { r.first_atom[1] = 0; }, "ring 0", "at least one atom");

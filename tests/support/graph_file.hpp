@@ -67,7 +67,7 @@ struct Rings {
     const std::vector<std::pair<int, const std::vector<double>*>> all = {
         {file.variable("first_atom", NC_INT, {offset}), &first_atom},
         {file.variable("first_bond", NC_INT, {bond_offset}), &first_bond},
-        {file.variable("kind", NC_SHORT, {atom}), &kind},
+        {file.variable("kind", NC_FLOAT, {atom}), &kind},
         {file.variable("place", NC_DOUBLE, {atom, axis}, {{"units", "cm"}}), &place},
         {file.variable("a", NC_SHORT, {bond}), &a},
         {file.variable("b", NC_SHORT, {bond}), &b},

@@ -205,6 +205,10 @@ struct Domain {
 /// Local and global ones, as a model file carries them.
 std::vector<Law> all_laws(const Domain& domain);
 
+/// Replaces a domain's split, after the checks of one that stands in its file: Error(unsupported), with `origin`, says why the
+/// samples can't be split so.
+void use_split(Domain& domain, Split split, const std::string& origin);
+
 /// By name of a shipped domain or by path of a .toml file (anything that ends in .toml or holds a slash). Checks units with UDUNITS, linearity, names; every error
 /// gives file, line and column. Errors: not_found (shipped names listed, nearest named), invalid_format, unit_mismatch,
 /// inconsistent_laws.
@@ -240,6 +244,9 @@ class SampleReader {
   /// Whether cells have subsets: where the domain has a split, but not for inputs alone from a file without the variable
   /// that a split by groups goes by.
   bool has_split() const noexcept;
+  /// Error(invalid_argument) where the file's samples can't be split as the domain says (a category that no permutation
+  /// brings into training); has_split() is false then.
+  void require_split() const;
   /// Those of the domain's that the file has. Error(shape_mismatch) for one that has other dimensions than the samples.
   std::vector<FileCoordinate> coordinates() const;
   std::string describe(std::int64_t cell) const;    ///< its coordinates, for messages: "TIME = 366, ESKUY = -78, ...";
