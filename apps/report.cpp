@@ -198,9 +198,10 @@ class Page {
     if (main_.laws_pass) {
       const auto global = std::count_if(main_.laws.begin(), main_.laws.end(),
                                         [](const LawStatistics& law) { return law.judged && law.is_global(); });
-      sentence = fmt::format("Every one of the {} generated samples obeys all {} laws{} to {} of the laws\u2019 own terms "
+      sentence = fmt::format("Every one of the {} generated samples obeys {}{} to {} of the laws\u2019 own terms "
                              "(required: {}).",
-                             main_.cells * main_.members, main_.residual.size(),
+                             main_.cells * main_.members,
+                             main_.residual.size() == 1 ? "its law" : fmt::format("all {} laws", main_.residual.size()),
                              global > 0 ? fmt::format(", and every step of every member {} over all columns,", global) : "",
                              scientific_html(worst), scientific_html(main_.identity_tolerance));
     } else {
