@@ -55,7 +55,7 @@ TEST(TrainOptions, ThatDoNotGoTogetherAreRefused) {
   EXPECT_NE(refused_by_train({"--strategy", "projection", "--loss", "energy"}).find("likelihood, crps, squared_error"),
             std::string::npos);
   EXPECT_NE(refused_by_train({"--strategy", "variance"}).find("variance_projection"), std::string::npos);
-  EXPECT_EQ(refused_by_train({"--model", "ddpm", "--latents", "3"}), "--latents: only vae or ladder_vae has it, found --model ddpm");
+  EXPECT_EQ(refused_by_train({"--model", "ddpm", "--latents", "3"}), "--latents: only vae, ladder_vae or graph_vae has it, found --model ddpm");
   EXPECT_EQ(refused_by_train({"--steps", "3"}), "--steps: only ddpm or flow_matching has it, found --model mlp");
   EXPECT_EQ(refused_by_train({"--model", "vae", "--loss", "crps"}), "generator 'vae' does not admit the loss 'crps'; legal: likelihood");
   EXPECT_EQ(refused_by_train({"--model", "vae", "--channels", "3"}), "--channels: --backbone mlp has none");
