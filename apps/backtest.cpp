@@ -99,6 +99,7 @@ PortfolioHistory told(const std::string& who, const PriceTable& prices, const st
 StrategyResult of_ensemble(const NamedPaths& paths, const Domain& domain, const PriceTable& prices, const SampleReader& reader, const Plan& plan,
                            const HistoryOptions& options) {
   const Candidate candidate(paths, domain, reader.axes(), reader.element_coordinates());
+  require_dates(candidate.attribute("lavoisier_dates"), prices, candidate.file(0));
   StrategyResult result;
   result.name = candidate.name();
   result.members = candidate.members();
@@ -282,8 +283,17 @@ int run_backtest(const Arguments& arguments) {
   for (const NamedPaths& one : candidates)
     if (one.name == "equal weights" || one.name == "buy and hold" || one.name == "hindsight")
       throw UsageError(fmt::format("--candidate, --baseline: '{}' is the name of a portfolio that is always shown", one.name));
-  for (const char* name : {"json", "history"})
-    if (arguments.has(name)) require_writable(arguments.text(name));
+  std::vector<std::filesystem::path> taken = {file, domain.file};
+  for (const NamedPaths& one : candidates) taken.insert(taken.end(), one.paths.begin(), one.paths.end());
+  for (const char* name : {"json", "history"}) {
+    if (!arguments.has(name)) continue;
+    const std::filesystem::path path = arguments.text(name);
+    for (const std::filesystem::path& other : taken)
+      if (std::filesystem::weakly_canonical(path) == std::filesystem::weakly_canonical(other))
+        throw UsageError(fmt::format("--{} {} would be written over another file of this command", name, path.string()));
+    taken.push_back(path);
+    require_writable(path);
+  }
 
   const PriceTable prices = load_prices(domain, file);
   if (options.periods_per_year == 0.0) options.periods_per_year = prices.periods_per_year();

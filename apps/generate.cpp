@@ -5,6 +5,7 @@
 #include "global_generation.hpp"
 #include "global_statistics.hpp"
 #include "kokkos_session.hpp"
+#include "portfolio_history.hpp"
 #include "csv_ensemble.hpp"
 #include "terminal.hpp"
 
@@ -179,6 +180,10 @@ int generate(const Arguments& arguments, const std::shared_ptr<const Model>& mod
       {"lavoisier_options", arguments.resolved_json()},
   };
   if (global) ensemble.global_attributes["lavoisier_global_laws"] = global->names();
+  if (domain.series) {
+    const PriceTable prices = load_prices(domain, inputs);
+    ensemble.global_attributes["lavoisier_dates"] = dates_text(prices, prices.dates());
+  }
   std::optional<EnsembleWriter> writer;
   std::optional<CsvEnsembleWriter> table_writer;
   if (as_table) {

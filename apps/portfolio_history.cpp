@@ -1,12 +1,15 @@
 #include "portfolio_history.hpp"
 
+#include <lavoisier/files.hpp>
 #include <lavoisier/status.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <span>
 
 namespace lavoisier::cli {
 namespace {
@@ -76,6 +79,22 @@ PortfolioHistory portfolio_history(const PriceTable& prices, const std::vector<R
   }
   summarise(history, options);
   return history;
+}
+
+std::string dates_text(const PriceTable& prices, std::int64_t first) {
+  std::string days;
+  for (std::int64_t date = 0; date < first; ++date) days += date_text(prices.day(date)) + "\n";
+  return fmt::format("{} sha256:{}", first, sha256(std::as_bytes(std::span(days.data(), days.size()))));
+}
+
+void require_dates(const std::string& text, const PriceTable& prices, const std::filesystem::path& weights) {
+  if (text.empty()) return;
+  const std::int64_t count = std::atoll(text.c_str());
+  if (count > 0 && count <= prices.dates() && text == dates_text(prices, count)) return;
+  throw Error(Status::invalid_argument,
+              fmt::format("{}: its weights are of the {} dates of another table than {}, which has {} from {} on: the same table is needed, to "
+                          "which later dates may have come",
+                          weights.string(), count, prices.path().string(), prices.dates(), date_text(prices.day(0))));
 }
 
 }  // namespace lavoisier::cli

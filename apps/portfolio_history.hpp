@@ -6,6 +6,8 @@
 #include <lavoisier/price_table.hpp>
 
 #include <cstdint>
+#include <filesystem>
+#include <string>
 #include <vector>
 
 namespace lavoisier::cli {
@@ -47,6 +49,13 @@ struct PortfolioHistory {
 /// and date, for a price that is missing; out_of_range where nothing of the value is left (a date is named).
 PortfolioHistory portfolio_history(const PriceTable& prices, const std::vector<Rebalance>& rebalances, std::int64_t end,
                                    const HistoryOptions& options);
+
+/// The dates of a table: "123 sha256:…", how many and a digest of them. `first`: of so many, at most all.
+std::string dates_text(const PriceTable& prices, std::int64_t first);
+
+/// Error(invalid_argument) unless `text`, which dates_text() made of the table that weights were generated from, is that of the first
+/// dates of this one: weights would be taken for those of other dates. Later dates may have come. An empty text says nothing.
+void require_dates(const std::string& text, const PriceTable& prices, const std::filesystem::path& weights);
 
 }  // namespace lavoisier::cli
 

@@ -100,6 +100,8 @@ PortfolioProblem::PortfolioProblem(Matrix A, Vector b, const PortfolioTarget& ta
   if (!minimise(quadratic(H, m), 1.0, A_, b_, centre_))
     throw Error(Status::inconsistent_laws, "without short sales weights are above 0: none such meet all the laws, or these leave one without a bound");
   centre_ = onto_laws(centre_);
+  if (!(centre_.minCoeff() > 0.0))  // a sum of 0, which weights next to 0 seem to meet
+    throw Error(Status::inconsistent_laws, "without short sales weights are above 0: none such meet all the laws");
 }
 
 /// The nearest that meets A w = b, of one that does so nearly.
@@ -124,7 +126,9 @@ Vector PortfolioProblem::solve(const Matrix& returns) const {
     const Matrix centred = returns.rowwise() - mean.transpose();
     H = centred.transpose() * centred / count;
     const double variance = H.trace() / static_cast<double>(H.rows());
-    H.diagonal().array() += target_.ridge * variance;
+    if (!H.allFinite() || !std::isfinite(variance))
+      throw Error(Status::out_of_range, "the returns behind this date are too large for a variance");
+    H.diagonal().array() += target_.ridge * (variance > 0.0 ? variance : 1.0);
     // In units of the mean variance.
     const double scale = variance > 0.0 ? variance : 1.0;
     H /= scale;
@@ -140,6 +144,7 @@ Vector PortfolioProblem::solve(const Matrix& returns) const {
     for (double mu = 0.1; mu > last; mu = std::max(last, 0.1 * mu)) minimise(f, mu, A_, b_, w);
     minimise(f, last, A_, b_, w);
   }
+  if (!w.allFinite()) throw Error(Status::out_of_range, "the returns behind this date are too large for the target to be solved");
   return onto_laws((1.0 - target_.equal_share) * w + target_.equal_share * centre_);
 }
 

@@ -39,6 +39,11 @@ SeriesFields::SeriesFields(const Domain& domain, const std::filesystem::path& pa
     windows_.push_back({domain.layout.offset(input.name), domain.layout.dimension(input.dimensions.front()).extent});
     lags_ = std::max(lags_, windows_.back().lags);
   }
+  const std::int64_t behind = with_outputs_ ? horizon_ : 0;
+  if (dates() <= lags_ + behind)
+    throw Error(Status::invalid_argument,
+                fmt::format("\"{}\": expected more than {} dates ({} periods before a date{}), found {}", path.string(), lags_ + behind, lags_,
+                            with_outputs_ ? fmt::format(" and {} behind it", horizon_) : std::string(), dates()));
 }
 
 std::string SeriesFields::describe(std::int64_t date) const {
@@ -70,7 +75,10 @@ void SeriesFields::fill(Role role, std::int64_t first, std::int64_t count, std::
       for (const Window& window : windows_) {
         double* to = values.data() + i * input_elements_ + window.offset;
         for (std::int64_t at = date - window.lags + 1; at <= date; ++at)
-          for (std::size_t a = 0; a < assets; ++a) *to++ = at < 1 ? nan : std::log(table_.price(at, a) / table_.price(at - 1, a));
+          for (std::size_t a = 0; a < assets; ++a) {
+            *to = at < 1 ? nan : std::log(table_.price(at, a) / table_.price(at - 1, a));
+            if (std::isinf(*to++)) refuse_return(at, a);
+          }
       }
       continue;
     }
@@ -80,6 +88,10 @@ void SeriesFields::fill(Role role, std::int64_t first, std::int64_t count, std::
     Eigen::MatrixXd returns(horizon_, static_cast<Eigen::Index>(assets));
     for (std::int64_t k = 0; k < horizon_; ++k)
       for (std::size_t a = 0; a < assets; ++a) returns(k, static_cast<Eigen::Index>(a)) = table_.simple_return(date + 1 + k, a);
+    if (returns.array().isInf().any())
+      for (std::int64_t k = 0; k < horizon_; ++k)
+        for (std::size_t a = 0; a < assets; ++a)
+          if (std::isinf(returns(k, static_cast<Eigen::Index>(a)))) refuse_return(date + 1 + k, a);
     if (!returns.allFinite()) continue;
     try {
       Eigen::Map<Eigen::VectorXd>(to, static_cast<Eigen::Index>(assets)) = problem_.solve(returns);
@@ -87,6 +99,11 @@ void SeriesFields::fill(Role role, std::int64_t first, std::int64_t count, std::
       throw Error(error.status(), fmt::format("\"{}\", {}: {}", table_.path().string(), describe(date), error.what()));
     }
   }
+}
+
+void SeriesFields::refuse_return(std::int64_t date, std::size_t asset) const {
+  throw Error(Status::out_of_range, fmt::format("\"{}\", {}: the return of {} is beyond all numbers, from a price of {} to {}", table_.path().string(),
+                                                describe(date), table_.assets()[asset], table_.price(date - 1, asset), table_.price(date, asset)));
 }
 
 bool SeriesFields::overlaps(std::int64_t date, const std::vector<Subset>& split) const {

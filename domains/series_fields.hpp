@@ -40,6 +40,7 @@ class SeriesFields {
              std::vector<std::uint8_t>& empty) const;
 
  private:
+  [[noreturn]] void refuse_return(std::int64_t date, std::size_t asset) const;
   struct Window {
     std::int64_t offset, lags;  ///< among the inputs
   };

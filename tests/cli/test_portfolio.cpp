@@ -182,6 +182,28 @@ TEST_F(Portfolio, MisuseIsRefused) {
   EXPECT_SAYS(run(backtest("fixed.csv", "--every 1000")).err, "no date of the subset has the prices of its window and of 1000 periods behind it");
 }
 
+TEST_F(Portfolio, WeightsOfOtherDatesAndOutputsOverInputsAreRefused) {
+  train();
+  // The same prices without the first twelve dates: row k would be taken for a date twelve before its own.
+  std::string later = content(folder_ / "p.csv");
+  std::size_t line = later.find('\n') + 1, end = line;
+  for (int i = 0; i < 12; ++i) end = later.find('\n', end) + 1;
+  write("later.csv", later.erase(line, end - line));
+  generate("w.csv", "", "later.csv");
+  const Outcome shifted = run(backtest("w.csv", "--subset validation"));
+  EXPECT_EQ(shifted.code, 2) << shifted.out;
+  EXPECT_SAYS(shifted.err, "of the 108 dates of another table");
+  generate("own.csv");
+  const std::string before = content(folder_ / "p.csv");
+  const Outcome over = run(backtest("own.csv", "--history " + file("p.csv")));
+  EXPECT_EQ(over.code, 1);
+  EXPECT_SAYS(over.err, "would be written over another file");
+  EXPECT_EQ(run(backtest("own.csv", "--json " + file("own.csv"))).code, 1);
+  EXPECT_EQ(run(backtest("own.csv", "--json " + file("r.txt") + " --history " + file("r.txt"))).code, 1);
+  EXPECT_EQ(content(folder_ / "p.csv"), before);
+  EXPECT_EQ(run(backtest("own.csv", "--quiet")).code, 0);
+}
+
 TEST_F(Portfolio, SectorsAndShortSales) {
   write("sectors.toml", series_domain(4, "asset = \"name\"\nprice = \"price\"\nhorizon = 4", least_variance,
                                       "first = \"w_A + w_B = 0.7\"\nsecond = \"w_C + w_D = 0.3\"", split));

@@ -277,6 +277,24 @@ TEST_F(Series, BadTablesAreNamedWithLineAndColumn) {
   EXPECT_EQ(load(of_long, long_table(random_prices(8, 2)) + "C,never,much\n").samples, 4);
 }
 
+TEST_F(Series, WhatNoWeightsOrNumbersMeetIsRefused) {
+  const auto refused = [&](const std::string& domain, const std::string& table, const std::string& message) {
+    try {
+      load(domain, table);
+      ADD_FAILURE() << "accepted; expected: " << message;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
+    }
+  };
+  const std::string domain = series_domain(2, "horizon = 3", least_variance);
+  refused(domain, wide_table(random_prices(6, 2)), "expected more than 6 dates (3 periods before a date and 3 behind it), found 6");
+  Prices prices = random_prices(12, 2);
+  prices[5][1] = 1e-308;
+  refused(domain, wide_table(prices), "the return of B is beyond all numbers, from a price of 1e-308");
+  prices[5][1] = 1e300;
+  refused(domain, wide_table(prices), "too large for a variance");
+}
+
 TEST(SeriesDomain, IsRefusedWhereItMakesNoSense) {
   struct Bad {
     std::string text, message;
@@ -305,6 +323,7 @@ TEST(SeriesDomain, IsRefusedWhereItMakesNoSense) {
            {with("source = \"log_return\"", "source = \"price\""), "input returns: expected source = \"log_return\""},
            {with("source = \"B\"", "source = \"A\""), "output w_B: the asset \"A\" has two outputs"},
            {with("{ units = \"1\", source = \"B\" }", "{ units = \"percent\", source = \"B\" }"), "output w_B: a weight has units = \"1\", found \"percent\""},
+           {with("w_A + w_B = 1", "w_A + w_B = 0"), "without short sales weights are above 0: none such meet all the laws"},
            {with("w_A + w_B = 1", "w_A + w_B = -1"), "without short sales weights are above 0: none such meet all the laws"},
            {with("w_A + w_B = 1", "w_A - w_B = 0"), "or these leave one without a bound"},
            {series_domain(2, "horizon = 3", growth, "", "[split]\nkind = \"random\"\nvalidation = 0.1\ntest = 0.1\n"), "dates of a series follow each other"},
