@@ -97,10 +97,12 @@ PortfolioProblem::PortfolioProblem(Matrix A, Vector b, const PortfolioTarget& ta
   const Matrix H = Matrix::Zero(A_.cols(), A_.cols());
   const Vector m = Vector::Zero(A_.cols());
   centre_ = Vector::Constant(A_.cols(), 1.0 / static_cast<double>(A_.cols()));
-  if (!minimise(quadratic(H, m), 1.0, A_, b_, centre_))
+  // Where all sums are 0, weights that meet them may be multiplied by anything: only 0 itself has a bound.
+  const bool none = b_.size() == 0 || b_.cwiseAbs().maxCoeff() == 0.0;
+  if (none || !minimise(quadratic(H, m), 1.0, A_, b_, centre_))
     throw Error(Status::inconsistent_laws, "without short sales weights are above 0: none such meet all the laws, or these leave one without a bound");
   centre_ = onto_laws(centre_);
-  if (!(centre_.minCoeff() > 0.0))  // a sum of 0, which weights next to 0 seem to meet
+  if (!(centre_.minCoeff() > 0.0))
     throw Error(Status::inconsistent_laws, "without short sales weights are above 0: none such meet all the laws");
 }
 
