@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "named_paths.hpp"
 #include "portfolio_history.hpp"
+#include "scores.hpp"
 #include "terminal.hpp"
 
 #include <lavoisier/domain.hpp>
@@ -136,17 +137,14 @@ StrategyResult of_ensemble(const NamedPaths& paths, const Domain& domain, const 
   return result;
 }
 
-/// Of the members' figures: linear between order statistics, as in R's type 7.
-double quantile(const StrategyResult& strategy, double PortfolioHistory::*figure, double level) {
+/// Of the members' figures.
+double quantile_of(const StrategyResult& strategy, double PortfolioHistory::*figure, double level) {
   std::vector<double> values;
   for (const PortfolioHistory& history : strategy.of_members)
     if (std::isfinite(history.*figure)) values.push_back(history.*figure);
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   std::sort(values.begin(), values.end());
-  const double place = level * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const double above = values[std::min(below + 1, values.size() - 1)];
-  return values[below] + (place - static_cast<double>(below)) * (above - values[below]);
+  return quantile(values, level);
 }
 
 std::vector<StrategyResult> baselines(const Domain& domain, const std::filesystem::path& file, const PriceTable& prices, const Plan& plan,
@@ -180,7 +178,7 @@ void print(const std::vector<StrategyResult>& strategies, const Domain& domain, 
     const PortfolioHistory& h = s.history;
     table.add({s.name, percent(h.annual_return), percent(h.volatility), std::isfinite(h.sharpe) ? fmt::format("{:.3f}", h.sharpe) : "-",
                percent(h.drawdown), fmt::format("{:.3f}", h.turnover), percent(h.cost),
-               s.members > 1 ? fmt::format("{:.3f} to {:.3f}", quantile(s, &PortfolioHistory::sharpe, 0.05), quantile(s, &PortfolioHistory::sharpe, 0.95))
+               s.members > 1 ? fmt::format("{:.3f} to {:.3f}", quantile_of(s, &PortfolioHistory::sharpe, 0.05), quantile_of(s, &PortfolioHistory::sharpe, 0.95))
                              : "-"});
   }
   fmt::print("{}", table.text());
@@ -208,7 +206,7 @@ ordered_json json_of(const StrategyResult& s, const PriceTable& prices) {
   of_members["count"] = s.members;
   of_members["levels"] = {0.05, 0.5, 0.95};
   for (const auto& [name, figure] : figures())
-    for (const double level : {0.05, 0.5, 0.95}) of_members[name].push_back(number(quantile(s, figure, level)));
+    for (const double level : {0.05, 0.5, 0.95}) of_members[name].push_back(number(quantile_of(s, figure, level)));
   json["members"] = of_members;
   json["laws"] = ordered_json::array();
   for (const LawStatistics& law : s.laws) {

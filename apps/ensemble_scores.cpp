@@ -20,7 +20,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 EnsembleScores::EnsembleScores(const Domain& domain, const Candidate& candidate, const Pixels& pixels, const ReferenceMoments& reference,
             bool has_reference, std::uint64_t seed, const GlobalProblem& global)
     : candidate_(candidate), pixels_(pixels), reference_(reference), has_reference_(has_reference), seed_(seed),
-      closure_(domain), global_(global), over_columns_(domain, global, candidate.members()), variable_of_(variables_of_elements(domain.layout)), slots_(domain), n_(variable_of_.size()) {
+      closure_(domain), global_(global), over_columns_(domain, global, candidate.members()), slots_(domain), n_(slots_.of_element.size()) {
   const std::size_t map_size = pixels.rows * pixels.columns, variables = domain.layout.with_role(Role::output).size();
   mean_.assign(variables, MapSum(map_size));
   variance_ = bias_ = mean_;
@@ -214,7 +214,7 @@ void EnsembleScores::score(const Piece& piece, std::size_t r, std::size_t rows, 
     variance = members > 1 ? variance / (m_count - 1.0) : 0.0;
     std::sort(sorted.begin(), sorted.end());
     s.variance += variance;
-    const std::size_t v = variable_of_[i];
+    const std::size_t v = slots_.variable_of(i);
     mean_[v].add(pixel, mean);
     variance_[v].add(pixel, variance);
     zonal_[4 * v].add(band, mean);

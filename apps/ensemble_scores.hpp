@@ -37,7 +37,6 @@ class EnsembleScores {
   ClosureStatistics closure_;
   const GlobalProblem& global_;
   GlobalStatistics over_columns_;
-  std::vector<std::size_t> variable_of_;  // of each output element
   Slots slots_;
   std::vector<double> scales_;            // of each output element
   std::size_t n_;

@@ -92,7 +92,6 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
   moments.low.assign(slots.count(), std::numeric_limits<double>::infinity());
   moments.high.assign(slots.count(), -std::numeric_limits<double>::infinity());
   std::vector<double> shift, counts(slots.count(), 0.0);
-  const std::vector<std::size_t> variable_of = variables_of_elements(domain.layout);
   std::vector<MapSum> reference_mean(domain.layout.with_role(Role::output).size(),
                                      MapSum(pixels.rows * pixels.columns));
   ClosureStatistics reference_closure(domain);
@@ -121,7 +120,7 @@ Evaluation evaluate(const Domain& domain, const std::vector<NamedPaths>& candida
         moments.deviation[slot] += (y - shift[slot]) * (y - shift[slot]);
         moments.low[slot] = std::min(moments.low[slot], y);
         moments.high[slot] = std::max(moments.high[slot], y);
-        reference_mean[variable_of[i]].add(pixel, y);
+        reference_mean[slots.variable_of(i)].add(pixel, y);
       }
     }
   }

@@ -72,15 +72,6 @@ Piece read_piece(const SampleReader& reader, const Grid& grid, std::int64_t firs
   return piece;
 }
 
-std::vector<std::size_t> variables_of_elements(const StateLayout& layout) {
-  std::vector<std::size_t> result;
-  const std::vector<Variable> outputs = layout.with_role(Role::output);
-  for (std::size_t v = 0; v < outputs.size(); ++v) {
-    result.insert(result.end(), static_cast<std::size_t>(layout.elements(outputs[v])), v);
-  }
-  return result;
-}
-
 std::vector<std::string> enforced_laws(const Candidate& candidate) {
   std::istringstream words(candidate.attribute("lavoisier_global_laws"));
   return {std::istream_iterator<std::string>(words), std::istream_iterator<std::string>()};

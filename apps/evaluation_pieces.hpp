@@ -85,15 +85,14 @@ struct Slots {
       }
   }
   std::size_t count() const { return variable.size(); }
+  /// The output, by its number, that an element belongs to.
+  std::size_t variable_of(std::size_t element) const { return variable[of_element[element]]; }
 };
 
 /// What the reference is like, one entry a slot: needed before scores are taken.
 struct ReferenceMoments {
   std::vector<double> mean, deviation, low, high;
 };
-
-/// The output, by its number, that each output element belongs to.
-std::vector<std::size_t> variables_of_elements(const StateLayout& layout);
 
 /// The laws over all columns that a candidate's files say they obey.
 std::vector<std::string> enforced_laws(const Candidate& candidate);

@@ -76,23 +76,13 @@ Totals of_marginals(const ModelFile& model, const LinearConstraints& constraints
 Totals of_members(const ModelFile& model, const SampleSet& samples, const std::vector<std::int64_t>& nodes) {
   const std::vector<std::vector<double>> draws = draws_of(model, samples, members_scored);
   const auto n = static_cast<std::size_t>(samples.output_elements());
-  const double count = members_scored + 1.0;
-  std::vector<double> sorted(draws.size());
+  std::vector<double> members(draws.size());
   Totals totals;
   for (std::size_t s = 0; s < nodes.size(); ++s)
     for (std::size_t i = 0; i < static_cast<std::size_t>(nodes[s]); ++i) {
-      const double y = samples.outputs[s * n + i];
-      double mean = 0.0;
-      for (std::size_t k = 0; k < draws.size(); ++k) {
-        sorted[k] = draws[k][s * n + i];
-        mean += sorted[k] / static_cast<double>(draws.size());
-      }
-      std::sort(sorted.begin(), sorted.end());
-      // The chance that the randomised PIT lies within [.05, .95].
-      const Rank rank = rank_of(sorted, y);
-      const double low = static_cast<double>(rank.below), high = low + static_cast<double>(rank.equal) + 1.0;
-      totals.add(mean - y, ensemble_crps(sorted, y).fair,
-                 std::max(0.0, std::min(high, 0.95 * count) - std::max(low, 0.05 * count)) / (high - low));
+      for (std::size_t k = 0; k < draws.size(); ++k) members[k] = draws[k][s * n + i];
+      const MemberScore score = score_of_members(members, samples.outputs[s * n + i]);
+      totals.add(score.error, score.crps, score.inside90);
     }
   return totals;
 }

@@ -132,25 +132,16 @@ MarginalScores score_members(const ModelFile& model, const SampleSet& samples, c
   scores.variables = element_names(samples);
   scores.nll = std::numeric_limits<double>::quiet_NaN();
   scores.members = members_scored;
-  std::vector<double> sorted(draws.size());
+  std::vector<double> members(draws.size());
   for (std::size_t i = 0; i < n; ++i) {
     double square = 0.0, absolute = 0.0, crps = 0.0, inside = 0.0;
     for (std::size_t s = 0; s < rows; ++s) {
-      const double y = samples.outputs[s * n + i];
-      double mean = 0.0;
-      for (std::size_t k = 0; k < draws.size(); ++k) {
-        sorted[k] = draws[k][s * n + i];
-        mean += sorted[k] / static_cast<double>(draws.size());
-      }
-      std::sort(sorted.begin(), sorted.end());
-      square += (mean - y) * (mean - y);
-      absolute += std::abs(mean - y);
-      crps += ensemble_crps(sorted, y).fair;
-      // The chance that the randomised PIT lies within [.05, .95].
-      const Rank rank = rank_of(sorted, y);
-      const double low = static_cast<double>(rank.below), high = low + static_cast<double>(rank.equal) + 1.0;
-      const double count = static_cast<double>(members_scored) + 1.0;
-      inside += std::max(0.0, std::min(high, 0.95 * count) - std::max(low, 0.05 * count)) / (high - low);
+      for (std::size_t k = 0; k < draws.size(); ++k) members[k] = draws[k][s * n + i];
+      const MemberScore score = score_of_members(members, samples.outputs[s * n + i]);
+      square += score.error * score.error;
+      absolute += std::abs(score.error);
+      crps += score.crps;
+      inside += score.inside90;
     }
     scores.rmse.push_back(std::sqrt(square / static_cast<double>(rows)));
     scores.mae.push_back(absolute / static_cast<double>(rows));

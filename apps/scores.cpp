@@ -61,6 +61,17 @@ double randomised_pit(const Rank& rank, std::int64_t members, double v) {
   return (static_cast<double>(rank.below) + v * static_cast<double>(rank.equal + 1)) / static_cast<double>(members + 1);
 }
 
+MemberScore score_of_members(std::span<double> members, double y) {
+  const auto size = static_cast<double>(members.size()), count = size + 1.0;
+  double mean = 0.0;
+  for (const double member : members) mean += member / size;
+  std::sort(members.begin(), members.end());
+  const Rank rank = rank_of(members, y);
+  const double low = static_cast<double>(rank.below), high = low + static_cast<double>(rank.equal) + 1.0;
+  return {mean - y, ensemble_crps(members, y).fair,
+          std::max(0.0, std::min(high, 0.95 * count) - std::max(low, 0.05 * count)) / (high - low)};
+}
+
 double quantile(std::span<const double> sorted, double p) {
   const double at = p * static_cast<double>(sorted.size() - 1);
   const auto low = static_cast<std::size_t>(at);

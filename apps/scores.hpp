@@ -33,6 +33,15 @@ Rank rank_of(std::span<const double> sorted, double y);
 /// (below + v (equal + 1)) / (M + 1), v uniform in [0, 1).
 double randomised_pit(const Rank& rank, std::int64_t members, double v);
 
+/// What members say of one number y.
+struct MemberScore {
+  double error = 0.0;     ///< of their mean
+  double crps = 0.0;      ///< fair
+  double inside90 = 0.0;  ///< the chance that the randomised PIT lies within [.05, .95]
+};
+/// `members` are sorted on the way.
+MemberScore score_of_members(std::span<double> members, double y);
+
 /// Linear interpolation between order statistics (type 7), p in [0, 1].
 double quantile(std::span<const double> sorted, double p);
 
